@@ -1,0 +1,45 @@
+/* Cutout files (HDF5), one a brick, run and class: `image` float32 (N, stamp, stamp, channels) = object, row y,
+ * column x, channel, and one column dataset a property. Written whole: aside, fsynced, renamed. */
+#ifndef DECOY_DATASET_CUTOUT_FILE_H
+#define DECOY_DATASET_CUTOUT_FILE_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum cutout_type { CUTOUT_INT64, CUTOUT_REAL64, CUTOUT_REAL32, CUTOUT_TEXT };
+
+struct cutout_column {
+    const char *name;
+    enum cutout_type type;
+    size_t width;       /* of CUTOUT_TEXT: bytes a row (fixed-length string, NUL-padded) */
+    const char *unit;   /* attribute, or NULL */
+    const void *values; /* one a row */
+};
+
+/* channels: e.g. {"g", "ivar_g", ...}. attributes: a JSON object of texts and numbers, written as attributes
+ * of the file (cuts, placement rule, sources with checksums, version, job, attempt, seed). */
+int cutout_file_publish(const char *path, const float *images, size_t count, int stamp, const char *const *channels, int channel_count,
+                        const struct cutout_column *columns, size_t column_count, const json_t *attributes, struct err *err);
+
+struct cutout_file;
+
+int cutout_file_open(struct cutout_file **out, const char *path, struct err *err);
+void cutout_file_close(struct cutout_file *file);
+CLEANUP_DEFINE(cutout_file_close_ptr, struct cutout_file, cutout_file_close)
+
+size_t cutout_file_count(const struct cutout_file *file);
+int cutout_file_stamp(const struct cutout_file *file);
+int cutout_file_channels(const struct cutout_file *file);
+json_t *cutout_file_attributes(const struct cutout_file *file); /* borrowed */
+
+/* Rows first .. first+count-1 of `image`. */
+int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count, float *images, struct err *err);
+
+/* The columns there are; values are fresh memory owned by the file, valid until it is closed. */
+int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count, struct err *err);
+
+#endif

@@ -1,0 +1,188 @@
+/* See link.h. Environment, set by decoyd: DECOY_ENDPOINT (ZeroMQ address), DECOY_JOB, DECOY_ATTEMPT,
+ * DECOY_TOKEN (fences messages of other attempts out), DECOY_ATTEMPT_DIR. The frames are those of
+ * proto/README.md, part "Workers". */
+#include "daemon/worker/link.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/path.h"
+#include "common/str.h"
+#include "proto/json.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <zmq.h>
+
+#define PROGRESS_PERIOD_S 0.2
+
+struct link {
+    int rank;
+    int64_t job, attempt;
+    char *token, *directory;
+    void *context, *socket; /* NULL without a daemon */
+    double last_progress_s;
+};
+
+static volatile sig_atomic_t stop_asked, checkpoint_asked;
+
+static void on_signal(int number)
+{
+    if (number == SIGUSR1)
+        checkpoint_asked = 1;
+    else
+        stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+static int connect_socket(struct link *link, const char *endpoint, struct err *err)
+{
+    int linger_ms = 1000, high_water = 10000;
+    link->context = zmq_ctx_new();
+    link->socket = link->context ? zmq_socket(link->context, ZMQ_DEALER) : NULL;
+    if (!link->socket)
+        return err_set(err, -ENOMEM, "cannot make a socket: %s", zmq_strerror(zmq_errno()));
+    zmq_setsockopt(link->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+    zmq_setsockopt(link->socket, ZMQ_SNDHWM, &high_water, sizeof high_water);
+    if (zmq_connect(link->socket, endpoint) != 0)
+        return err_set(err, -EINVAL, "cannot connect to %s: %s", endpoint, zmq_strerror(zmq_errno()));
+    return 0;
+}
+
+static int64_t environment_int(const char *name)
+{
+    int64_t value = 0;
+    const char *text = getenv(name);
+    return text && str_to_int(text, &value) ? value : 0;
+}
+
+int link_create(struct link **out, int rank, struct err *err)
+{
+    const char *endpoint = getenv("DECOY_ENDPOINT"), *token = getenv("DECOY_TOKEN"), *directory = getenv("DECOY_ATTEMPT_DIR");
+    struct link *link = calloc(1, sizeof *link);
+    if (!link)
+        return err_set(err, -ENOMEM, "out of memory");
+    link->rank = rank;
+    link->job = environment_int("DECOY_JOB");
+    link->attempt = environment_int("DECOY_ATTEMPT");
+    link->token = str_format("%s", token ? token : "");
+    link->directory = directory ? str_format("%s", directory) : NULL;
+    catch_signals();
+    int code = endpoint ? connect_socket(link, endpoint, err) : 0;
+    if (code) {
+        link_destroy(link);
+        return code;
+    }
+    *out = link;
+    return 0;
+}
+
+void link_destroy(struct link *link)
+{
+    if (!link)
+        return;
+    if (link->socket)
+        zmq_close(link->socket);
+    if (link->context)
+        zmq_ctx_term(link->context);
+    free(link->token);
+    free(link->directory);
+    free(link);
+}
+
+/* Takes the body. What does not fit in the queue is dropped: a report is never worth waiting for. */
+static void send_report(struct link *link, const char *verb, json_t *body)
+{
+    json_object_set_new(body, "job", json_integer(link->job));
+    json_object_set_new(body, "attempt", json_integer(link->attempt));
+    json_object_set_new(body, "token", json_string(link->token));
+    json_object_set_new(body, "rank", json_integer(link->rank));
+    CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(body);
+    if (!text)
+        return;
+    const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
+    if (zmq_send(link->socket, "decoy1", 6, more) < 0)
+        return;
+    zmq_send(link->socket, verb, strlen(verb), more);
+    zmq_send(link->socket, "", 0, more);
+    zmq_send(link->socket, text, strlen(text), ZMQ_DONTWAIT);
+}
+
+void link_progress(struct link *link, double done, double total, const char *unit)
+{
+    double now_s = clock_monotonic_s();
+    if (!link->socket || (done < total && now_s - link->last_progress_s < PROGRESS_PERIOD_S))
+        return;
+    link->last_progress_s = now_s;
+    send_report(link, "progress", json_pack("{sf sf ss}", "done", done, "total", total, "unit", unit));
+}
+
+void link_metrics(struct link *link, json_t *row)
+{
+    if (link->socket)
+        send_report(link, "metrics", json_pack("{so}", "row", row));
+    else
+        json_decref(row);
+}
+
+static void say(struct link *link, enum log_level level, const char *format, va_list arguments)
+{
+    char text[1024];
+    vsnprintf(text, sizeof text, format, arguments);
+    log_line(level, "%s", text);
+    if (link->socket)
+        send_report(link, level == LOG_LEVEL_WARNING ? "warning" : "note", json_pack("{ss}", "text", text));
+}
+
+void link_note(struct link *link, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(link, LOG_LEVEL_INFO, format, arguments);
+    va_end(arguments);
+}
+
+void link_warning(struct link *link, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(link, LOG_LEVEL_WARNING, format, arguments);
+    va_end(arguments);
+}
+
+int link_result(struct link *link, json_t *result, struct err *err)
+{
+    int code = 0;
+    if (link->directory) {
+        CLEANUP(free_ptr) char *path = path_join(link->directory, "result.json");
+        code = json_publish_file(path, result, err);
+    } else {
+        CLEANUP(free_ptr) char *text = json_dumps(result, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+        printf("%s\n", text ? text : "{}");
+    }
+    json_decref(result);
+    return code;
+}
+
+bool link_stop_asked(const struct link *link)
+{
+    (void)link;
+    return stop_asked;
+}
+
+bool link_checkpoint_asked(struct link *link)
+{
+    (void)link;
+    bool asked = checkpoint_asked;
+    checkpoint_asked = 0;
+    return asked;
+}

@@ -1,0 +1,95 @@
+/* decoy-worker --spec FILE: does one job, described by {"kind", "threads", "fields"}, and ends with 0, or
+ * with one sentence on standard error and 1 (failed), 2 (usage), 75 (stopped as asked: go on later). */
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/worker/job.h"
+#include "proto/json.h"
+#include "proto/spec.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_STOPPED = 75 };
+
+static const struct {
+    const char *kind;
+    job_run *run;
+} KINDS[] = {
+    {NULL, NULL}, /* ends the table */
+};
+
+static job_run *find_run(const char *kind)
+{
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        if (kind && KINDS[i].kind && strcmp(kind, KINDS[i].kind) == 0)
+            return KINDS[i].run;
+    }
+    return NULL;
+}
+
+/* The job file, checked again: a worker trusts no one's validation but its own. */
+static int load_job(const char *path, struct job *job, json_t **spec, job_run **run, struct err *err)
+{
+    json_t *file;
+    int code = json_read_file(path, &file, err);
+    if (code)
+        return code;
+    const char *name = json_string_value(json_object_get(file, "kind"));
+    const struct spec_kind *kind = spec_kind_find(name ? name : "", err);
+    *run = kind ? find_run(name) : NULL;
+    if (!*run)
+        code = -EINVAL;
+    else
+        code = spec_resolve(kind, json_object_get(file, "fields"), spec, err);
+    job->spec = *spec;
+    job->threads = (int)json_integer_value(json_object_get(file, "threads"));
+    job->id = (long)json_integer_value(json_object_get(file, "job"));
+    job->attempt = (int)json_integer_value(json_object_get(file, "attempt"));
+    if (job->threads < 1)
+        job->threads = 1;
+    json_decref(file);
+    return code ? err_prefix(err, "%s", path) : 0;
+}
+
+static int run_job(struct job *job, job_run *run, struct err *err)
+{
+    int code = team_create(&job->team, err);
+    if (code)
+        return code;
+    code = link_create(&job->link, team_rank(job->team), err);
+    if (!code)
+        code = run(job, err);
+    if (code == -ECANCELED)
+        link_note(job->link, "stopped as asked; what was finished is kept");
+    else if (code)
+        log_error("%s", err->text);
+    link_destroy(job->link);
+    if (code && code != -ECANCELED && team_size(job->team) > 1)
+        team_abort(job->team, STATUS_FAILED);
+    team_destroy(job->team);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    struct job job = {0};
+    json_t *spec = NULL;
+    job_run *run = NULL;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("decoy-worker " DECOY_VERSION "\n");
+        return 0;
+    }
+    if (argc != 3 || strcmp(argv[1], "--spec") != 0) {
+        fprintf(stderr, "usage: decoy-worker --spec FILE.json | --version\n");
+        return STATUS_USAGE;
+    }
+    if (load_job(argv[2], &job, &spec, &run, &err) != 0) {
+        log_error("%s", err.text);
+        return STATUS_USAGE;
+    }
+    int code = run_job(&job, run, &err);
+    json_decref(spec);
+    return code == 0 ? 0 : code == -ECANCELED ? STATUS_STOPPED : STATUS_FAILED;
+}

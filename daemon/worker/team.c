@@ -1,0 +1,219 @@
+/* See team.h. Claims: rank 0 holds the counter and a thread that answers the other ranks, which look for
+ * their answer a thousand times a second: a brick takes seconds, so neither costs anything. */
+#include "daemon/worker/team.h"
+#include "common/cleanup.h"
+#include "common/str.h"
+
+#include <errno.h>
+#include <mpi.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5 };
+
+struct team {
+    int rank, size;
+    bool with_mpi;
+    pthread_t server; /* on rank 0 of several */
+    atomic_long next; /* the counter, on rank 0 */
+};
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* Waits for a message of tag without keeping a core busy. */
+static void await_message(int from, int tag, MPI_Status *status)
+{
+    int there = 0;
+    for (;;) {
+        MPI_Iprobe(from, tag, MPI_COMM_WORLD, &there, status);
+        if (there)
+            return;
+        nap();
+    }
+}
+
+static void *serve_claims(void *argument)
+{
+    struct team *team = argument;
+    int left = team->size - 1;
+    while (left > 0) {
+        MPI_Status status;
+        long claim;
+        int closing = 0;
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_CLOSE, MPI_COMM_WORLD, &closing, &status);
+        if (closing) {
+            MPI_Recv(&claim, 1, MPI_LONG, status.MPI_SOURCE, TAG_CLOSE, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+            left--;
+            continue;
+        }
+        int asked = 0;
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_CLAIM, MPI_COMM_WORLD, &asked, &status);
+        if (!asked) {
+            nap();
+            continue;
+        }
+        MPI_Recv(&claim, 1, MPI_LONG, status.MPI_SOURCE, TAG_CLAIM, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        claim = atomic_fetch_add(&team->next, 1);
+        MPI_Send(&claim, 1, MPI_LONG, status.MPI_SOURCE, TAG_CLAIMED, MPI_COMM_WORLD);
+    }
+    return NULL;
+}
+
+static int start_mpi(struct team *team, struct err *err)
+{
+    int provided;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided);
+    team->with_mpi = true;
+    MPI_Comm_rank(MPI_COMM_WORLD, &team->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &team->size);
+    if (provided < MPI_THREAD_MULTIPLE)
+        return err_set(err, -ENOTSUP, "this Open MPI was built without MPI_THREAD_MULTIPLE");
+    if (team->size > 1 && team->rank == 0 && pthread_create(&team->server, NULL, serve_claims, team) != 0)
+        return err_set(err, -EAGAIN, "cannot start a thread");
+    return 0;
+}
+
+int team_create(struct team **out, struct err *err)
+{
+    struct team *team = calloc(1, sizeof *team);
+    if (!team)
+        return err_set(err, -ENOMEM, "out of memory");
+    team->size = 1;
+    int code = getenv("OMPI_COMM_WORLD_SIZE") ? start_mpi(team, err) : 0;
+    if (code) {
+        free(team);
+        return code;
+    }
+    *out = team;
+    return 0;
+}
+
+void team_destroy(struct team *team)
+{
+    if (!team)
+        return;
+    long none = 0;
+    if (team->size > 1 && team->rank > 0)
+        MPI_Send(&none, 1, MPI_LONG, 0, TAG_CLOSE, MPI_COMM_WORLD);
+    if (team->size > 1 && team->rank == 0)
+        pthread_join(team->server, NULL);
+    if (team->with_mpi)
+        MPI_Finalize();
+    free(team);
+}
+
+int team_rank(const struct team *team)
+{
+    return team->rank;
+}
+
+int team_size(const struct team *team)
+{
+    return team->size;
+}
+
+void team_barrier(struct team *team)
+{
+    if (team->size > 1)
+        MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* MPI counts are ints: larger blocks go in pieces. */
+enum { PIECE = 1 << 30 };
+
+void team_broadcast(struct team *team, void *data, size_t size, int root)
+{
+    for (size_t done = 0; team->size > 1 && done < size; done += PIECE)
+        MPI_Bcast((char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, root, MPI_COMM_WORLD);
+}
+
+void team_send(struct team *team, const void *data, size_t size, int to)
+{
+    (void)team;
+    for (size_t done = 0; done < size; done += PIECE)
+        MPI_Send((const char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, to, TAG_DATA, MPI_COMM_WORLD);
+}
+
+void team_receive(struct team *team, void *data, size_t size, int from)
+{
+    (void)team;
+    for (size_t done = 0; done < size; done += PIECE)
+        MPI_Recv((char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, from, TAG_DATA, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+void team_sum(struct team *team, double *values, int count)
+{
+    if (team->size > 1)
+        MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+}
+
+bool team_any(struct team *team, bool mine)
+{
+    int any = mine;
+    if (team->size > 1)
+        MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, MPI_COMM_WORLD);
+    return any;
+}
+
+static char *receive_text(int from)
+{
+    MPI_Status status;
+    int size;
+    MPI_Probe(from, TAG_TEXT, MPI_COMM_WORLD, &status);
+    MPI_Get_count(&status, MPI_CHAR, &size);
+    char *text = malloc((size_t)size + 1);
+    if (!text)
+        abort();
+    MPI_Recv(text, size, MPI_CHAR, from, TAG_TEXT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    text[size] = '\0';
+    return text;
+}
+
+int team_gather_text(struct team *team, const char *mine, char ***texts)
+{
+    *texts = NULL;
+    if (team->rank > 0) {
+        MPI_Send(mine, (int)strlen(mine), MPI_CHAR, 0, TAG_TEXT, MPI_COMM_WORLD);
+        return 0;
+    }
+    *texts = calloc((size_t)team->size, sizeof **texts);
+    if (!*texts)
+        return -ENOMEM;
+    for (int rank = 0; rank < team->size; rank++)
+        (*texts)[rank] = rank ? receive_text(rank) : str_format("%s", mine);
+    return 0;
+}
+
+long team_claim(struct team *team, long count)
+{
+    long claim = 0;
+    if (team->rank == 0) {
+        claim = atomic_fetch_add(&team->next, 1);
+    } else {
+        MPI_Status status;
+        MPI_Send(&claim, 1, MPI_LONG, 0, TAG_CLAIM, MPI_COMM_WORLD);
+        await_message(0, TAG_CLAIMED, &status);
+        MPI_Recv(&claim, 1, MPI_LONG, 0, TAG_CLAIMED, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    }
+    return claim < count ? claim : count;
+}
+
+void team_claim_reset(struct team *team)
+{
+    team_barrier(team);
+    if (team->rank == 0)
+        atomic_store(&team->next, 0);
+    team_barrier(team);
+}
+
+void team_abort(struct team *team, int status)
+{
+    if (team->with_mpi)
+        MPI_Abort(MPI_COMM_WORLD, status);
+    _exit(status);
+}
