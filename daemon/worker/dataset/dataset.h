@@ -22,11 +22,12 @@ void dataset_close(struct dataset *dataset);
 CLEANUP_DEFINE(dataset_close_ptr, struct dataset, dataset_close)
 
 size_t dataset_count(const struct dataset *dataset, enum dataset_part part);
-int dataset_stamp(const struct dataset *dataset);                   /* px a side */
+int dataset_stamp(const struct dataset *dataset); /* px a side */
 int dataset_channels(const struct dataset *dataset);
 const char *dataset_channel_name(const struct dataset *dataset, int channel); /* "g", "ivar_g", ... */
 const json_t *dataset_manifest(const struct dataset *dataset);                /* borrowed */
-uint64_t dataset_fingerprint(const struct dataset *dataset);                  /* of the manifest: equal datasets, equal numbers */
+uint64_t
+dataset_fingerprint(const struct dataset *dataset); /* of the manifest: equal datasets, equal numbers */
 
 /* Example i of a part: its pixels in the mapped shard (valid until close) and its label. */
 const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i);
@@ -37,11 +38,15 @@ double dataset_channel_median(const struct dataset *dataset, int channel);
 
 /* The order of the part's examples in an epoch: a permutation, a pure function of (seed, epoch). order has
  * dataset_count items. Shards are shuffled, then examples within a window of shards. */
-void dataset_order(const struct dataset *dataset, enum dataset_part part, uint64_t seed, uint64_t epoch, uint64_t *order);
+void dataset_order(const struct dataset *dataset, enum dataset_part part, uint64_t seed, uint64_t epoch,
+                   uint64_t *order);
 
-/* A numeric column of index.h5 ("mag_g", "rhalf", ...), one value an example of the part, in its order. -ENOENT when absent. */
-int dataset_column(const struct dataset *dataset, enum dataset_part part, const char *name, double *values, struct err *err);
+/* A numeric column of index.h5 ("mag_g", "rhalf", ...), one value an example of the part, in its order.
+ * -ENOENT when absent. */
+int dataset_column(const struct dataset *dataset, enum dataset_part part, const char *name, double *values,
+                   struct err *err);
 /* A text column ("brickname"): values is count x width, NUL-padded. */
-int dataset_text_column(const struct dataset *dataset, enum dataset_part part, const char *name, size_t width, char *values, struct err *err);
+int dataset_text_column(const struct dataset *dataset, enum dataset_part part, const char *name, size_t width,
+                        char *values, struct err *err);
 
 #endif
