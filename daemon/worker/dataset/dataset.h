@@ -1,5 +1,19 @@
 /* A dataset as split wrote it: manifest, index and shards, mapped read-only. Label 1 is fake, 0 is real.
- * A stamp is float32 (side, side, channels), channels last, as oneDNN's nhwc wants it. */
+ * A stamp is float32 (side, side, channels), channels last, as oneDNN's nhwc wants it.
+ *
+ * Files of a dataset: x<part>_<k>.npy float32 (n, side, side, channels), y<part>_<k>.npy int64 (n), part
+ * train, valid or test, k from 1, every shard of a part full but its last; index.h5, one row an example in
+ * the order train, valid, test, then shard, then row; and manifest.json, written last:
+ *
+ *     {"v": 1, "decoy": "0.1.0", "seed", "rule": "a sentence", "classes": ["real", "fake"],
+ *      "stamp", "shard_examples", "channels": ["g", "ivar_g", ...],
+ *      "fractions": {"test", "valid"}, "balance": true,
+ *      "parts": {"train": {"examples", "real", "fake", "dropped": {"real", "fake"}, "bricks": [...]},
+ * "valid", "test"}, "normalisation": {"g": {"median"}, ...}, "provenance": {"real": {"compression":
+ * [{"value", "files"}], ...}, "fake": {...}}, "shards": [{"part", "k", "examples", "x": {"bytes", "xxh3": "16
+ * hex digits"}, "y": {...}}], "index": {"bytes", "xxh3"}}
+ *
+ * Nothing in it depends on when, where or on how many ranks it was made. */
 #ifndef DECOY_DATASET_DATASET_H
 #define DECOY_DATASET_DATASET_H
 
@@ -13,6 +27,9 @@
 enum dataset_part { DATASET_TRAIN, DATASET_VALID, DATASET_TEST, DATASET_PART_MAX };
 
 const char *dataset_part_name(enum dataset_part part); /* "train", "valid", "test" */
+
+/* "<directory>/<which><part>_<k>.npy", which is 'x' or 'y'; the caller's to free. */
+char *dataset_shard_path(const char *directory, char which, enum dataset_part part, size_t k);
 
 struct dataset;
 
