@@ -91,7 +91,8 @@ static int check_words(const struct client *client, struct err *err)
     const struct verb *verb = client->verb;
     size_t count = client_words(client);
     if (count < verb->least)
-        return err_set(err, -EINVAL, "`decoy %s` needs %s; see `decoy %s --help`", verb->name, verb->words, verb->name);
+        return err_set(err, -EINVAL, "`decoy %s` needs %s; see `decoy %s --help`", verb->name, verb->words,
+                       verb->name);
     if (count > verb->most)
         return err_set(err, -EINVAL,
                        verb->most ? "%.60s is one word too many; `decoy %s` takes %s"
