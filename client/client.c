@@ -78,7 +78,8 @@ static int complain(const struct client *client, int exit_code, const struct err
     fflush(stdout);
     if (!*err->text)
         return exit_code;
-    fprintf(stderr, "decoy: %s%s%s\n", print_color(stderr, COLOR_BAD), err->text,
+    enum print_color color = exit_code == EXIT_DETACHED ? COLOR_NONE : COLOR_BAD;
+    fprintf(stderr, "decoy: %s%s%s\n", print_color(stderr, color), err->text,
             print_color(stderr, COLOR_NONE));
     const char *name = exit_code >= 1 && exit_code <= EXIT_TIMEOUT ? NAMES[exit_code] : "detached";
     if (client->json)
