@@ -139,15 +139,14 @@ class Train(unittest.TestCase):
         out = self.root + '/stop'
         stopped = 0
         for _ in range(40):
+            begun = len(glob.glob(out + '/logs/*'))
             process = self.start(out)
-            while process.poll() is None and not os.path.exists(out + '/metrics.jsonl'):
-                time.sleep(0.005)
+            while process.poll() is None and len(glob.glob(out + '/logs/*')) == begun:
+                time.sleep(0.002)
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=60)
             if process.returncode == 0:
                 break
-            if process.returncode == -signal.SIGTERM:
-                continue  # it came before the worker listened
             self.assertEqual(process.returncode, 75, errors)
             self.assertIn('stopped as asked', errors)
             stopped += 1
