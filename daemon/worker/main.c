@@ -16,8 +16,7 @@ static const struct {
     const char *kind;
     job_run *run;
 } KINDS[] = {
-    {"split", split_run},
-    {NULL, NULL}, /* ends the table */
+    {"split", split_run}, {"train", train_run}, {NULL, NULL}, /* ends the table */
 };
 
 static job_run *find_run(const char *kind)
