@@ -3,12 +3,10 @@
 #include "common/path.h"
 #include "tests/unit/check.h"
 
-static char *folder;
-
 static int set_up(void **state)
 {
     (void)state;
-    folder = check_directory();
+    CLEANUP(free_ptr) char *folder = check_directory();
     return chdir(folder);
 }
 
