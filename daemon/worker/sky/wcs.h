@@ -1,6 +1,8 @@
 /* Sky to pixel and back by a FITS header (WCSLIB). Pixels here are 0-indexed, as Tractor's bx, by: the
  * centre of the first pixel is (0, 0), where the FITS standard says (1, 1). This is the only place where
- * the two meet; stamps of both classes are placed by pixels from here or from bx, by. */
+ * the two meet; stamps of both classes are placed by pixels from here or from bx, by.
+ *
+ * A point that the projection does not reach becomes NaN. One thread at a time may use a struct wcs. */
 #ifndef DECOY_SKY_WCS_H
 #define DECOY_SKY_WCS_H
 
