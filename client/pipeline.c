@@ -81,8 +81,6 @@ static int open_stage(struct pipeline *pipeline, const char *name, json_t *body,
     if (!is_plain_name(name, STAGE_NAME_MAX))
         return err_set(err, -EINVAL, "%s: %.60s is no name for a stage (at most %d letters, digits, _ - .)",
                        pipeline->path, name, STAGE_NAME_MAX);
-    if (json_object_get(pipeline->params, name))
-        return err_set(err, -EINVAL, "%s: %s is the name of a param and of a stage", pipeline->path, name);
     if (!json_is_object(body))
         return err_set(err, -EINVAL, "%s:%s: a stage must be a mapping, {kind: KIND, FIELD: value, ...}",
                        pipeline->path, name);

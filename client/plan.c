@@ -27,10 +27,10 @@ static json_t *find_value(void *context, const char *name, struct err *err)
 {
     struct lookup *lookup = context;
     struct pipeline *pipeline = lookup->pipeline;
-    json_t *value = json_object_get(pipeline->params, name);
-    struct stage *stage = value ? NULL : find_stage(pipeline, name);
-    if (value)
-        return value;
+    json_t *param = json_object_get(pipeline->params, name);
+    struct stage *stage = find_stage(pipeline, name);
+    if (param && (!stage || stage == lookup->stage || !lookup->stage))
+        return param;
     if (stage && lookup->stage) {
         lookup->stage->needs[stage - pipeline->stages] = true;
         return stage->out;
