@@ -81,7 +81,7 @@ def test_run_submits_once_and_ends_with_the_verdict(good, tmp_path):
     jobs = {job['options']['name']: job for job in submits[0]['jobs']}
     assert jobs['survey']['fields']['seed'] == 5
     assert jobs['fakes']['fields']['out'] == str(tmp_path / 'here' / 'fakes')
-    assert jobs['stamps']['after'] == ['#0', '#1'] and jobs['stamps']['key'] == 'k/stamps'
+    assert jobs['cutouts']['after'] == ['#0', '#1'] and jobs['cutouts']['key'] == 'k/cutouts'
     assert {job['group'] for job in jobs.values()} == {'demo'}
 
 

@@ -3,12 +3,10 @@
 #include "common/path.h"
 #include "tests/unit/check.h"
 
-static char *folder;
-
 static int set_up(void **state)
 {
     (void)state;
-    folder = check_directory();
+    CLEANUP(free_ptr) char *folder = check_directory();
     return chdir(folder);
 }
 
@@ -133,6 +131,20 @@ static void stages_may_stand_in_any_order(void **state)
     json_decref(plan);
 }
 
+static void param_of_a_stages_name_is_seen_by_that_stage(void **state)
+{
+    (void)state;
+    struct err err;
+    json_t *plan;
+    assert_int_equal(plan_text("params: {model: lenet}\nstages:\n  model: {kind: train, dataset: /d, model: ${model}}\n"
+                               "  verdict: {kind: evaluate, dataset: /d, model: ${model}}\n",
+                               NULL, NULL, &plan, &err),
+                     0);
+    assert_string_equal(json_string_value(field(plan, 0, "fields", "model")), "lenet");
+    assert_string_equal(json_string_value(field(plan, 1, "fields", "model")), "/run/model");
+    json_decref(plan);
+}
+
 static void errors_name_file_stage_and_field(void **state)
 {
     (void)state;
@@ -156,7 +168,6 @@ static void errors_name_file_stage_and_field(void **state)
         {"stages:\n  a: {kind: mock, after: [bb]}\n  bbb: {kind: mock}",
          "p.yaml:a:after: bb is no stage; did you mean bbb?"},
         {"stages:\n  a: {kind: mock, out: ${b}}\n  b: {kind: mock}", "p.yaml:a:out: ${b} is a stage"},
-        {"params: {a: 1}\nstages:\n  a: {kind: mock}", "a is the name of a param and of a stage"},
         {"params: [1]\nstages:\n  a: {kind: mock}", "params must be a mapping"},
         {"params: {a: {b: 1}}\nstages:\n  b: {kind: mock}", "param a must be a single value"},
         {"stagse:\n  a: {kind: mock}",
@@ -205,6 +216,7 @@ int main(void)
         cmocka_unit_test(settings_are_checked_like_the_file),
         cmocka_unit_test(keys_are_made_from_the_runs_key),
         cmocka_unit_test(stages_may_stand_in_any_order),
+        cmocka_unit_test(param_of_a_stages_name_is_seen_by_that_stage),
         cmocka_unit_test(errors_name_file_stage_and_field),
         cmocka_unit_test(presets_can_be_planned),
     };
