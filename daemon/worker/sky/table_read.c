@@ -149,19 +149,20 @@ static int find_numbers(const struct table *table, const char *name, int element
     return 0;
 }
 
-/* One element of every row, as `type`; values of `size` bytes. A scalar column is read in one call. */
+/* One element of every row, as `type`; values of `size` bytes. A scalar column is read in one call. CFITSIO
+ * writes to `any`, whether one is given or not, when it meets a NaN. */
 static int read_elements(struct table *table, const struct column *column, int element, int type, size_t size,
                          void *null, void *values)
 {
-    int status = 0;
+    int status = 0, any = 0;
     if (!table->rows)
         return 0;
     if (column->repeat == 1)
         return fits_read_col(table->file, type, column->number, 1, 1, (LONGLONG)table->rows, null, values,
-                             NULL, &status);
+                             &any, &status);
     for (size_t row = 0; row < table->rows && !status; row++)
         fits_read_col(table->file, type, column->number, (LONGLONG)row + 1, element + 1, 1, null,
-                      (char *)values + row * size, NULL, &status);
+                      (char *)values + row * size, &any, &status);
     return status;
 }
 
