@@ -17,6 +17,7 @@ static const struct {
     job_run *run;
 } KINDS[] = {
     {"cutouts", cutouts_run},
+    {"split", split_run},
     {NULL, NULL}, /* ends the table */
 };
 
