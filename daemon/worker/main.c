@@ -16,7 +16,10 @@ static const struct {
     const char *kind;
     job_run *run;
 } KINDS[] = {
-    {"split", split_run}, {"train", train_run}, {NULL, NULL}, /* ends the table */
+    {"cutouts", cutouts_run},
+    {"split", split_run},
+    {"train", train_run},
+    {NULL, NULL}, /* ends the table */
 };
 
 static job_run *find_run(const char *kind)
