@@ -1,5 +1,11 @@
-/* Cutout files (HDF5), one a brick, run and class: `image` float32 (N, stamp, stamp, channels) = object, row y,
- * column x, channel, and one column dataset a property. Written whole: aside, fsynced, renamed. */
+/* Cutout files (HDF5), one a brick, run and class: `image` float32 (N, stamp, stamp, channels) = object, row
+ * y, column x, channel, and one column dataset a property. Written whole: aside, fsynced, renamed.
+ *
+ * Attributes of the file that others go by (each may be missing; split counts their values by class into the
+ * dataset's manifest, audit compares them): `placement` (the rule), `cuts` (name or text), `compression` and
+ * `quantize` (of the coadds, "RICE_1", "SUBTRACTIVE_DITHER_2", one text for all bands or an array), `version`
+ * (decoy's), `release` (of the survey), `pixscale`. Those that differ from run to run (job, attempt, sources,
+ * seed, brick, run) are kept in the file alone. */
 #ifndef DECOY_DATASET_CUTOUT_FILE_H
 #define DECOY_DATASET_CUTOUT_FILE_H
 
@@ -22,8 +28,9 @@ struct cutout_column {
 
 /* channels: e.g. {"g", "ivar_g", ...}. attributes: a JSON object of texts and numbers, written as attributes
  * of the file (cuts, placement rule, sources with checksums, version, job, attempt, seed). */
-int cutout_file_publish(const char *path, const float *images, size_t count, int stamp, const char *const *channels, int channel_count,
-                        const struct cutout_column *columns, size_t column_count, const json_t *attributes, struct err *err);
+int cutout_file_publish(const char *path, const float *images, size_t count, int stamp,
+                        const char *const *channels, int channel_count, const struct cutout_column *columns,
+                        size_t column_count, const json_t *attributes, struct err *err);
 
 struct cutout_file;
 
@@ -34,12 +41,20 @@ CLEANUP_DEFINE(cutout_file_close_ptr, struct cutout_file, cutout_file_close)
 size_t cutout_file_count(const struct cutout_file *file);
 int cutout_file_stamp(const struct cutout_file *file);
 int cutout_file_channels(const struct cutout_file *file);
-json_t *cutout_file_attributes(const struct cutout_file *file); /* borrowed */
+const char *cutout_file_channel_name(const struct cutout_file *file, int channel); /* "g", "ivar_g", ... */
+json_t *cutout_file_attributes(const struct cutout_file *file);                    /* borrowed */
 
 /* Rows first .. first+count-1 of `image`. */
-int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count, float *images, struct err *err);
+int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count, float *images,
+                            struct err *err);
+
+/* Byte offset of image's first row where rows are plain little-endian float32, or -1: so that who reads
+ * single rows of very many files need not open each by HDF5. */
+int64_t cutout_file_plain_offset(const struct cutout_file *file);
+int cutout_file_pread(int fd, const char *path, int64_t offset, size_t size, void *data, struct err *err);
 
 /* The columns there are; values are fresh memory owned by the file, valid until it is closed. */
-int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count, struct err *err);
+int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
+                             struct err *err);
 
 #endif

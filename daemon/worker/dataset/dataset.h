@@ -1,5 +1,19 @@
 /* A dataset as split wrote it: manifest, index and shards, mapped read-only. Label 1 is fake, 0 is real.
- * A stamp is float32 (side, side, channels), channels last, as oneDNN's nhwc wants it. */
+ * A stamp is float32 (side, side, channels), channels last, as oneDNN's nhwc wants it.
+ *
+ * Files of a dataset: x<part>_<k>.npy float32 (n, side, side, channels), y<part>_<k>.npy int64 (n), part
+ * train, valid or test, k from 1, every shard of a part full but its last; index.h5, one row an example in
+ * the order train, valid, test, then shard, then row; and manifest.json, written last:
+ *
+ *     {"v": 1, "decoy": "0.1.0", "seed", "rule": "a sentence", "classes": ["real", "fake"],
+ *      "stamp", "shard_examples", "channels": ["g", "ivar_g", ...],
+ *      "fractions": {"test", "valid"}, "balance": true,
+ *      "parts": {"train": {"examples", "real", "fake", "dropped": {"real", "fake"}, "bricks": [...]},
+ * "valid", "test"}, "normalisation": {"g": {"median"}, ...}, "provenance": {"real": {"compression":
+ * [{"value", "files"}], ...}, "fake": {...}}, "shards": [{"part", "k", "examples", "x": {"bytes", "xxh3": "16
+ * hex digits"}, "y": {...}}], "index": {"bytes", "xxh3"}}
+ *
+ * Nothing in it depends on when, where or on how many ranks it was made. */
 #ifndef DECOY_DATASET_DATASET_H
 #define DECOY_DATASET_DATASET_H
 
@@ -14,6 +28,9 @@ enum dataset_part { DATASET_TRAIN, DATASET_VALID, DATASET_TEST, DATASET_PART_MAX
 
 const char *dataset_part_name(enum dataset_part part); /* "train", "valid", "test" */
 
+/* "<directory>/<which><part>_<k>.npy", which is 'x' or 'y'; the caller's to free. */
+char *dataset_shard_path(const char *directory, char which, enum dataset_part part, size_t k);
+
 struct dataset;
 
 /* Reads the manifest and maps the shards it names; a missing or wrongly sized one is an error. */
@@ -22,11 +39,12 @@ void dataset_close(struct dataset *dataset);
 CLEANUP_DEFINE(dataset_close_ptr, struct dataset, dataset_close)
 
 size_t dataset_count(const struct dataset *dataset, enum dataset_part part);
-int dataset_stamp(const struct dataset *dataset);                   /* px a side */
+int dataset_stamp(const struct dataset *dataset); /* px a side */
 int dataset_channels(const struct dataset *dataset);
 const char *dataset_channel_name(const struct dataset *dataset, int channel); /* "g", "ivar_g", ... */
 const json_t *dataset_manifest(const struct dataset *dataset);                /* borrowed */
-uint64_t dataset_fingerprint(const struct dataset *dataset);                  /* of the manifest: equal datasets, equal numbers */
+uint64_t
+dataset_fingerprint(const struct dataset *dataset); /* of the manifest: equal datasets, equal numbers */
 
 /* Example i of a part: its pixels in the mapped shard (valid until close) and its label. */
 const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i);
@@ -37,11 +55,15 @@ double dataset_channel_median(const struct dataset *dataset, int channel);
 
 /* The order of the part's examples in an epoch: a permutation, a pure function of (seed, epoch). order has
  * dataset_count items. Shards are shuffled, then examples within a window of shards. */
-void dataset_order(const struct dataset *dataset, enum dataset_part part, uint64_t seed, uint64_t epoch, uint64_t *order);
+void dataset_order(const struct dataset *dataset, enum dataset_part part, uint64_t seed, uint64_t epoch,
+                   uint64_t *order);
 
-/* A numeric column of index.h5 ("mag_g", "rhalf", ...), one value an example of the part, in its order. -ENOENT when absent. */
-int dataset_column(const struct dataset *dataset, enum dataset_part part, const char *name, double *values, struct err *err);
+/* A numeric column of index.h5 ("mag_g", "rhalf", ...), one value an example of the part, in its order.
+ * -ENOENT when absent. */
+int dataset_column(const struct dataset *dataset, enum dataset_part part, const char *name, double *values,
+                   struct err *err);
 /* A text column ("brickname"): values is count x width, NUL-padded. */
-int dataset_text_column(const struct dataset *dataset, enum dataset_part part, const char *name, size_t width, char *values, struct err *err);
+int dataset_text_column(const struct dataset *dataset, enum dataset_part part, const char *name, size_t width,
+                        char *values, struct err *err);
 
 #endif

@@ -18,9 +18,11 @@ CLEANUP_DEFINE(events_close_ptr, struct events, events_close)
 int events_scalar(struct events *events, int64_t step, const char *tag, double value, struct err *err);
 
 /* png: a whole PNG file, 8-bit RGB. */
-int events_image(struct events *events, int64_t step, const char *tag, int width_px, int height_px, const void *png, size_t size, struct err *err);
+int events_image(struct events *events, int64_t step, const char *tag, int width_px, int height_px,
+                 const void *png, size_t size, struct err *err);
 
-/* A node of the graph: what TensorBoard draws. inputs: names of other nodes, `input_count` of them. shape: of its output. */
+/* A node of the graph: what TensorBoard draws. inputs: names of other nodes, `input_count` of them. shape: of
+ * its output. */
 struct events_node {
     const char *name, *operation; /* e.g. "conv1", "Conv2D" */
     const char *const *inputs;

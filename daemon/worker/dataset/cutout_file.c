@@ -1,0 +1,272 @@
+/* See cutout_file.h. `image` is contiguous: rows are read with pread, past HDF5, when the file says that they
+ * lie there as plain little-endian float32 (all files that cutout_file_publish writes); other layouts
+ * (chunks, compression, another type) are read by HDF5. The channel names are the attribute `channels` of
+ * `image`, a column's unit its attribute `unit`. */
+#include "daemon/worker/dataset/cutout_file.h"
+#include "common/str.h"
+#include "daemon/worker/dataset/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+struct cutout_file {
+    struct h5 *h5;
+    int fd;               /* for pread */
+    int64_t plain_offset; /* of image's first row, or -1 */
+    size_t count;
+    int stamp, channels;
+    json_t *channel_names, *attributes;
+    struct cutout_column *columns; /* once read; names and units point into the two below */
+    char **names;
+    json_t *units;
+    size_t column_count;
+};
+
+static const enum h5_type TYPES[] = {
+    [CUTOUT_INT64] = H5_TYPE_INT64,
+    [CUTOUT_REAL64] = H5_TYPE_REAL64,
+    [CUTOUT_REAL32] = H5_TYPE_REAL32,
+    [CUTOUT_TEXT] = H5_TYPE_TEXT,
+};
+
+static int write_named(struct h5 *file, const char *object, const char *name, json_t *value, struct err *err)
+{
+    json_t *attributes = json_pack("{so}", name, value);
+    int code = attributes ? h5_write_attributes(file, object, attributes, err) : -ENOMEM;
+    json_decref(attributes);
+    return code;
+}
+
+static int write_column(struct h5 *file, const struct cutout_column *column, size_t count, struct err *err)
+{
+    int code =
+        h5_write(file, column->name, TYPES[column->type], column->width, 1, &count, column->values, err);
+    if (code || !column->unit)
+        return code;
+    return write_named(file, column->name, "unit", json_string(column->unit), err);
+}
+
+int cutout_file_publish(const char *path, const float *images, size_t count, int stamp,
+                        const char *const *channels, int channel_count, const struct cutout_column *columns,
+                        size_t column_count, const json_t *attributes, struct err *err)
+{
+    CLEANUP(h5_close_ptr) struct h5 *file = NULL;
+    const size_t sizes[] = {count, (size_t)stamp, (size_t)stamp, (size_t)channel_count};
+    int code = h5_create(&file, path, err);
+    if (!code)
+        code = h5_write(file, "image", H5_TYPE_REAL32, 0, 4, sizes, images, err);
+    json_t *names = json_array();
+    for (int c = 0; c < channel_count; c++)
+        json_array_append_new(names, json_string(channels[c]));
+    if (!code)
+        code = write_named(file, "image", "channels", json_incref(names), err);
+    json_decref(names);
+    for (size_t i = 0; i < column_count && !code; i++)
+        code = write_column(file, &columns[i], count, err);
+    if (!code && attributes)
+        code = h5_write_attributes(file, "/", attributes, err);
+    return code ? code : h5_publish(TAKE(file), err);
+}
+
+static int check_image(struct cutout_file *file, struct err *err)
+{
+    enum { SIDE_MAX = 4096, CHANNELS_MAX = 64 };
+    struct h5_shape shape;
+    int code = h5_shape(file->h5, "image", &shape, err);
+    if (code)
+        return code;
+    if (shape.rank != 4 || (shape.type != H5_TYPE_REAL32 && shape.type != H5_TYPE_REAL64) ||
+        shape.sizes[1] != shape.sizes[2] || shape.sizes[1] < 1 || shape.sizes[1] > SIDE_MAX ||
+        shape.sizes[3] < 1 || shape.sizes[3] > CHANNELS_MAX)
+        return err_set(
+            err, -EINVAL,
+            "%s, image is not real numbers in the shape (object, y, x, channel) with square stamps",
+            h5_path(file->h5));
+    file->count = shape.sizes[0];
+    file->stamp = (int)shape.sizes[1];
+    file->channels = (int)shape.sizes[3];
+    file->plain_offset = h5_plain_offset(file->h5, "image");
+    return 0;
+}
+
+static int read_channel_names(struct cutout_file *file, struct err *err)
+{
+    json_t *attributes;
+    int code = h5_read_attributes(file->h5, "image", &attributes, err);
+    if (code)
+        return code;
+    json_t *names = json_object_get(attributes, "channels");
+    if (json_array_size(names) != (size_t)file->channels || !json_is_string(json_array_get(names, 0)))
+        code = err_set(err, -EINVAL, "%s, image has no attribute `channels` with %d names", h5_path(file->h5),
+                       file->channels);
+    else
+        file->channel_names = json_incref(names);
+    json_decref(attributes);
+    return code;
+}
+
+int cutout_file_open(struct cutout_file **out, const char *path, struct err *err)
+{
+    CLEANUP(cutout_file_close_ptr) struct cutout_file *file = calloc(1, sizeof *file);
+    if (!file)
+        return err_set(err, -ENOMEM, "out of memory for %s", path);
+    file->fd = -1;
+    int code = h5_open(&file->h5, path, err);
+    if (!code)
+        code = check_image(file, err);
+    if (!code)
+        code = read_channel_names(file, err);
+    if (!code)
+        code = h5_read_attributes(file->h5, "/", &file->attributes, err);
+    if (!code && (file->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+        code = err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    if (!code)
+        *out = TAKE(file);
+    return code;
+}
+
+void cutout_file_close(struct cutout_file *file)
+{
+    if (!file)
+        return;
+    for (size_t i = 0; i < file->column_count; i++)
+        free((void *)file->columns[i].values);
+    free(file->columns);
+    free(file->names);
+    json_decref(file->units);
+    json_decref(file->channel_names);
+    json_decref(file->attributes);
+    close_fd(&file->fd);
+    h5_close(file->h5);
+    free(file);
+}
+
+size_t cutout_file_count(const struct cutout_file *file)
+{
+    return file->count;
+}
+
+int cutout_file_stamp(const struct cutout_file *file)
+{
+    return file->stamp;
+}
+
+int cutout_file_channels(const struct cutout_file *file)
+{
+    return file->channels;
+}
+
+const char *cutout_file_channel_name(const struct cutout_file *file, int channel)
+{
+    const char *name = json_string_value(json_array_get(file->channel_names, (size_t)channel));
+    return name ? name : "";
+}
+
+json_t *cutout_file_attributes(const struct cutout_file *file)
+{
+    return file->attributes;
+}
+
+int64_t cutout_file_plain_offset(const struct cutout_file *file)
+{
+    return file->plain_offset;
+}
+
+int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count, float *images,
+                            struct err *err)
+{
+    if (first > file->count || count > file->count - first)
+        return err_set(err, -EINVAL, "%s has %zu stamps, fewer than the %zu wanted", h5_path(file->h5),
+                       file->count, first + count);
+    if (file->plain_offset < 0)
+        return h5_read_rows(file->h5, "image", H5_TYPE_REAL32, 0, first, count, images, err);
+    size_t row_bytes = (size_t)file->stamp * (size_t)file->stamp * (size_t)file->channels * sizeof *images;
+    return cutout_file_pread(file->fd, h5_path(file->h5), file->plain_offset + (int64_t)(first * row_bytes),
+                             count * row_bytes, images, err);
+}
+
+int cutout_file_pread(int fd, const char *path, int64_t offset, size_t size, void *data, struct err *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(fd, (char *)data + done, size - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+        if (got == 0)
+            return err_set(err, -EIO, "%s ends before its last stamp", path);
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static enum cutout_type column_type(enum h5_type type)
+{
+    switch (type) {
+    case H5_TYPE_TEXT:
+        return CUTOUT_TEXT;
+    case H5_TYPE_REAL32:
+        return CUTOUT_REAL32;
+    case H5_TYPE_REAL64:
+        return CUTOUT_REAL64;
+    default:
+        return CUTOUT_INT64;
+    }
+}
+
+/* The unit of a column, kept in file->units; NULL without one. */
+static const char *read_unit(struct cutout_file *file, const char *name)
+{
+    json_t *attributes;
+    if (h5_read_attributes(file->h5, name, &attributes, NULL) != 0)
+        return NULL;
+    json_t *unit = json_object_get(attributes, "unit");
+    const char *text = json_string_value(unit);
+    if (text)
+        json_array_append(file->units, unit); /* which keeps the text alive */
+    json_decref(attributes);
+    return text;
+}
+
+static int read_column(struct cutout_file *file, const char *name, struct cutout_column *column,
+                       struct err *err)
+{
+    struct h5_shape shape;
+    int code = h5_shape(file->h5, name, &shape, err);
+    if (code)
+        return code;
+    if (shape.rank != 1 || shape.sizes[0] != file->count)
+        return err_set(err, -EINVAL, "%s, column %s has not one value for each of the %zu stamps",
+                       h5_path(file->h5), name, file->count);
+    enum cutout_type type = column_type(shape.type);
+    CLEANUP(free_ptr) void *values = calloc(file->count + 1, h5_item_size(TYPES[type], shape.width));
+    if (!values)
+        return err_set(err, -ENOMEM, "out of memory for %s, column %s", h5_path(file->h5), name);
+    code = h5_read(file->h5, name, TYPES[type], shape.width, file->count, values, err);
+    if (!code)
+        *column = (struct cutout_column){name, type, shape.width, read_unit(file, name), TAKE(values)};
+    return code;
+}
+
+int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
+                             struct err *err)
+{
+    size_t name_count = 0;
+    int code = file->columns ? 0 : h5_names(file->h5, "/", &file->names, &name_count, err);
+    if (!code && !file->columns) {
+        file->columns = calloc(name_count + 1, sizeof *file->columns);
+        file->units = json_array();
+        if (!file->columns)
+            return err_set(err, -ENOMEM, "out of memory for %s", h5_path(file->h5));
+    }
+    for (size_t i = 0; i < name_count && !code; i++) {
+        if (strcmp(file->names[i], "image") == 0)
+            continue;
+        code = read_column(file, file->names[i], &file->columns[file->column_count], err);
+        file->column_count += !code;
+    }
+    *columns = file->columns;
+    *count = file->column_count;
+    return code;
+}

@@ -1,0 +1,26 @@
+/* Shared by h5.c and h5_attribute.c alone. */
+#ifndef DECOY_DATASET_H5_PRIVATE_H
+#define DECOY_DATASET_H5_PRIVATE_H
+
+#include "daemon/worker/dataset/h5.h"
+
+#include <hdf5.h>
+
+struct outfile;
+
+struct h5 {
+    char *path;
+    hid_t id;
+    struct outfile *outfile; /* NULL when the file is read */
+};
+
+/* A sentence with the innermost reason HDF5 gives for what just failed. */
+int h5_fail(const struct h5 *file, const char *what, const char *name, struct err *err);
+
+/* HDF5's type, in memory and in the file; to be closed by H5Tclose. Negative on failure. */
+hid_t h5_type_make(enum h5_type type, size_t width);
+
+/* The same for reading what is stored as `stored`: HDF5 refuses to turn UTF-8 into ASCII and back. */
+hid_t h5_type_as(enum h5_type type, size_t width, hid_t stored);
+
+#endif
