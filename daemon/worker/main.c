@@ -16,6 +16,7 @@ static const struct {
     const char *kind;
     job_run *run;
 } KINDS[] = {
+    {"mock", mock_run},
     {"split", split_run},
     {NULL, NULL}, /* ends the table */
 };

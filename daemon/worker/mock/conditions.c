@@ -1,5 +1,6 @@
 /* See conditions.h. */
 #include "daemon/worker/mock/conditions.h"
+#include "common/rng.h"
 #include "daemon/worker/sky/cards.h"
 #include "daemon/worker/sky/photometry.h"
 #include "daemon/worker/sky/psf.h"
@@ -56,12 +57,11 @@ static void cut_strip(unsigned char *counts, long size, long width, unsigned by,
 {
     bool upright = rng_uniform(rng) < 0.5;
     long first = (long)rng_below(rng, (uint64_t)size) - width / 2;
-    for (long y = 0; y < size; y++) {
-        for (long x = 0; x < size; x++) {
-            long along = upright ? x : y;
+    long low = first < 0 ? 0 : first, high = first + width > size ? size : first + width;
+    for (long y = upright ? 0 : low; y < (upright ? size : high); y++) {
+        for (long x = upright ? low : 0; x < (upright ? high : size); x++) {
             unsigned char *count = &counts[y * size + x];
-            if (along >= first && along < first + width)
-                *count = (unsigned char)(*count > by ? *count - by : 0);
+            *count = (unsigned char)(*count > by ? *count - by : 0);
         }
     }
 }

@@ -5,6 +5,9 @@
 #include "daemon/worker/mock/tiling.h"
 #include "daemon/worker/sky/tractor.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* The survey's knobs (spec_table.h, kind mock). */
 struct mock_survey {
     uint64_t seed;

@@ -113,7 +113,7 @@ static int publish_catalogue(const struct mock *mock, const struct brick *brick,
     CLEANUP(free_ptr) struct measured *rows = NULL;
     CLEANUP(free_ptr) char *path = NULL;
     size_t count = 0;
-    int code = coadd_read_back(&coadd, mock->out, brick, yield, err);
+    int code = coadd_read_back(&coadd, mock->out, brick, err);
     if (!code)
         code = sources_measure(&coadd, observation, &rows, &count, err);
     if (!code)
@@ -143,6 +143,8 @@ static int make_brick(void *context, const struct brick *brick, struct brick_yie
         code = wcs_open(&wcs, coadd.image[0].header, brick->name, err);
     if (!code)
         code = coadd_publish(&coadd, mock->out, brick, mock->survey.seed, err);
+    if (!code)
+        code = yield_add_planes(yield, mock->out, brick, err);
     if (!code)
         code = publish_truth(mock, brick, &observation, &scene, wcs, yield, err);
     if (!code)

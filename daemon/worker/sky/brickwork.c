@@ -23,6 +23,36 @@ void yield_add_file(struct brick_yield *yield, char *path)
         free(path);
 }
 
+static const struct {
+    const char *kind;
+    char band;
+} PLANES[] = {{"image", 'g'}, {"image", 'r'}, {"image", 'z'}, {"invvar", 'g'}, {"invvar", 'r'}, {"invvar", 'z'}};
+
+int yield_add_planes(struct brick_yield *yield, const char *directory, const struct brick *brick, struct err *err)
+{
+    int code = 0;
+    for (size_t i = 0; !code && i < sizeof PLANES / sizeof *PLANES; i++) {
+        char *path = NULL;
+        code = survey_plane_path(directory, brick, PLANES[i].kind, PLANES[i].band, &path, err);
+        if (!code)
+            yield_add_file(yield, path);
+    }
+    return code;
+}
+
+int yield_add_survey_planes(struct brick_yield *yield, const struct survey *survey, const struct brick *brick,
+                            struct err *err)
+{
+    int code = 0;
+    for (size_t i = 0; !code && i < sizeof PLANES / sizeof *PLANES; i++) {
+        char *path = NULL;
+        code = survey_find_plane(survey, brick, PLANES[i].kind, PLANES[i].band, &path, err);
+        if (!code)
+            yield_add_file(yield, path);
+    }
+    return code;
+}
+
 static void yield_free(struct brick_yield *yield)
 {
     for (size_t i = 0; i < yield->file_count; i++)

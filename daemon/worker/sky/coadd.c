@@ -33,11 +33,13 @@ double plane_median(const struct plane *plane)
     return kept ? sample[kept / 2] : 0;
 }
 
-static int read_one(struct plane *plane, const struct survey *survey, const struct brick *brick, const char *kind,
-                    int band, struct err *err)
+/* survey: where files of any ending are looked for; NULL: directory, which one of ours has written to. */
+static int read_one(struct plane *plane, const struct survey *survey, const char *directory, const struct brick *brick,
+                    const char *kind, int band, struct err *err)
 {
     CLEANUP(free_ptr) char *path = NULL;
-    int code = survey_find_plane(survey, brick, kind, BAND_NAMES[band], &path, err);
+    int code = survey ? survey_find_plane(survey, brick, kind, BAND_NAMES[band], &path, err)
+                      : survey_plane_path(directory, brick, kind, BAND_NAMES[band], &path, err);
     return code ? code : plane_read(plane, path, err);
 }
 
@@ -53,16 +55,17 @@ static int check_one(struct coadd *coadd, const struct plane *plane, const char 
                    BAND_NAMES[band], plane->width, plane->height, coadd->width, coadd->height);
 }
 
-int coadd_read(struct coadd *coadd, const struct survey *survey, const struct brick *brick, struct err *err)
+static int read_planes(struct coadd *coadd, const struct survey *survey, const char *directory,
+                       const struct brick *brick, struct err *err)
 {
     memset(coadd, 0, sizeof *coadd);
     int code = 0;
     for (int b = 0; !code && b < BAND_COUNT; b++) {
-        code = read_one(&coadd->image[b], survey, brick, "image", b, err);
+        code = read_one(&coadd->image[b], survey, directory, brick, "image", b, err);
         if (!code)
             code = check_one(coadd, &coadd->image[b], "image", b, err);
         if (!code)
-            code = read_one(&coadd->invvar[b], survey, brick, "invvar", b, err);
+            code = read_one(&coadd->invvar[b], survey, directory, brick, "invvar", b, err);
         if (!code)
             code = check_one(coadd, &coadd->invvar[b], "invvar", b, err);
         for (long i = 0; !code && i < coadd->width * coadd->height; i++)
@@ -71,6 +74,16 @@ int coadd_read(struct coadd *coadd, const struct survey *survey, const struct br
     if (code)
         coadd_free(coadd);
     return code;
+}
+
+int coadd_read(struct coadd *coadd, const struct survey *survey, const struct brick *brick, struct err *err)
+{
+    return read_planes(coadd, survey, NULL, brick, err);
+}
+
+int coadd_read_back(struct coadd *coadd, const char *directory, const struct brick *brick, struct err *err)
+{
+    return read_planes(coadd, NULL, directory, brick, err);
 }
 
 static int publish_one(const struct plane *plane, const char *directory, const struct brick *brick, const char *kind,

@@ -21,6 +21,9 @@ int coadd_read(struct coadd *coadd, const struct survey *survey, const struct br
 int coadd_publish(const struct coadd *coadd, const char *directory, const struct brick *brick, uint64_t seed,
                   struct err *err);
 
+/* What coadd_publish wrote under directory. */
+int coadd_read_back(struct coadd *coadd, const char *directory, const struct brick *brick, struct err *err);
+
 void coadd_free(struct coadd *coadd); /* its contents */
 
 /* Median of the positive values of a sample of the plane; 0 without one. */

@@ -7,7 +7,24 @@
 #include <isa-l.h>
 #include <string.h>
 
-enum { FITS_BLOCK = 2880 };
+enum { FITS_BLOCK = 2880, PREFIX = 16 };
+
+/* CFITSIO reads back parts of a file in memory that it has not written yet and takes them for zeros, as on disk. So the
+ * memory it is given grows with zeros; its size stands in a prefix. */
+static void *zeros_realloc(void *bytes, size_t size)
+{
+    char *before = bytes ? (char *)bytes - PREFIX : NULL;
+    size_t old_size = 0;
+    if (before)
+        memcpy(&old_size, before, sizeof old_size);
+    char *now = realloc(before, PREFIX + size);
+    if (!now)
+        return NULL;
+    if (size > old_size)
+        memset(now + PREFIX + old_size, 0, size - old_size);
+    memcpy(now, &size, sizeof size);
+    return now + PREFIX;
+}
 
 int fits_output_failed(int status, const char *path, struct err *err)
 {
@@ -23,24 +40,22 @@ int fits_output_open(struct fits_output *output, const char *path, size_t expect
 {
     int status = 0;
     memset(output, 0, sizeof *output);
-    output->room = (expected_size / FITS_BLOCK + 4) * FITS_BLOCK;
-    output->bytes = malloc(output->room);
+    output->room = FITS_BLOCK; /* all of it counts as written, and CFITSIO looks for HDUs in what is */
+    output->bytes = zeros_realloc(NULL, output->room);
     if (!output->bytes)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
-    if (fits_create_memfile(&output->file, &output->bytes, &output->room, output->room / 2 + FITS_BLOCK, realloc,
+    if (fits_create_memfile(&output->file, &output->bytes, &output->room, expected_size + FITS_BLOCK, zeros_realloc,
                             &status))
         return fits_output_failed(status, path, err);
     return 0;
 }
 
-/* Bytes of the file so far: the end of its last HDU. */
+/* Bytes of the file so far: the end of the present HDU, which is the last one made. */
 static int measure(struct fits_output *output, size_t *size, const char *path, struct err *err)
 {
     LONGLONG head = 0, data = 0, end = 0;
-    int status = 0, last = 0;
+    int status = 0;
     fits_flush_file(output->file, &status);
-    fits_get_num_hdus(output->file, &last, &status);
-    fits_movabs_hdu(output->file, last, NULL, &status);
     if (fits_get_hduaddrll(output->file, &head, &data, &end, &status))
         return fits_output_failed(status, path, err);
     *size = (size_t)end;
@@ -86,7 +101,8 @@ void fits_output_free(struct fits_output *output)
     int status = 0;
     if (output->file)
         fits_close_file(output->file, &status);
-    free(output->bytes);
+    if (output->bytes)
+        free((char *)output->bytes - PREFIX);
     memset(output, 0, sizeof *output);
     fits_clear_errmsg();
 }

@@ -41,7 +41,7 @@ static int create_table(fitsfile *file, const char *extension, size_t rows, cons
     for (size_t i = 0; i < count; i++) {
         names[i] = (char *)columns[i].name;
         form[i] = forms + i * FORM_MAX;
-        units[i] = columns[i].unit ? (char *)columns[i].unit : "";
+        units[i] = (char *)(columns[i].unit ? columns[i].unit : "");
         if (columns[i].type == TABLE_TEXT)
             snprintf(form[i], FORM_MAX, "%zuA", columns[i].width);
         else

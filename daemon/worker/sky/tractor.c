@@ -160,7 +160,7 @@ static void fill_row(struct columns *c, size_t i, const struct brick *brick, con
     c->ints[RELEASE][i] = (int32_t)observation->release;
     c->ints[BRICKID][i] = (int32_t)observation->brickid;
     c->ints[OBJID][i] = (int32_t)i;
-    strncpy(c->brickname + i * BRICKNAME_WIDTH, brick->name, BRICKNAME_WIDTH);
+    memcpy(c->brickname + i * BRICKNAME_WIDTH, brick->name, BRICKNAME_WIDTH); /* NUL-padded */
     memcpy(c->type + i * TYPE_WIDTH, row->type, TYPE_WIDTH);
     c->reals[BX][i] = row->x_px;
     c->reals[BY][i] = row->y_px;
