@@ -17,6 +17,7 @@ static const struct {
     job_run *run;
 } KINDS[] = {
     {"mock", mock_run},
+    {"inject", inject_run},
     {"split", split_run},
     {NULL, NULL}, /* ends the table */
 };
