@@ -16,6 +16,7 @@ static const struct {
     const char *kind;
     job_run *run;
 } KINDS[] = {
+    {"split", split_run},
     {NULL, NULL}, /* ends the table */
 };
 

@@ -1,4 +1,5 @@
-/* A trained model as a train job left it (model.yaml, model.safetensors, input.json), ready to score stamps. */
+/* A trained model as a train job left it (model.yaml, model.safetensors, input.json), ready to score stamps.
+ */
 #ifndef DECOY_NET_PREDICTOR_H
 #define DECOY_NET_PREDICTOR_H
 
@@ -12,13 +13,15 @@ struct predictor;
 
 /* directory: a train job's output. Takes the best model by validation loss where there is one, else the last.
  * stamp and channels must be the model's; batch: stamps a call, at most. */
-int predictor_open(struct predictor **out, const char *directory, int stamp, int channels, int batch, int threads, struct err *err);
+int predictor_open(struct predictor **out, const char *directory, int stamp, int channels, int batch,
+                   int threads, struct err *err);
 void predictor_close(struct predictor *predictor);
 CLEANUP_DEFINE(predictor_close_ptr, struct predictor, predictor_close)
 
 /* score[i] = P(fake) of stamps[i], raw pixels (side, side, channels), count <= batch. The score of a stamp
  * does not depend on what else is in the batch. gradients (NULL: none): d score / d normalised input, count x
  * side x side x channels. */
-int predictor_score(struct predictor *predictor, const float *const *stamps, size_t count, double *score, float *gradients, struct err *err);
+int predictor_score(struct predictor *predictor, const float *const *stamps, size_t count, double *score,
+                    float *gradients, struct err *err);
 
 #endif

@@ -1,0 +1,318 @@
+/* See input.h. A band is taken out of the stamp into planes, scaled there in loops that vectorise, and put
+ * back between its neighbours. */
+#include "daemon/worker/net/input.h"
+#include "common/str.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum image_scale { IMAGE_ASINH, IMAGE_SNR, IMAGE_NONE, IMAGE_MAX };
+enum invvar_scale { INVVAR_RELATIVE, INVVAR_GLOBAL, INVVAR_NONE, INVVAR_MAX };
+
+static const char *const IMAGE_SCALES[IMAGE_MAX] = {"asinh", "snr", "none"};
+static const char *const INVVAR_SCALES[INVVAR_MAX] = {"relative", "global", "none"};
+
+struct channel {
+    char *name;
+    int image;  /* of an invvar channel: its image channel, or -1 */
+    int invvar; /* of an image channel: its invvar channel, or -1 */
+    bool is_invvar;
+    double median;
+};
+
+struct input {
+    enum image_scale image_scale;
+    enum invvar_scale invvar_scale;
+    int stamp_px, channel_count;
+    struct channel *channels;
+    float *image, *invvar; /* work: planes of one band */
+};
+
+static int find_text(const char *const *texts, int count, const char *text, int *index)
+{
+    for (*index = 0; *index < count; ++*index) {
+        if (text && strcmp(texts[*index], text) == 0)
+            return 0;
+    }
+    return -EINVAL;
+}
+
+static int find_channel(const struct input *input, const char *name)
+{
+    for (int c = 0; c < input->channel_count; c++) {
+        if (strcmp(input->channels[c].name, name) == 0)
+            return c;
+    }
+    return -1;
+}
+
+static int pair_channels(struct input *input, struct err *err)
+{
+    for (int c = 0; c < input->channel_count; c++) {
+        struct channel *channel = &input->channels[c];
+        channel->is_invvar = strncmp(channel->name, "ivar_", 5) == 0;
+        CLEANUP(free_ptr)
+        char *other =
+            channel->is_invvar ? str_format("%s", channel->name + 5) : str_format("ivar_%s", channel->name);
+        int partner = find_channel(input, other);
+        channel->image = channel->is_invvar ? partner : -1;
+        channel->invvar = channel->is_invvar ? -1 : partner;
+        if (!channel->is_invvar && partner < 0 && input->image_scale != IMAGE_NONE)
+            return err_set(err, -EINVAL, "channel %s has no %s, which image_scale %s needs", channel->name,
+                           other, IMAGE_SCALES[input->image_scale]);
+        if (channel->is_invvar && input->invvar_scale == INVVAR_GLOBAL && !(channel->median > 0))
+            return err_set(err, -EINVAL, "channel %s has no positive median, which invvar_scale global needs",
+                           channel->name);
+    }
+    return 0;
+}
+
+static int fill_channels(struct input *input, const char *const *names, const double *medians,
+                         struct err *err)
+{
+    size_t plane = (size_t)input->stamp_px * (size_t)input->stamp_px;
+    input->channels = calloc((size_t)input->channel_count, sizeof *input->channels);
+    input->image = calloc(plane, sizeof(float));
+    input->invvar = calloc(2 * plane, sizeof(float)); /* twice: the median needs room */
+    if (!input->channels || !input->image || !input->invvar)
+        return err_set(err, -ENOMEM, "out of memory");
+    for (int c = 0; c < input->channel_count; c++)
+        input->channels[c] = (struct channel){.name = str_format("%s", names[c]), .median = medians[c]};
+    return pair_channels(input, err);
+}
+
+int input_create(struct input **out, const char *image_scale, const char *invvar_scale, int stamp_px,
+                 int channels, const char *const *names, const double *medians, struct err *err)
+{
+    int image, invvar;
+    if (find_text(IMAGE_SCALES, IMAGE_MAX, image_scale, &image) != 0)
+        return err_set(err, -EINVAL, "image_scale is not one of asinh, snr, none");
+    if (find_text(INVVAR_SCALES, INVVAR_MAX, invvar_scale, &invvar) != 0)
+        return err_set(err, -EINVAL, "invvar_scale is not one of relative, global, none");
+    if (stamp_px < 1 || stamp_px > 4096 || channels < 1 || channels > 4096)
+        return err_set(err, -EINVAL, "a stamp of %d px and %d channels is out of bounds", stamp_px, channels);
+    struct input *input = calloc(1, sizeof *input);
+    if (!input)
+        return err_set(err, -ENOMEM, "out of memory");
+    input->image_scale = (enum image_scale)image;
+    input->invvar_scale = (enum invvar_scale)invvar;
+    input->stamp_px = stamp_px;
+    input->channel_count = channels;
+    int code = fill_channels(input, names, medians, err);
+    if (code) {
+        input_destroy(input);
+        return code;
+    }
+    *out = input;
+    return 0;
+}
+
+void input_destroy(struct input *input)
+{
+    if (!input)
+        return;
+    for (int c = 0; input->channels && c < input->channel_count; c++)
+        free(input->channels[c].name);
+    free(input->channels);
+    free(input->image);
+    free(input->invvar);
+    free(input);
+}
+
+json_t *input_to_json(const struct input *input)
+{
+    json_t *channels = json_array();
+    for (int c = 0; c < input->channel_count; c++)
+        json_array_append_new(channels, json_pack("{ss sf}", "name", input->channels[c].name, "median",
+                                                  input->channels[c].median));
+    return json_pack("{si si ss ss so}", "version", 1, "stamp", input->stamp_px, "image_scale",
+                     IMAGE_SCALES[input->image_scale], "invvar_scale", INVVAR_SCALES[input->invvar_scale],
+                     "channels", channels);
+}
+
+int input_from_json(struct input **out, const json_t *file, struct err *err)
+{
+    const json_t *channels = json_object_get(file, "channels");
+    size_t count = json_array_size(channels);
+    CLEANUP(free_ptr) const char **names = calloc(count + 1, sizeof *names);
+    CLEANUP(free_ptr) double *medians = calloc(count + 1, sizeof *medians);
+    if (!names || !medians)
+        return err_set(err, -ENOMEM, "out of memory");
+    if (json_integer_value(json_object_get(file, "version")) != 1)
+        return err_set(err, -EINVAL, "not an input description of version 1");
+    for (size_t c = 0; c < count; c++) {
+        const json_t *channel = json_array_get(channels, c);
+        names[c] = json_string_value(json_object_get(channel, "name"));
+        medians[c] = json_number_value(json_object_get(channel, "median"));
+        if (!names[c])
+            return err_set(err, -EINVAL, "channel %zu has no name", c);
+    }
+    return input_create(out, json_string_value(json_object_get(file, "image_scale")),
+                        json_string_value(json_object_get(file, "invvar_scale")),
+                        (int)json_integer_value(json_object_get(file, "stamp")), (int)count, names, medians,
+                        err);
+}
+
+int input_stamp(const struct input *input)
+{
+    return input->stamp_px;
+}
+
+int input_channels(const struct input *input)
+{
+    return input->channel_count;
+}
+
+size_t input_size(const struct input *input)
+{
+    return (size_t)input->stamp_px * (size_t)input->stamp_px * (size_t)input->channel_count;
+}
+
+/* Positive floats order as their bits do, so the k-th smallest is found digit by digit: 11, 11 and 10 bits.
+ * values is used up. */
+static float select_positive(float *values, size_t count, size_t k)
+{
+    static const int SHIFTS[] = {21, 10, 0};
+    for (int digit = 0; digit < 3; digit++) {
+        uint32_t counts[2048] = {0}, mask = digit < 2 ? 2047 : 1023, bits, bin = 0;
+        for (size_t i = 0; i < count; i++) {
+            memcpy(&bits, &values[i], sizeof bits);
+            counts[bits >> SHIFTS[digit] & mask]++;
+        }
+        while (k >= counts[bin])
+            k -= counts[bin++];
+        size_t kept = 0;
+        for (size_t i = 0; i < count; i++) {
+            memcpy(&bits, &values[i], sizeof bits);
+            values[kept] = values[i];
+            kept += (bits >> SHIFTS[digit] & mask) == bin;
+        }
+        count = kept;
+    }
+    return values[0];
+}
+
+/* 0 when no pixel is good. work: room for count values. */
+static float median_positive(const float *invvar, float *work, size_t count)
+{
+    size_t good = 0;
+    for (size_t i = 0; i < count; i++) {
+        work[good] = invvar[i];
+        good += invvar[i] > 0;
+    }
+    return good ? select_positive(work, good, (good - 1) / 2) : 0;
+}
+
+/* asinh(x) / 2 in place, to 2e-7 absolute: log(|x| + sqrt(x^2 + 1)) with the polynomial of Cephes' logf
+ * (Moshier 1992), written so that it vectorises. |x| above 1e15 counts as 1e15. */
+static void half_asinh(float *restrict values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        float x = values[i], a = fabsf(x);
+        a = a < 1e15f ? a : 1e15f;
+        float t = a + sqrtf(a * a + 1.0f);
+        int32_t bits, fraction;
+        memcpy(&bits, &t, sizeof bits);
+        int32_t exponent = (bits - 0x3f3504f3) >> 23; /* so that the mantissa is in sqrt(1/2) .. sqrt(2) */
+        fraction = bits - (exponent << 23);
+        float m, e = (float)exponent;
+        memcpy(&m, &fraction, sizeof m);
+        m -= 1.0f;
+        float square = m * m;
+        float p = 7.0376836292e-2f;
+        p = p * m - 1.1514610310e-1f;
+        p = p * m + 1.1676998740e-1f;
+        p = p * m - 1.2420140846e-1f;
+        p = p * m + 1.4249322787e-1f;
+        p = p * m - 1.6668057665e-1f;
+        p = p * m + 2.0000714765e-1f;
+        p = p * m - 2.4999993993e-1f;
+        p = p * m + 3.3333331174e-1f;
+        float logarithm = m * square * p - 2.12194440e-4f * e - 0.5f * square + m + 0.693359375f * e;
+        values[i] = copysignf(0.5f * logarithm, x);
+    }
+}
+
+/* What cannot be trusted becomes invvar 0 and image 0. */
+static void clean_band(float *restrict image, float *restrict invvar, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool good = invvar[i] > 0 && invvar[i] <= 3e38f && fabsf(image[i]) <= 3e38f;
+        invvar[i] = good ? invvar[i] : 0;
+        image[i] = good ? image[i] : 0;
+    }
+}
+
+static void scale_plane(float *restrict values, size_t count, float factor, float offset)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = values[i] * factor + offset;
+}
+
+static void scale_image(const struct input *input, float *image, size_t count, float v0)
+{
+    if (input->image_scale == IMAGE_NONE)
+        return;
+    scale_plane(image, count, sqrtf(v0), 0);
+    if (input->image_scale == IMAGE_ASINH)
+        half_asinh(image, count);
+}
+
+static void scale_invvar(const struct input *input, float *invvar, size_t count, float v0, double median)
+{
+    if (input->invvar_scale == INVVAR_RELATIVE)
+        scale_plane(invvar, count, v0 > 0 ? 4 / v0 : 0, v0 > 0 ? -4 : 0);
+    if (input->invvar_scale == INVVAR_GLOBAL)
+        scale_plane(invvar, count, (float)(1 / median), 0);
+}
+
+static void take_plane(float *restrict plane, const float *restrict pixels, size_t count, size_t channels)
+{
+    for (size_t i = 0; i < count; i++)
+        plane[i] = pixels[i * channels];
+}
+
+static void put_plane(const float *restrict plane, float *restrict pixels, size_t count, size_t channels)
+{
+    for (size_t i = 0; i < count; i++)
+        pixels[i * channels] = plane[i];
+}
+
+/* image or invvar is -1 where a band has only the other. */
+static void convert_band(struct input *input, const float *pixels, float *converted, int image, int invvar)
+{
+    size_t count = (size_t)input->stamp_px * (size_t)input->stamp_px, channels = (size_t)input->channel_count;
+    float *x = input->image, *v = input->invvar;
+    if (image >= 0)
+        take_plane(x, pixels + image, count, channels);
+    else
+        memset(x, 0, count * sizeof *x);
+    if (invvar >= 0)
+        take_plane(v, pixels + invvar, count, channels);
+    for (size_t i = 0; invvar < 0 && i < count; i++)
+        v[i] = 1;
+    clean_band(x, v, count);
+    float v0 = median_positive(v, v + count, count);
+    if (image >= 0) {
+        scale_image(input, x, count, v0);
+        put_plane(x, converted + image, count, channels);
+    }
+    if (invvar >= 0) {
+        scale_invvar(input, v, count, v0, input->channels[invvar].median);
+        put_plane(v, converted + invvar, count, channels);
+    }
+}
+
+void input_convert(struct input *input, const float *pixels, float *converted)
+{
+    for (int c = 0; c < input->channel_count; c++) {
+        const struct channel *channel = &input->channels[c];
+        if (!channel->is_invvar)
+            convert_band(input, pixels, converted, c, channel->invvar);
+        else if (channel->image < 0)
+            convert_band(input, pixels, converted, -1, c);
+    }
+}

@@ -1,0 +1,44 @@
+/* From a stamp's raw pixels to what the network sees. Channels come in pairs by name: `g` (image,
+ * nanomaggies) and `ivar_g` (its inverse variance).
+ *
+ * v0 is the median of the stamp's positive invvar pixels in a band (of an even number the lower middle one),
+ * and sigma = 1 / sqrt(v0): one noise for the whole stamp, so that an image channel knows nothing of the
+ * invvar's shape but where it is 0. A pixel whose invvar is not positive, or that is not finite, becomes 0 in
+ * the image channel; a band without any good pixel is 0 in both of its channels.
+ *
+ *   image_scale:  asinh     asinh(x / sigma) / 2       (Lupton, Gunn & Szalay 1999, to the eye of a network)
+ *                 snr       x / sigma
+ *                 none      x
+ *   invvar_scale: relative  4 (v / v0 - 1)             (../shared/design/verdict.md measured why)
+ *                 global    v / median of the training part
+ *                 none      v
+ */
+#ifndef DECOY_NET_INPUT_H
+#define DECOY_NET_INPUT_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct input;
+
+/* names: of the channels; medians: of the training part, one a channel (image channels' are not used). */
+int input_create(struct input **out, const char *image_scale, const char *invvar_scale, int stamp_px,
+                 int channels, const char *const *names, const double *medians, struct err *err);
+void input_destroy(struct input *input);
+CLEANUP_DEFINE(input_destroy_ptr, struct input, input_destroy)
+
+/* input.json of a train job. */
+json_t *input_to_json(const struct input *input);
+int input_from_json(struct input **out, const json_t *file, struct err *err);
+
+int input_stamp(const struct input *input); /* px a side */
+int input_channels(const struct input *input);
+size_t input_size(const struct input *input); /* floats a stamp: side x side x channels */
+
+/* One stamp, (S, S, C) to (S, S, C). Uses a work space of its own inside `input`: one thread at a time. */
+void input_convert(struct input *input, const float *pixels, float *converted);
+
+#endif

@@ -1,0 +1,60 @@
+/* Private to net/. A layer is three short programs of primitives: load (parameters into the layouts the
+ * kernels chose, once a step), forward and backward. Kinds differ only in what they put there. */
+#ifndef DECOY_NET_LAYER_H
+#define DECOY_NET_LAYER_H
+
+#include "daemon/worker/net/model.h"
+#include "daemon/worker/net/op.h"
+
+enum { LAYER_OPS_MAX = 4, LAYER_BUFFERS_MAX = 4 };
+
+struct program {
+    struct op ops[LAYER_OPS_MAX];
+    int count;
+};
+
+/* What a layer is made for. */
+struct layer_plan {
+    const struct engine *engine;
+    int batch;            /* N */
+    bool weight_gradient; /* backward gives the gradient of the weights */
+    bool source_gradient; /* backward gives diff_source */
+    float *parameters;    /* the whole block, read by load */
+};
+
+struct layer {
+    const struct model_layer *model;
+    float *source, *target;           /* (N, S, S, C); borrowed from the network */
+    float *diff_source, *diff_target; /* the loss's derivatives by them; target's is overwritten by ReLU's */
+    struct program load, forward, backward;
+    struct op *weight_sink, *bias_sink; /* whose outputs go into the gradient block */
+    int weight_argument;
+    void *buffers[LAYER_BUFFERS_MAX]; /* weights in the kernels' layouts, workspaces; owned */
+    int buffer_count;
+};
+
+/* One function a kind: fills the three programs. A failed one leaves what layer_destroy frees. */
+typedef int layer_create(struct layer *layer, const struct layer_plan *plan, struct err *err);
+layer_create layer_create_conv, layer_create_pool, layer_create_dense;
+
+void layer_destroy(struct layer *layer);
+int layer_run(const struct program *program, const struct engine *engine, struct err *err);
+
+/* For the kinds. */
+struct op *layer_op(struct program *program); /* the next free one */
+void *layer_buffer(struct layer *layer, size_t size, struct err *err);
+dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_shape shape); /* nhwc */
+dnnl_memory_desc_t layer_vector(size_t count);
+
+/* Appends a reorder of the layer's weights from the block to a fresh buffer laid out as wanted; *loaded is
+ * it. */
+int layer_load_weights(struct layer *layer, const struct layer_plan *plan, const dnnl_memory_desc_t *plain,
+                       const dnnl_memory_desc_t *wanted, void **loaded, struct err *err);
+/* Binds the weight gradient of op, laid out as given, so that it ends plain in the gradient block. */
+int layer_sink_weights(struct layer *layer, const struct layer_plan *plan, struct op *op,
+                       const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *given, struct err *err);
+/* ReLU: attributes that fuse it into a forward primitive, and its backward (in place on diff_target). */
+int layer_fuse_relu(dnnl_primitive_attr_t *attributes, struct err *err);
+int layer_append_relu_backward(struct layer *layer, const struct layer_plan *plan, struct err *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* A network ready to run on micro-batches of N stamps: activations, primitives and the parameter block.
+ * Nothing is allocated or planned once it is created. One thread uses it (OpenMP's threads work inside).
+ *
+ * A training step on a micro-batch: fill network_input, network_forward, network_loss, network_backward.
+ * After the parameters were changed, network_load must be called before the next forward. */
+#ifndef DECOY_NET_NETWORK_H
+#define DECOY_NET_NETWORK_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "daemon/worker/net/model.h"
+
+#include <stdint.h>
+
+struct network;
+
+enum network_use {
+    NETWORK_SCORE = 0,          /* forward only */
+    NETWORK_TRAIN = 1,          /* and gradients of the parameters */
+    NETWORK_INPUT_GRADIENT = 2, /* and of the input */
+};
+
+/* uses: of enum network_use, or-ed. threads: OpenMP threads, fixed for good: results depend on them. The
+ * model is borrowed until the network is destroyed. */
+int network_create(struct network **out, const struct model *model, int batch, int threads, int uses,
+                   struct err *err);
+void network_destroy(struct network *network);
+CLEANUP_DEFINE(network_destroy_ptr, struct network, network_destroy)
+
+float *network_parameters(struct network *network);         /* the block, model.h; zeros at first */
+float *network_input(struct network *network);              /* (N, S, S, C) */
+const float *network_logits(const struct network *network); /* (N, 2): real, fake */
+
+int network_load(struct network *network, struct err *err);
+int network_forward(struct network *network, struct err *err);
+
+/* Cross-entropy of the softmax of the first `count` rows against labels (0 or 1), summed, in double, in
+ * order; *correct: rows whose larger logit is the label's (a tie counts as real). With NETWORK_TRAIN it also
+ * sets what backward starts from: weight x d loss / d logits, and 0 in the rows from count on. */
+double network_loss(struct network *network, const uint8_t *labels, int count, double weight, int *correct);
+
+/* P(fake) of each row, and what backward starts from: d P(fake) / d logits. */
+void network_scores(struct network *network, double *score);
+
+/* gradient: a block like the parameters', overwritten (NULL unless NETWORK_TRAIN). */
+int network_backward(struct network *network, float *gradient, struct err *err);
+const float *network_input_gradient(const struct network *network); /* (N, S, S, C) */
+
+/* Called after each layer's part with clock_monotonic_s times; NULL: no hook. phase: "forward" or "backward".
+ */
+typedef void network_hook(void *context, const char *layer, const char *phase, double start_s, double end_s);
+void network_set_hook(struct network *network, network_hook *hook, void *context);
+
+/* "oneDNN 2.6.0, AVX512_CORE_BF16": what the bits of a result depend on, besides threads. */
+void network_describe_library(char text[64]);
+
+#endif

@@ -1,0 +1,102 @@
+/* See predictor.h. Rows of a micro-batch never mix in a forward pass, and the kernels are made for one batch
+ * size and always run on all of it: a stamp's score is the same in any company. */
+#include "daemon/worker/net/predictor.h"
+#include "common/path.h"
+#include "daemon/worker/net/input.h"
+#include "daemon/worker/net/network.h"
+#include "daemon/worker/net/safetensors.h"
+#include "proto/json.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct predictor {
+    struct model *model;
+    struct network *network;
+    struct input *input;
+    double *scores;
+    int batch;
+};
+
+static int open_input(struct predictor *predictor, const char *directory, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = path_join(directory, "input.json");
+    json_t *file;
+    int code = json_read_file(path, &file, err);
+    if (code)
+        return code;
+    code = input_from_json(&predictor->input, file, err);
+    json_decref(file);
+    return code ? err_prefix(err, "%s", path) : 0;
+}
+
+static int open_model(struct predictor *predictor, const char *directory, int stamp, int channels,
+                      int threads, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = path_join(directory, "model.yaml");
+    CLEANUP(free_ptr) char *best = path_join(directory, "best.safetensors");
+    CLEANUP(free_ptr) char *last = path_join(directory, "model.safetensors");
+    int code = model_read(&predictor->model, path, stamp, channels, err);
+    if (!code && (input_stamp(predictor->input) != stamp || input_channels(predictor->input) != channels))
+        code = err_set(err, -EINVAL, "%s was trained on stamps of %d px x %d channels, not %d px x %d",
+                       directory, input_stamp(predictor->input), input_channels(predictor->input), stamp,
+                       channels);
+    if (!code)
+        code = network_create(&predictor->network, predictor->model, predictor->batch, threads,
+                              NETWORK_INPUT_GRADIENT, err);
+    if (!code)
+        code = safetensors_read(path_exists(best) ? best : last, predictor->model,
+                                network_parameters(predictor->network), err);
+    return code ? code : network_load(predictor->network, err);
+}
+
+int predictor_open(struct predictor **out, const char *directory, int stamp, int channels, int batch,
+                   int threads, struct err *err)
+{
+    CLEANUP(predictor_close_ptr) struct predictor *predictor = calloc(1, sizeof *predictor);
+    if (predictor)
+        predictor->scores = calloc((size_t)batch, sizeof *predictor->scores);
+    if (!predictor || !predictor->scores)
+        return err_set(err, -ENOMEM, "out of memory");
+    predictor->batch = batch;
+    int code = open_input(predictor, directory, err);
+    if (!code)
+        code = open_model(predictor, directory, stamp, channels, threads, err);
+    if (!code)
+        *out = TAKE(predictor);
+    return code;
+}
+
+void predictor_close(struct predictor *predictor)
+{
+    if (!predictor)
+        return;
+    network_destroy(predictor->network);
+    model_destroy(predictor->model);
+    input_destroy(predictor->input);
+    free(predictor->scores);
+    free(predictor);
+}
+
+int predictor_score(struct predictor *predictor, const float *const *stamps, size_t count, double *score,
+                    float *gradients, struct err *err)
+{
+    size_t size = input_size(predictor->input);
+    float *rows = network_input(predictor->network);
+    if (count > (size_t)predictor->batch)
+        return err_set(err, -EINVAL, "%zu stamps do not fit in a batch of %d", count, predictor->batch);
+    for (size_t i = 0; i < count; i++)
+        input_convert(predictor->input, stamps[i], rows + i * size);
+    memset(rows + count * size, 0, ((size_t)predictor->batch - count) * size * sizeof *rows);
+    int code = network_forward(predictor->network, err);
+    if (code)
+        return code;
+    network_scores(predictor->network, predictor->scores);
+    memcpy(score, predictor->scores, count * sizeof *score);
+    if (!gradients)
+        return 0;
+    code = network_backward(predictor->network, NULL, err);
+    if (!code)
+        memcpy(gradients, network_input_gradient(predictor->network), count * size * sizeof *gradients);
+    return code;
+}

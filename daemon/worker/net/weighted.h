@@ -1,0 +1,23 @@
+/* Private to net/. What convolution and dense layers share: a forward primitive with bias and fused ReLU,
+ * and the two gradients. The kinds give layouts and descriptors. */
+#ifndef DECOY_NET_WEIGHTED_H
+#define DECOY_NET_WEIGHTED_H
+
+#include "daemon/worker/net/layer.h"
+
+struct weighted {
+    dnnl_memory_desc_t source, target, bias;
+    dnnl_memory_desc_t weights_any, weights_plain; /* left to the kernel; as in the parameter block */
+    dnnl_primitive_desc_t forward;                 /* hint of the gradients; weighted_end frees it */
+};
+
+/* descriptor: a dnnl_convolution_desc_t or dnnl_inner_product_desc_t. */
+int weighted_forward(struct weighted *weighted, struct layer *layer, const struct layer_plan *plan,
+                     const void *descriptor, struct err *err);
+int weighted_backward_weights(struct weighted *weighted, struct layer *layer, const struct layer_plan *plan,
+                              const void *descriptor, struct err *err);
+int weighted_backward_source(struct weighted *weighted, struct layer *layer, const struct layer_plan *plan,
+                             const void *descriptor, struct err *err);
+void weighted_end(struct weighted *weighted);
+
+#endif

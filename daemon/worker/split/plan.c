@@ -1,0 +1,190 @@
+/* See plan.h. In each part: the stamps of a class in a random order, the larger class cut to the smaller
+ * one's length, both together in a random order. */
+#include "daemon/worker/split/plan.h"
+#include "common/rng.h"
+#include "common/str.h"
+#include "proto/json.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { STREAM_SURPLUS = 0x73706c32, STREAM_MIX = 0x73706c33 };
+
+/* All stamps of a class in a part to items; returns how many. */
+static size_t list_stamps(const struct scan *scan, const uint8_t *parts, int part, int label, uint64_t *items)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < scan->source_count; s++) {
+        const struct source *source = &scan->sources[s];
+        if (source->label != label || parts[source->brick] != part)
+            continue;
+        for (size_t row = 0; row < source->count; row++)
+            items[count++] = (uint64_t)s << 32 | row;
+    }
+    return count;
+}
+
+static void plan_part(struct plan *plan, const struct scan *scan, const uint8_t *parts, int part,
+                      bool balance, uint64_t seed)
+{
+    uint64_t *items = plan->examples + plan->total;
+    size_t there[CLASS_MAX], kept[CLASS_MAX];
+    struct rng rng;
+    there[CLASS_REAL] = list_stamps(scan, parts, part, CLASS_REAL, items);
+    there[CLASS_FAKE] = list_stamps(scan, parts, part, CLASS_FAKE, items + there[CLASS_REAL]);
+    const size_t least = there[CLASS_REAL] < there[CLASS_FAKE] ? there[CLASS_REAL] : there[CLASS_FAKE];
+    for (int c = 0; c < CLASS_MAX; c++) {
+        kept[c] = balance ? least : there[c];
+        rng_init(&rng, seed, STREAM_SURPLUS, (uint64_t)(part * CLASS_MAX + c));
+        rng_shuffle(&rng, items + (c == CLASS_FAKE ? there[CLASS_REAL] : 0), there[c]);
+        plan->kept[part][c] = kept[c];
+        plan->dropped[part][c] = there[c] - kept[c];
+    }
+    memmove(items + kept[CLASS_REAL], items + there[CLASS_REAL], kept[CLASS_FAKE] * sizeof *items);
+    plan->counts[part] = kept[CLASS_REAL] + kept[CLASS_FAKE];
+    rng_init(&rng, seed, STREAM_MIX, (uint64_t)part);
+    rng_shuffle(&rng, items, plan->counts[part]);
+    plan->total += plan->counts[part];
+}
+
+static int copy_sources(struct plan *plan, const struct scan *scan)
+{
+    plan->sources = calloc(scan->source_count + 1, sizeof *plan->sources);
+    plan->examples = calloc(scan->total + 1, sizeof *plan->examples);
+    if (!plan->sources || !plan->examples)
+        return -ENOMEM;
+    for (size_t s = 0; s < scan->source_count; s++) {
+        const struct source *source = &scan->sources[s];
+        plan->sources[s] =
+            (struct plan_source){str_format("%s", source->path), source->plain_offset, source->label};
+    }
+    plan->source_count = scan->source_count;
+    return 0;
+}
+
+static int check_classes(const struct plan *plan, const uint8_t *parts, size_t bricks, struct err *err)
+{
+    for (int part = 0; part < DATASET_PART_MAX; part++) {
+        size_t there = 0;
+        for (size_t b = 0; b < bricks; b++)
+            there += parts[b] == part;
+        for (int c = 0; c < CLASS_MAX && there && part != DATASET_VALID; c++) {
+            if (plan->kept[part][c] + plan->dropped[part][c] == 0)
+                return err_set(
+                    err, -EINVAL,
+                    "the %s part would have no %s stamp in its %zu bricks of %zu; more stamps are needed",
+                    dataset_part_name((enum dataset_part)part), CLASS_NAMES[c], there, bricks);
+        }
+    }
+    return 0;
+}
+
+int plan_make(struct plan *plan, const struct scan *scan, const uint8_t *parts, bool balance, uint64_t seed,
+              size_t shard_examples, struct err *err)
+{
+    *plan = (struct plan){
+        .stamp = scan->stamp, .channels = scan->channel_count, .shard_examples = shard_examples};
+    int code = scan->source_count > UINT32_MAX ? -EFBIG : copy_sources(plan, scan);
+    if (code) {
+        plan_free(plan);
+        return err_set(err, code, "the plan of %zu stamps does not fit in memory", scan->total);
+    }
+    for (int part = 0; part < DATASET_PART_MAX; part++)
+        plan_part(plan, scan, parts, part, balance, seed);
+    code = check_classes(plan, parts, scan->brick_count, err);
+    if (code)
+        plan_free(plan);
+    return code;
+}
+
+/* The sources as JSON text: [[path, plain offset, label], ...]. */
+static char *sources_text(const struct plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t s = 0; s < plan->source_count; s++) {
+        const struct plan_source *source = &plan->sources[s];
+        json_array_append_new(
+            list, json_pack("[sIi]", source->path, (json_int_t)source->plain_offset, source->label));
+    }
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return text;
+}
+
+static int take_sources(struct plan *plan, const char *text, struct err *err)
+{
+    json_t *list, *entry;
+    size_t s;
+    int code = json_parse_bytes(text, strlen(text), &list, err);
+    if (code)
+        return code;
+    plan->sources = calloc(json_array_size(list) + 1, sizeof *plan->sources);
+    json_array_foreach(list, s, entry)
+    {
+        plan->sources[s] = (struct plan_source){
+            str_format("%s", json_string_value(json_array_get(entry, 0))),
+            json_integer_value(json_array_get(entry, 1)),
+            (uint8_t)json_integer_value(json_array_get(entry, 2)),
+        };
+        plan->source_count = s + 1;
+    }
+    json_decref(list);
+    return 0;
+}
+
+int plan_share(struct plan *plan, struct team *team, struct err *err)
+{
+    const bool mine = team_rank(team) == 0;
+    struct plan head = *plan;
+    CLEANUP(free_ptr) char *text = mine ? sources_text(plan) : NULL;
+    size_t size = text ? strlen(text) + 1 : 0;
+    team_broadcast(team, &head, sizeof head, 0);
+    team_broadcast(team, &size, sizeof size, 0);
+    if (!mine) {
+        *plan = head;
+        plan->sources = NULL;
+        plan->source_count = 0;
+        plan->examples = calloc(plan->total + 1, sizeof *plan->examples);
+        text = calloc(size + 1, 1);
+    }
+    if (!text || !size || !plan->examples) /* the rank that fails ends the others */
+        return err_set(err, -ENOMEM, "the plan of %zu examples does not fit in memory", plan->total);
+    team_broadcast(team, text, size, 0);
+    team_broadcast(team, plan->examples, plan->total * sizeof *plan->examples, 0);
+    return mine ? 0 : take_sources(plan, text, err);
+}
+
+void plan_free(struct plan *plan)
+{
+    for (size_t s = 0; s < plan->source_count; s++)
+        free(plan->sources[s].path);
+    free(plan->sources);
+    free(plan->examples);
+    memset(plan, 0, sizeof *plan);
+}
+
+static size_t shards_of(const struct plan *plan, int part)
+{
+    return (plan->counts[part] + plan->shard_examples - 1) / plan->shard_examples;
+}
+
+size_t plan_shard_count(const struct plan *plan)
+{
+    size_t count = 0;
+    for (int part = 0; part < DATASET_PART_MAX; part++)
+        count += shards_of(plan, part);
+    return count;
+}
+
+struct plan_shard plan_shard(const struct plan *plan, size_t i)
+{
+    size_t first = 0;
+    int part = 0;
+    for (; part < DATASET_PART_MAX - 1 && i >= shards_of(plan, part); part++) {
+        i -= shards_of(plan, part);
+        first += plan->counts[part];
+    }
+    size_t before = i * plan->shard_examples, left = plan->counts[part] - before;
+    return (struct plan_shard){(enum dataset_part)part, i + 1, first + before,
+                               left < plan->shard_examples ? left : plan->shard_examples};
+}
