@@ -107,6 +107,9 @@ static int read_columns(struct evaluation *evaluation, struct err *err)
 
 static int reach_verdict(struct evaluation *evaluation, struct err *err)
 {
+    int code = read_columns(evaluation, err);
+    if (code)
+        return code;
     const struct verdict_input input = {.n = evaluation->n,
                                         .score = evaluation->score,
                                         .label = evaluation->label,
@@ -114,9 +117,7 @@ static int reach_verdict(struct evaluation *evaluation, struct err *err)
                                         .bricks = evaluation->bricks,
                                         .mag_g = evaluation->mag_g,
                                         .delta = spec_real(evaluation->job->spec, "delta")};
-    int code = read_columns(evaluation, err);
-    if (!code)
-        code = verdict_reach(&evaluation->verdict, &input, err);
+    code = verdict_reach(&evaluation->verdict, &input, err);
     return code
                ? err_prefix(err, "%s, %s part", evaluation->dataset_path, dataset_part_name(evaluation->part))
                : 0;
@@ -128,7 +129,7 @@ static int publish_verdict(const struct evaluation *evaluation, struct err *err)
     char fingerprint[32];
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, dataset_fingerprint(evaluation->dataset));
     json_t *json = verdict_to_json(&evaluation->verdict);
-    json_t *context = json_pack("{ss ss ss ss ss sI si sO}", "part", dataset_part_name(evaluation->part),
+    json_t *context = json_pack("{ss ss ss ss ss sI si sO?}", "part", dataset_part_name(evaluation->part),
                                 "model", evaluation->model, "dataset", evaluation->dataset_path,
                                 "fingerprint", fingerprint, "version", DECOY_VERSION, "job",
                                 (json_int_t)evaluation->job->id, "attempt", evaluation->job->attempt,

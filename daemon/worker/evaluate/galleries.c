@@ -61,7 +61,7 @@ int gallery_of_percentile(struct figure *figure, const struct evaluation *evalua
         examples[i] = example_at(evaluation, pairs[i]);
     CLEANUP(free_ptr) char *name = str_format("p%02.0f", VERDICT_PERCENTILE[percentile]);
     figure->caption = str_format(
-        "Percentile %g of brightness rank: g = %.2f. Left real (R), right fake (F), of like magnitude; "
+        "Percentile %g of g among the examples: %.2f. Left real (R), right fake (F), of like magnitude; "
         "both in a row on one grey scale. P is the network's probability of fake.",
         VERDICT_PERCENTILE[percentile], mag);
     return publish(figure, evaluation, name, examples, (int)rows, 2, err);

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BYTES_MAX = 1 << 30, POINTS_MAX = 400 };
+enum { BYTES_MAX = 1 << 30, POINTS_MAX = 150 };
 
 void history_free(struct history *history)
 {

@@ -15,7 +15,7 @@ struct history_series {
 };
 
 struct history {
-    size_t logged; /* rows of training; train has at most 400, means of equal runs of them */
+    size_t logged; /* rows of training; train has at most 150, means of equal runs of them */
     struct history_series train, valid;
 };
 

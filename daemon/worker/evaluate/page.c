@@ -38,9 +38,9 @@ static void put_facts(struct html *html, const struct verdict *verdict)
     snprintf(name, sizeof name, "accuracy; always guessing one class: %.1f %%",
              100 * verdict->accuracy.majority);
     put_fact(html, value, name);
-    snprintf(value, sizeof value, "%.3f < %g?", verdict->upper, 0.5 + verdict->delta);
-    snprintf(name, sizeof name, "95 %% upper limit of AUC against 0.5 + delta: %s",
-             verdict->upper < 0.5 + verdict->delta ? "yes" : "no");
+    snprintf(value, sizeof value, "%.3f", verdict->upper);
+    snprintf(name, sizeof name, "95 %% upper limit of AUC; representative needs it below %g",
+             0.5 + verdict->delta);
     put_fact(html, value, name);
     snprintf(value, sizeof value, "%zu + %zu", verdict->fakes, verdict->reals);
     snprintf(name, sizeof name, verdict->bricks ? "fakes + reals, of %zu bricks" : "fakes + reals",

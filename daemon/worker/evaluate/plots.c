@@ -96,12 +96,12 @@ int plot_by_g(struct figure *figure, const struct evaluation *evaluation, struct
     char *script = str_format(
         "set xlabel 'g (mag, corrected for extinction)'\n"
         "set ylabel 'AUC'\n"
-        "set yrange [*<0.4:1.03]\nset key bottom right\n"
+        "set xrange [%g:%g]\nset yrange [*<0.4:1.03]\n"
         "plot 0.5 with lines lc rgb neutral dt 2 lw 1 title 'chance', \\\n"
         "     %g with lines lc rgb neutral dt 3 lw 1.4 title '0.5 + delta', \\\n"
         "     data using (($1+$2)/2):3:1:2:4:5 with xyerrorbars pt 7 ps 0.9 lw 1.4 lc rgb fake title 'AUC, "
         "95 %%'\n",
-        0.5 + verdict->delta);
+        values[0][0] - 0.1, values[measured - 1][1] + 0.1, 0.5 + verdict->delta);
     const struct plot_table table = {columns, 7, measured, values[0]};
     figure->caption = str_format(
         "AUC in the ranges of g between the percentiles 1, 25, 50, 75, 99 of all %zu examples, with 95 %% "
@@ -121,11 +121,11 @@ int plot_learning(struct figure *figure, const struct evaluation *evaluation, bo
     char *script = str_format(
         "set xlabel 'step'\n"
         "set ylabel '%s'\n"
-        "set xrange [0:*]\nset yrange [%s]\nset key %s\n"
+        "set xrange [0:*]\nset yrange [%s]\n"
         "plot %s with lines lc rgb neutral dt 2 lw 1 title 'chance', \\\n"
         "     data index 0 using 1:2 with lines lc rgb real lw 1.1 title 'training'%s\n",
         accuracy ? "accuracy" : "cross-entropy (nats)", accuracy ? "*<0.4:1.02" : "0:*<1.5",
-        accuracy ? "bottom right" : "bottom left", accuracy ? "0.5" : "log(2)",
+        accuracy ? "0.5" : "log(2)",
         history->valid.rows ? ", \\\n     data index 1 using 1:2 with linespoints pt 7 ps 0.7 lc rgb fake lw "
                               "1.4 title 'validation'"
                             : "");

@@ -16,8 +16,8 @@ enum {
     COLUMNS_MAX = 8
 };
 
-static const struct rgb GROUND = {17, 19, 24}, TEXT = {205, 208, 214}, REAL = {86, 180, 233},
-                        FAKE = {240, 150, 60};
+static const struct rgb GROUND = {17, 19, 24}, TEXT = {214, 217, 223}, SOFT = {140, 146, 156},
+                        REAL = {86, 180, 233}, FAKE = {240, 150, 60};
 
 /* Sizes that follow from the layout. */
 struct frame {
@@ -73,14 +73,14 @@ static void draw_header(struct picture *picture, const struct frame *frame, cons
 static void draw_label(struct picture *picture, int x, int y, const struct gallery_example *example)
 {
     char text[32];
-    picture_text(picture, x, y + 6, 4, example->fake ? FAKE : REAL, example->fake ? "F" : "R");
+    picture_text(picture, x, y + 4, 4, example->fake ? FAKE : REAL, example->fake ? "F" : "R");
     if (isfinite(example->mag)) {
         snprintf(text, sizeof text, "%.2f", example->mag);
-        picture_text(picture, x, y + 66, 2, TEXT, text);
+        picture_text(picture, x, y + 64, 2, TEXT, text);
     }
     if (isfinite(example->score)) {
-        snprintf(text, sizeof text, "P %.3f", example->score);
-        picture_text(picture, x, y + 98, 1, TEXT, text);
+        snprintf(text, sizeof text, "P%.3f", example->score);
+        picture_text(picture, x, y + 96, 2, SOFT, text);
     }
 }
 

@@ -51,7 +51,7 @@ static const char HEAD[] =
     ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(430px,1fr));gap:1.2rem}\n"
     "figure{margin:1rem 0}figure img{width:100%;height:auto;display:block}\n"
     "img.gallery{border-radius:4px}\n"
-    ".single{max-width:720px}\n"
+    ".single{max-width:600px}\n"
     "table{border-collapse:collapse;font:.88rem/1.45 "
     "system-ui,sans-serif;font-variant-numeric:tabular-nums;margin:.8rem 0}\n"
     "table.wide{max-width:none}\n"

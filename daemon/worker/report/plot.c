@@ -28,7 +28,10 @@ static const char PREAMBLE[] =
     "set border 3 lc rgb neutral lw 1\n"
     "set tics nomirror out\n"
     "set grid lc rgb '#d8dade' lw 0.6 dt 1\n"
-    "set key top left Left reverse samplen 1.6 spacing 1.2\n"
+    "set key above left Left reverse horizontal samplen 1.6 width 1\n"
+    "set xlabel textcolor rgb '#4a4f57'\n"
+    "set ylabel textcolor rgb '#4a4f57'\n"
+    "set key textcolor rgb '#4a4f57'\n"
     "set style fill solid 0.25 noborder\n"
     "set terminal pngcairo size 1200,840 font 'sans-serif,22' linewidth 2 noenhanced\n"
     "set output '%1$s.png'.aside\n";

@@ -100,7 +100,7 @@ void stamp_scale_fill(struct stamp_scale *scale, const struct stamp_layout *layo
 void stamp_colour(const double nmgy[3], const double scale[3], double rgb[3])
 {
     const double softening = 20,
-                 pedestal = 0.03; /* a little light added, so that the sky is not pure black */
+                 pedestal = 0.02; /* a little light added, so that the sky is not pure black */
     double mean = 0;
     for (int i = 0; i < 3; i++) {
         rgb[i] = fmax(0, nmgy[i] * scale[i] + pedestal);
@@ -111,18 +111,19 @@ void stamp_colour(const double nmgy[3], const double scale[3], double rgb[3])
         rgb[i] = mean > 0 ? fmin(1, rgb[i] * stretched / mean) : 0;
 }
 
-/* Nanomaggies of a band to the common scale of stamp_colour: the viewer's, by the band's name. */
+/* Nanomaggies of a band to the common scale of stamp_colour, by the band's name: twice the viewer's, for the
+ * galaxies looked at are faint. */
 static double colour_scale(const char *band)
 {
     static const struct {
         const char *name;
         double scale;
-    } known[] = {{"u", 8.0}, {"g", 6.0}, {"r", 3.4}, {"i", 3.0}, {"z", 2.2}, {"y", 2.0}};
+    } known[] = {{"u", 16.0}, {"g", 12.0}, {"r", 6.8}, {"i", 6.0}, {"z", 4.4}, {"y", 4.0}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcasecmp(band, known[i].name) == 0)
             return known[i].scale;
     }
-    return 3;
+    return 6;
 }
 
 static bool has_weight(const struct stamp_layout *layout, const float *stamp, size_t pixel, int band)

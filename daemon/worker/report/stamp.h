@@ -47,7 +47,7 @@ void stamp_draw_gradient(struct picture *picture, int x, int y, int zoom, const 
                          const float *gradient, int invvar, double white);
 
 /* Red, green, blue in 0 .. 1 from nanomaggies, with a common asinh of the mean, which keeps colours where a
- * band would saturate: Lupton et al. 2004, PASP 116, 133, with the scales the Legacy Surveys' viewer uses. */
+ * band would saturate: Lupton et al. 2004, PASP 116, 133, softened as in the Legacy Surveys' viewer. */
 void stamp_colour(const double nmgy[3], const double scale[3], double rgb[3]);
 
 #endif
