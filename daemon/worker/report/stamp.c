@@ -100,7 +100,7 @@ void stamp_scale_fill(struct stamp_scale *scale, const struct stamp_layout *layo
 void stamp_colour(const double nmgy[3], const double scale[3], double rgb[3])
 {
     const double softening = 20,
-                 pedestal = 0.02; /* a little light added, so that the sky is not pure black */
+                 pedestal = 0.04; /* a little light added, so that the sky is not pure black */
     double mean = 0;
     for (int i = 0; i < 3; i++) {
         rgb[i] = fmax(0, nmgy[i] * scale[i] + pedestal);
