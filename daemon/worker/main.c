@@ -21,6 +21,7 @@ static const struct {
     {"cutouts", cutouts_run},
     {"split", split_run},
     {"train", train_run},
+    {"evaluate", evaluate_run},
     {NULL, NULL}, /* ends the table */
 };
 
