@@ -97,8 +97,10 @@ static char *describe_context(const json_t *context)
     json_object_foreach((json_t *)context, name, value)
     {
         CLEANUP(free_ptr)
-        char *encoded = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        if (!json_is_null(value) && !is_for_programs(name))
+        char *encoded = json_is_string(value)
+                            ? NULL
+                            : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        if (!json_is_null(value) && !json_is_object(value) && !is_for_programs(name))
             fprintf(stream, "%s%s=%s", ftell(stream) > 0 ? ", " : "", name,
                     encoded ? encoded : json_string_value(value));
     }
