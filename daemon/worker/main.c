@@ -18,7 +18,10 @@ static const struct {
 } KINDS[] = {
     {"mock", mock_run},
     {"inject", inject_run},
+    {"cutouts", cutouts_run},
     {"split", split_run},
+    {"train", train_run},
+    {"evaluate", evaluate_run},
     {NULL, NULL}, /* ends the table */
 };
 
