@@ -17,6 +17,7 @@ static const struct {
     job_run *run;
 } KINDS[] = {
     {"split", split_run},
+    {"audit", audit_run},
     {NULL, NULL}, /* ends the table */
 };
 
