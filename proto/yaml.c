@@ -1,11 +1,11 @@
 /* YAML half of json.h: libyaml's events into jansson values, by recursive descent. */
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/str.h"
 #include "proto/json.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <yaml.h>
 
 enum { DEPTH_LIMIT = 32, SIZE_LIMIT = 1 << 20 };
@@ -145,19 +145,21 @@ static int read_document(struct reader *reader, json_t **value, struct err *err)
     }
 }
 
-int yaml_read_file(const char *path, json_t **value, struct err *err)
+int yaml_parse_bytes(const char *path, const char *data, size_t size, json_t **value, struct err *err)
 {
-    struct stat status;
-    CLEANUP(close_stream) FILE *stream = fopen(path, "rbe");
-    if (!stream || fstat(fileno(stream), &status) != 0)
-        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode) || status.st_size > SIZE_LIMIT)
-        return err_set(err, -EINVAL, "%s is not a YAML file of at most 1 MiB", path);
     struct reader reader = {.path = path};
     if (!yaml_parser_initialize(&reader.parser))
         return err_set(err, -ENOMEM, "out of memory for %s", path);
-    yaml_parser_set_input_file(&reader.parser, stream);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)data, size);
     int code = read_document(&reader, value, err);
     yaml_parser_delete(&reader.parser);
     return code;
+}
+
+int yaml_read_file(const char *path, json_t **value, struct err *err)
+{
+    CLEANUP(free_ptr) char *data = NULL;
+    size_t size;
+    int code = file_read(path, SIZE_LIMIT, &data, &size, err);
+    return code ? code : yaml_parse_bytes(path, data, size, value, err);
 }

@@ -1,0 +1,64 @@
+/* What a verb of decoy is given, and what it gives back. */
+#ifndef DECOY_CLIENT_CLIENT_H
+#define DECOY_CLIENT_CLIENT_H
+
+#include "client/flags.h"
+#include "common/err.h"
+#include "proto/spec.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_NEGATIVE = 1,  /* a job failed, or the answer is no */
+    EXIT_USAGE = 2,     /* a flag, a word or a file of the caller's is wrong */
+    EXIT_NO_DAEMON = 3, /* nobody listens in the state directory, or it went away */
+    EXIT_REFUSED = 4,   /* the daemon said no, or speaks another protocol */
+    EXIT_TIMEOUT = 5,
+    EXIT_DETACHED = 130 /* Ctrl-C while following; the jobs go on */
+};
+
+struct client {
+    char *state; /* absolute path of the daemon's directory */
+    bool json;   /* --json: one object {"v": 1, ...} instead of text */
+    const struct verb *verb;
+    struct flags flags;
+    json_t *given; /* the verb's own flags that were given; borrowed from flags */
+};
+
+/* Returns an exit code. A verb that fails has put the sentence into err; main prints it. */
+typedef int verb_run(struct client *client, struct err *err);
+
+struct verb {
+    const char *name;
+    const char *words;   /* "[ID...]" */
+    const char *summary; /* one line */
+    const char *help;    /* a paragraph; may be NULL */
+    const char *json;    /* the shape of --json */
+    const struct spec_kind *flags;
+    const char *const *repeats; /* flags that may be given more than once; NULL: none */
+    size_t least, most;         /* how many words */
+    verb_run *run;
+};
+
+extern const struct verb VERBS[]; /* in main.c; ends with a nameless one */
+
+verb_run up_run, down_run, submit_run, run_run, ls_run, show_run, watch_run, logs_run, events_run, wait_run,
+    cancel_run, release_run, status_run, verdict_run, version_run, help_run;
+
+/* Reads the arguments, runs the verb, prints its sentence; returns the exit code. */
+int client_main(int argc, char **argv);
+
+/* The exit code that fits an error of endpoint_*, pipeline_* or a file. */
+int exit_of(int code);
+
+/* The i-th word. */
+const char *client_word(const struct client *client, size_t i);
+size_t client_words(const struct client *client);
+
+/* Words from the i-th on as an array of job ids, a new reference; EXIT_USAGE and a sentence if one is none.
+ */
+int client_ids(const struct client *client, size_t from, json_t **ids, struct err *err);
+
+#endif

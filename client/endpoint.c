@@ -1,0 +1,279 @@
+/* See endpoint.h; ZeroMQ is spoken here alone.
+ *
+ * ZeroMQ connects to a socket that nobody listens on without a word and waits for ever. So the address is
+ * tried with connect(2) first, reconnecting is off, and a monitor tells when the daemon has gone. */
+#include "client/endpoint.h"
+#include "common/clock.h"
+#include "common/str.h"
+#include "proto/json.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <zmq.h>
+
+#define PROTOCOL         1
+#define PROTOCOL_FRAME   "decoy1"
+#define GREETING_S       5.0
+#define BODY_LIMIT       (1 << 20)
+#define MONITOR_ENDPOINT "inproc://monitor"
+
+enum { FRAMES_MAX = 4 };
+
+struct endpoint {
+    char *state;
+    void *context, *socket, *monitor;
+    json_t *hello;
+    unsigned request;
+    char error_code[32];
+};
+
+struct frames {
+    size_t count;
+    zmq_msg_t part[FRAMES_MAX];
+};
+
+static int no_daemon(const char *state, struct err *err)
+{
+    return err_set(err, -ENOTCONN, "no decoyd serves %s; start it with `decoy up`", state);
+}
+
+/* Whether somebody listens at the path. */
+static int try_connect(const char *state, const char *path, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return err_set(err, -EINVAL, "%s is too long for a socket's path; choose a shorter --state", path);
+    strcpy(address.sun_path, path);
+    CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return 0;
+    if (errno == EACCES || errno == EPERM)
+        return err_set(err, -ENOTCONN, "%s belongs to another user", path);
+    return no_daemon(state, err);
+}
+
+static int zmq_failure(const char *what, struct err *err)
+{
+    return err_set(err, -EIO, "cannot %s: %s", what, zmq_strerror(zmq_errno()));
+}
+
+static int connect_socket(struct endpoint *endpoint, const char *path, struct err *err)
+{
+    int none = 0, never = -1;
+    int64_t limit = 16 << 20;
+    const int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
+    CLEANUP(free_ptr) char *address = str_format("ipc://%s", path);
+    endpoint->context = zmq_ctx_new();
+    endpoint->socket = endpoint->context ? zmq_socket(endpoint->context, ZMQ_DEALER) : NULL;
+    endpoint->monitor = endpoint->socket ? zmq_socket(endpoint->context, ZMQ_PAIR) : NULL;
+    if (!endpoint->monitor)
+        return zmq_failure("make a ZeroMQ socket", err);
+    zmq_setsockopt(endpoint->socket, ZMQ_LINGER, &none, sizeof none);
+    zmq_setsockopt(endpoint->socket, ZMQ_RECONNECT_IVL, &never, sizeof never);
+    zmq_setsockopt(endpoint->socket, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
+    if (zmq_socket_monitor(endpoint->socket, MONITOR_ENDPOINT, events) != 0 ||
+        zmq_connect(endpoint->monitor, MONITOR_ENDPOINT) != 0 || zmq_connect(endpoint->socket, address) != 0)
+        return zmq_failure("connect to decoyd", err);
+    return 0;
+}
+
+static int other_version(const struct endpoint *endpoint, struct err *err)
+{
+    return err_set(
+        err, -EPROTO,
+        "the daemon of %s does not speak protocol %d of this decoy %s; use the decoy of its own version",
+        endpoint->state, PROTOCOL, DECOY_VERSION);
+}
+
+static int greet(struct endpoint *endpoint, struct err *err)
+{
+    bool last;
+    int code = endpoint_ask(endpoint, "hello", json_object(), err);
+    if (!code)
+        code = endpoint_next(endpoint, GREETING_S, &endpoint->hello, &last, err);
+    if (code == -ETIMEDOUT)
+        return err_set(err, code, "the daemon of %s does not answer", endpoint->state);
+    if (code)
+        return code;
+    return json_integer_value(json_object_get(endpoint->hello, "protocol")) == PROTOCOL
+               ? 0
+               : other_version(endpoint, err);
+}
+
+int endpoint_open(struct endpoint **out, const char *state, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+    CLEANUP(free_ptr) char *path = str_format("%s/decoyd.sock", state);
+    int code = endpoint ? try_connect(state, path, err) : err_set(err, -ENOMEM, "out of memory");
+    if (code)
+        return code;
+    endpoint->state = str_format("%s", state);
+    code = connect_socket(endpoint, path, err);
+    if (!code)
+        code = greet(endpoint, err);
+    if (!code)
+        *out = TAKE(endpoint);
+    return code;
+}
+
+void endpoint_close(struct endpoint *endpoint)
+{
+    if (!endpoint)
+        return;
+    if (endpoint->monitor) {
+        zmq_socket_monitor(endpoint->socket, NULL, 0);
+        zmq_close(endpoint->monitor);
+    }
+    if (endpoint->socket)
+        zmq_close(endpoint->socket);
+    if (endpoint->context)
+        zmq_ctx_term(endpoint->context);
+    json_decref(endpoint->hello);
+    free(endpoint->state);
+    free(endpoint);
+}
+
+const json_t *endpoint_hello(const struct endpoint *endpoint)
+{
+    return endpoint->hello;
+}
+
+const char *endpoint_error_code(const struct endpoint *endpoint)
+{
+    return endpoint->error_code;
+}
+
+int endpoint_ask(struct endpoint *endpoint, const char *verb, json_t *body, struct err *err)
+{
+    CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    if (!text)
+        return err_set(err, -EINVAL, "the request %s is not JSON", verb);
+    if (strlen(text) > BODY_LIMIT)
+        return err_set(err, -EINVAL, "the request %s is longer than the 1 MiB that decoyd takes", verb);
+    endpoint->request++;
+    bool sent = zmq_send(endpoint->socket, PROTOCOL_FRAME, strlen(PROTOCOL_FRAME), ZMQ_SNDMORE) >= 0 &&
+                zmq_send(endpoint->socket, verb, strlen(verb), ZMQ_SNDMORE) >= 0 &&
+                zmq_send(endpoint->socket, &endpoint->request, sizeof endpoint->request, ZMQ_SNDMORE) >= 0 &&
+                zmq_send(endpoint->socket, text, strlen(text), 0) >= 0;
+    return sent ? 0 : zmq_failure("send to decoyd", err);
+}
+
+static void frames_clear(struct frames *frames)
+{
+    for (size_t i = 0; i < frames->count; i++)
+        zmq_msg_close(&frames->part[i]);
+    frames->count = 0;
+}
+
+/* One whole message; what is beyond FRAMES_MAX is dropped. -EAGAIN when there is none. */
+static int receive(void *socket, struct frames *frames)
+{
+    for (bool more = true; more;) {
+        zmq_msg_t spare, *part = frames->count < FRAMES_MAX ? &frames->part[frames->count] : &spare;
+        zmq_msg_init(part);
+        if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(part);
+            return -EAGAIN;
+        }
+        more = zmq_msg_more(part);
+        if (part == &spare)
+            zmq_msg_close(part);
+        else
+            frames->count++;
+    }
+    return 0;
+}
+
+static bool frame_is(struct frames *frames, size_t i, const void *bytes, size_t size)
+{
+    return i < frames->count && zmq_msg_size(&frames->part[i]) == size &&
+           memcmp(zmq_msg_data(&frames->part[i]), bytes, size) == 0;
+}
+
+static int take_error(struct endpoint *endpoint, const json_t *body, struct err *err)
+{
+    const char *name = json_string_value(json_object_get(body, "code")),
+               *text = json_string_value(json_object_get(body, "text"));
+    snprintf(endpoint->error_code, sizeof endpoint->error_code, "%s", name ? name : "internal");
+    if (strcmp(endpoint->error_code, "bad_version") == 0)
+        return other_version(endpoint, err);
+    return err_set(err, -EREMOTEIO, "%s", text ? text : "decoyd refused without a reason");
+}
+
+/* -EAGAIN: a reply to an earlier question. */
+static int take_reply(struct endpoint *endpoint, struct frames *frames, json_t **body, bool *last,
+                      struct err *err)
+{
+    json_t *value = NULL;
+    if (!frame_is(frames, 0, PROTOCOL_FRAME, strlen(PROTOCOL_FRAME)) || frames->count != FRAMES_MAX)
+        return other_version(endpoint, err);
+    bool failed = frame_is(frames, 1, "error", 5);
+    bool bad_frame = failed && zmq_msg_size(&frames->part[2]) == 0; /* a daemon that could not read the id */
+    if (!frame_is(frames, 2, &endpoint->request, sizeof endpoint->request) && !bad_frame)
+        return -EAGAIN;
+    if (json_parse_bytes(zmq_msg_data(&frames->part[3]), zmq_msg_size(&frames->part[3]), &value, NULL) != 0)
+        return err_set(err, -EPROTO, "decoyd sent a reply that is not JSON");
+    *last = !frame_is(frames, 1, "event", 5);
+    if (failed) {
+        int code = take_error(endpoint, value, err);
+        json_decref(value);
+        return code;
+    }
+    *body = value;
+    return 0;
+}
+
+static int gone(const struct endpoint *endpoint, struct err *err)
+{
+    return err_set(err, -ENOTCONN,
+                   "the decoyd of %s went away; its jobs are kept: start it again with `decoy up`",
+                   endpoint->state);
+}
+
+/* Until the socket has a message: 0, -ETIMEDOUT, -EINTR or -ENOTCONN. */
+static int await(struct endpoint *endpoint, double deadline_s, struct err *err)
+{
+    zmq_pollitem_t items[] = {{endpoint->socket, 0, ZMQ_POLLIN, 0}, {endpoint->monitor, 0, ZMQ_POLLIN, 0}};
+    double left_s = deadline_s - clock_monotonic_s();
+    long wait_ms = deadline_s < 0 ? -1 : left_s > 0 ? (long)(1000 * left_s) + 1 : 0;
+    int ready = zmq_poll(items, 2, wait_ms);
+    if (ready < 0)
+        return zmq_errno() == EINTR ? err_set(err, -EINTR, "interrupted")
+                                    : zmq_failure("listen to decoyd", err);
+    if (items[0].revents)
+        return 0;
+    return items[1].revents ? gone(endpoint, err) : err_set(err, -ETIMEDOUT, "decoyd did not answer in time");
+}
+
+int endpoint_next(struct endpoint *endpoint, double timeout_s, json_t **body, bool *last, struct err *err)
+{
+    double deadline_s = timeout_s < 0 ? -1 : clock_monotonic_s() + timeout_s;
+    for (;;) {
+        struct frames frames = {0};
+        int code = receive(endpoint->socket, &frames);
+        if (!code)
+            code = take_reply(endpoint, &frames, body, last, err);
+        else
+            code = (code = await(endpoint, deadline_s, err)) ? code : -EAGAIN;
+        frames_clear(&frames);
+        if (code != -EAGAIN)
+            return code;
+    }
+}
+
+int endpoint_call(struct endpoint *endpoint, const char *verb, json_t *body, json_t **answer, struct err *err)
+{
+    bool last = false;
+    int code = endpoint_ask(endpoint, verb, body, err);
+    while (!code && !last) {
+        code = endpoint_next(endpoint, ENDPOINT_PATIENCE_S, answer, &last, err);
+        if (!code && !last)
+            json_decref(*answer);
+    }
+    return code;
+}

@@ -1,0 +1,18 @@
+/* --help of every verb and kind, drawn from their tables. */
+#ifndef DECOY_CLIENT_HELP_H
+#define DECOY_CLIENT_HELP_H
+
+#include "client/client.h"
+
+void help_usage(FILE *stream);           /* all verbs */
+void help_verb(const struct verb *verb); /* to standard output */
+void help_kind(const struct spec_kind *kind, const struct verb *submit);
+
+/* Flags of every verb: --state, --json, --help. */
+const struct spec_kind *help_common_flags(void);
+
+/* "; did you mean X?" or "". */
+const char *help_hint(const char *word, char text[96]);
+const struct verb *help_find_verb(const char *name);
+
+#endif

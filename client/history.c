@@ -1,0 +1,159 @@
+/* The verbs that look back, and go on looking with -f: logs and events. */
+#include "client/client.h"
+#include "client/endpoint.h"
+#include "client/follow.h"
+#include "client/print.h"
+#include "client/row.h"
+#include "common/clock.h"
+#include "common/str.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOGS_PIECE    (64 << 10) /* JSON may make six bytes of one, and a body has 1 MiB */
+#define LOGS_PAUSE_US 300000
+
+static long given_int(const struct client *client, const char *name)
+{
+    return (long)json_integer_value(json_object_get(client->given, name));
+}
+
+static bool given_bool(const struct client *client, const char *name)
+{
+    return json_is_true(json_object_get(client->given, name));
+}
+
+static void show_piece(const struct client *client, long id, const json_t *piece)
+{
+    const json_t *text = json_object_get(piece, "text");
+    if (!client->json)
+        fwrite(json_string_value(text), 1, json_string_length(text), stdout);
+    else if (json_string_length(text) || json_is_true(json_object_get(piece, "ended")))
+        print_json(json_pack("{sI so so so so}", "job", (json_int_t)id, "attempt",
+                             json_incref(json_object_get(piece, "attempt")), "path",
+                             json_incref(json_object_get(piece, "path")), "text", json_incref((json_t *)text),
+                             "ended", json_incref(json_object_get(piece, "ended"))));
+    fflush(stdout);
+}
+
+/* One piece from *offset on; *more: there may be more at once, *ended: and the attempt has ended. */
+static int logs_step(struct client *client, struct endpoint *endpoint, long id, json_int_t *attempt,
+                     json_int_t *offset, bool *more, bool *ended, struct err *err)
+{
+    json_t *piece = NULL;
+    json_t *body = json_pack("{sI sI sI si}", "job", (json_int_t)id, "attempt", *attempt, "offset", *offset,
+                             "limit", LOGS_PIECE);
+    int code = endpoint_call(endpoint, "logs", body, &piece, err);
+    if (code)
+        return code;
+    json_int_t next = json_integer_value(json_object_get(piece, "next"));
+    *more = next > *offset;
+    *ended = json_is_true(json_object_get(piece, "ended"));
+    *offset = next;
+    *attempt = json_integer_value(json_object_get(piece, "attempt"));
+    show_piece(client, id, piece);
+    json_decref(piece);
+    return 0;
+}
+
+int logs_run(struct client *client, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    json_t *ids = NULL;
+    json_int_t attempt = given_int(client, "attempt"), offset = 0;
+    bool follow = given_bool(client, "follow"), more = true, ended = false;
+    int exit_code = client_ids(client, 0, &ids, err);
+    if (exit_code)
+        return exit_code;
+    long id = (long)json_integer_value(json_array_get(ids, 0));
+    json_decref(ids);
+    int code = endpoint_open(&endpoint, client->state, err);
+    while (!code && (more || (follow && !ended))) {
+        if (!more)
+            usleep(LOGS_PAUSE_US);
+        code = logs_step(client, endpoint, id, &attempt, &offset, &more, &ended, err);
+    }
+    return exit_of(code);
+}
+
+/* "reason=the disk is full" for each member. */
+static char *describe_context(const json_t *context)
+{
+    char *text = NULL;
+    size_t size;
+    const char *name;
+    json_t *value;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        abort();
+    json_object_foreach((json_t *)context, name, value)
+    {
+        CLEANUP(free_ptr)
+        char *encoded = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        if (!json_is_null(value))
+            fprintf(stream, "%s%s=%s", ftell(stream) > 0 ? " " : "", name,
+                    encoded ? encoded : json_string_value(value));
+    }
+    fclose(stream);
+    return text;
+}
+
+static void show_event(const json_t *event)
+{
+    char when[CLOCK_TEXT_MAX];
+    json_int_t attempt = json_integer_value(json_object_get(event, "attempt"));
+    CLEANUP(free_ptr) char *context = describe_context(json_object_get(event, "context"));
+    CLEANUP(free_ptr)
+    char *suffix = attempt ? str_format("attempt %lld", (long long)attempt) : str_format("%s", "");
+    CLEANUP(free_ptr) char *tail = str_format("%s%s%s", suffix, *suffix && *context ? ", " : "", context);
+    CLEANUP(free_ptr)
+    char *line =
+        str_format("%s %6lld  job %-4lld  %-13s  ",
+                   clock_format_utc(json_integer_value(json_object_get(event, "time_us")), when),
+                   (long long)json_integer_value(json_object_get(event, "seq")),
+                   (long long)json_integer_value(json_object_get(event, "job")), row_text(event, "name"));
+    fputs(line, stdout);
+    print_wrapped(stdout, tail, print_columns(line), 45, print_width());
+    fflush(stdout);
+}
+
+static int stream_events(const struct client *client, struct endpoint *endpoint, long id, struct err *err)
+{
+    bool last = false;
+    json_t *body =
+        json_pack("{sI sI sb}", "job", (json_int_t)id, "after_seq",
+                  (json_int_t)given_int(client, "after_seq"), "follow", given_bool(client, "follow"));
+    int code = endpoint_ask(endpoint, "events", body, err);
+    while (!code && !last && !follow_interrupted()) {
+        json_t *event = NULL;
+        code = endpoint_next(endpoint, 1.0, &event, &last, err);
+        if (code == -ETIMEDOUT || code == -EINTR) {
+            *err = (struct err){0};
+            code = 0;
+            continue;
+        }
+        if (!code && !last && client->json)
+            print_json(json_pack("{sO}", "event", event));
+        else if (!code && !last)
+            show_event(event);
+        json_decref(event);
+    }
+    return code;
+}
+
+int events_run(struct client *client, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    json_t *ids = NULL;
+    int exit_code = client_ids(client, 0, &ids, err);
+    if (exit_code)
+        return exit_code;
+    long id = (long)json_integer_value(json_array_get(ids, 0));
+    json_decref(ids);
+    int code = endpoint_open(&endpoint, client->state, err);
+    follow_catch_interrupt();
+    if (!code)
+        code = stream_events(client, endpoint, id, err);
+    return exit_of(code);
+}

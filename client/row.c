@@ -1,0 +1,156 @@
+/* See row.h. */
+#include "client/row.h"
+#include "common/str.h"
+
+#include <string.h>
+
+static const struct {
+    const char *state;
+    bool ended;
+    enum print_color color;
+} STATES[] = {
+    {"held", false, COLOR_FAINT},     {"waiting", false, COLOR_FAINT}, {"ready", false, COLOR_NONE},
+    {"running", false, COLOR_BUSY},   {"succeeded", true, COLOR_GOOD}, {"failed", true, COLOR_BAD},
+    {"cancelled", true, COLOR_FAINT}, {"skipped", true, COLOR_FAINT},
+};
+
+enum { LABEL_COLUMNS = 14, BAR_LEAST = 6, BAR_MOST = 30 };
+
+const char *row_text(const json_t *row, const char *member)
+{
+    const char *text = json_string_value(json_object_get(row, member));
+    return text ? text : "";
+}
+
+long row_id(const json_t *row)
+{
+    return (long)json_integer_value(json_object_get(row, "id"));
+}
+
+const char *row_label(const json_t *row)
+{
+    const char *name = row_text(row, "name");
+    return *name ? name : row_text(row, "kind");
+}
+
+bool row_is(const json_t *row, const char *state)
+{
+    return strcmp(row_text(row, "state"), state) == 0;
+}
+
+bool row_ended(const json_t *row)
+{
+    for (size_t i = 0; i < sizeof STATES / sizeof *STATES; i++) {
+        if (row_is(row, STATES[i].state))
+            return STATES[i].ended;
+    }
+    return false;
+}
+
+enum print_color row_color(const json_t *row)
+{
+    for (size_t i = 0; i < sizeof STATES / sizeof *STATES; i++) {
+        if (row_is(row, STATES[i].state))
+            return STATES[i].color;
+    }
+    return COLOR_NONE;
+}
+
+double row_span_s(const json_t *row, int64_t now_us)
+{
+    json_int_t started = json_integer_value(json_object_get(row, "started_us"));
+    json_int_t ended = json_integer_value(json_object_get(row, "ended_us"));
+    if (!started)
+        return 0;
+    double span_s = 1e-6 * (double)((ended ? ended : now_us) - started);
+    return span_s > 0 ? span_s : 0;
+}
+
+char *row_progress(const json_t *row)
+{
+    const json_t *progress = json_object_get(row, "progress");
+    char done[CLOCK_TEXT_MAX], total[CLOCK_TEXT_MAX];
+    if (!json_is_object(progress))
+        return str_format("%s", "");
+    print_count(json_number_value(json_object_get(progress, "done")), done);
+    print_count(json_number_value(json_object_get(progress, "total")), total);
+    return str_format("%s/%s %s", done, total, row_text(progress, "unit"));
+}
+
+/* width cells, of which the fraction is full. */
+static char *draw_bar(double fraction, int width, bool utf8)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    int full = (int)(fraction * width);
+    if (!stream)
+        abort();
+    for (int i = 0; i < width; i++)
+        fputs(i < full ? (utf8 ? "━" : "#") : (utf8 ? "─" : "."), stream);
+    fclose(stream);
+    return text;
+}
+
+/* What follows the bar: percent, counts, rate, time left and, if asked, loss. */
+static char *describe(const json_t *row, double fraction, bool with_loss)
+{
+    const json_t *progress = json_object_get(row, "progress"), *left = json_object_get(progress, "left_s");
+    const json_t *loss = json_object_get(json_object_get(row, "metrics"), "loss");
+    double rate = json_number_value(json_object_get(progress, "rate"));
+    char *text = NULL, number[CLOCK_TEXT_MAX];
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    CLEANUP(free_ptr) char *counts = row_progress(row);
+    if (!stream)
+        abort();
+    fprintf(stream, "%3d %%  %s", (int)(100 * fraction), counts);
+    if (rate > 0)
+        fprintf(stream, "  %s/s", print_count(rate, number));
+    if (rate > 0 && json_is_number(left))
+        fprintf(stream, "  %s left", clock_format_span(json_number_value(left), number));
+    if (with_loss && json_is_number(loss))
+        fprintf(stream, "  loss %.3f", json_number_value(loss));
+    fclose(stream);
+    return text;
+}
+
+char *row_bar(const json_t *row, int width, bool utf8)
+{
+    const json_t *progress = json_object_get(row, "progress");
+    double total = json_number_value(json_object_get(progress, "total"));
+    double fraction = total > 0 ? json_number_value(json_object_get(progress, "done")) / total : 0;
+    CLEANUP(free_ptr) char *label = print_cut(row_label(row), LABEL_COLUMNS);
+    CLEANUP(free_ptr)
+    char *head = str_format("%4ld  %s%*s  ", row_id(row), label, LABEL_COLUMNS - print_columns(label), "");
+    CLEANUP(free_ptr) char *whole = NULL;
+    fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
+    if (!(total > 0)) {
+        whole = str_format("%sstarted", head);
+        return print_cut(whole, width);
+    }
+    CLEANUP(free_ptr) char *tail = describe(row, fraction, true);
+    int room = width - print_columns(head) - print_columns(tail) - 1;
+    if (room < BAR_LEAST) {
+        free(tail);
+        tail = describe(row, fraction, false);
+        room = width - print_columns(head) - print_columns(tail) - 1;
+    }
+    CLEANUP(free_ptr)
+    char *bar = draw_bar(fraction, room < BAR_LEAST ? BAR_LEAST : room > BAR_MOST ? BAR_MOST : room, utf8);
+    whole = str_format("%s%s %s", head, bar, tail);
+    return print_cut(whole, width);
+}
+
+char *row_outcome(const json_t *row)
+{
+    const char *state = row_text(row, "state"), *reason = row_text(row, "reason");
+    char span[CLOCK_TEXT_MAX];
+    double span_s = row_span_s(row, 0);
+    bool ran = json_integer_value(json_object_get(row, "started_us")) != 0;
+    CLEANUP(free_ptr)
+    char *time = ran ? str_format(row_is(row, "succeeded") ? " in %s" : " after %s", print_span(span_s, span))
+                     : str_format("%s", "");
+    return str_format("%s%s%s%s", state, time, *reason && !row_is(row, "succeeded") ? ": " : "",
+                      row_is(row, "succeeded") ? "" : reason);
+}

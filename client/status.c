@@ -1,0 +1,230 @@
+/* The verbs that look: status, ls and show. */
+#include "client/client.h"
+#include "client/endpoint.h"
+#include "client/print.h"
+#include "client/row.h"
+#include "common/clock.h"
+#include "common/str.h"
+
+#include <string.h>
+
+/* One question, one answer; with --json the answer is all. */
+static int ask(const struct client *client, const char *verb, json_t *body, json_t **answer, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    int code = endpoint_open(&endpoint, client->state, err);
+    if (code) {
+        json_decref(body);
+        return code;
+    }
+    code = endpoint_call(endpoint, verb, body, answer, err);
+    if (!code && client->json)
+        print_json(json_incref(*answer));
+    return code;
+}
+
+static long member(const json_t *object, const char *name)
+{
+    return (long)json_number_value(json_object_get(object, name));
+}
+
+static void show_counts(const json_t *counts)
+{
+    const char *state;
+    json_t *count;
+    bool any = false;
+    fputs("jobs   ", stdout);
+    json_object_foreach((json_t *)counts, state, count)
+    {
+        if (json_integer_value(count) > 0)
+            printf("%s %lld %s", any ? "," : "", (long long)json_integer_value(count), state);
+        any = any || json_integer_value(count) > 0;
+    }
+    puts(any ? "" : " none");
+}
+
+static void show_status(const json_t *status)
+{
+    char span[CLOCK_TEXT_MAX];
+    printf("decoyd  %s, process %ld on %s, up %s%s\n", row_text(status, "version"), member(status, "pid"),
+           row_text(status, "host"),
+           clock_format_span(json_number_value(json_object_get(status, "uptime_s")), span),
+           json_is_true(json_object_get(status, "draining")) ? ", draining: it starts no jobs" : "");
+    printf("state   %s\n", row_text(status, "state"));
+    printf("slots   %ld of %ld in use\n", member(status, "slots_used"), member(status, "slots"));
+    show_counts(json_object_get(status, "counts"));
+}
+
+int status_run(struct client *client, struct err *err)
+{
+    json_t *answer = NULL;
+    int code = ask(client, "status", json_object(), &answer, err);
+    if (!code && !client->json)
+        show_status(answer);
+    json_decref(answer);
+    return exit_of(code);
+}
+
+static void list_rows(const json_t *rows)
+{
+    static const struct table_column COLUMNS[] = {
+        {"id", .right = true},     {"kind"},  {"name", .flex = true},
+        {"run", .flex = true},     {"state"}, {"time", .right = true},
+        {"progress", .flex = true}};
+    CLEANUP(table_destroy_ptr) struct table *table = table_create(COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    size_t i;
+    json_t *row;
+    json_array_foreach((json_t *)rows, i, row)
+    {
+        char span[CLOCK_TEXT_MAX] = "";
+        CLEANUP(free_ptr) char *id = str_format("%ld", row_id(row));
+        CLEANUP(free_ptr) char *progress = row_progress(row);
+        if (json_integer_value(json_object_get(row, "started_us")))
+            print_span(row_span_s(row, clock_realtime_us()), span);
+        const char *last = row_is(row, "running")     ? progress
+                           : row_is(row, "succeeded") ? ""
+                                                      : row_text(row, "reason");
+        table_add(table, (const char *[]){id, row_text(row, "kind"), row_text(row, "name"),
+                                          row_text(row, "group"), row_text(row, "state"), span, last});
+    }
+    CLEANUP(free_ptr) char *text = table_format(table, print_width());
+    fputs(text, stdout);
+}
+
+int ls_run(struct client *client, struct err *err)
+{
+    json_t *answer = NULL, *group = json_object_get(client->given, "group");
+    bool all = json_is_true(json_object_get(client->given, "all"));
+    json_t *body = json_pack("{sb sO}", "all", all, "group", group ? group : json_null());
+    int code = ask(client, "list", body, &answer, err);
+    const json_t *rows = json_object_get(answer, "jobs");
+    if (!code && !client->json && json_array_size(rows))
+        list_rows(rows);
+    else if (!code && !client->json)
+        puts(all ? "no jobs" : "no jobs; `decoy ls --all` shows those that have ended");
+    json_decref(answer);
+    return exit_of(code);
+}
+
+/* "name       value", wrapped. */
+static void show_line(const char *name, const char *value)
+{
+    if (!*value)
+        return;
+    printf("%-12s", name);
+    print_wrapped(stdout, value, 12, 12, print_width());
+}
+
+static void show_time(const char *name, const json_t *row, const char *field)
+{
+    char when[CLOCK_TEXT_MAX];
+    json_int_t time_us = json_integer_value(json_object_get(row, field));
+    show_line(name, time_us ? clock_format_utc(time_us, when) : "");
+}
+
+/* An object's members, two columns in; objects in it as JSON. */
+static void show_members(const char *title, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    int width = 0;
+    if (json_object_size(object) == 0)
+        return;
+    puts(title);
+    json_object_foreach((json_t *)object, name, value) width =
+        print_columns(name) > width ? print_columns(name) : width;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        if (json_is_null(value))
+            continue;
+        CLEANUP(free_ptr)
+        char *text = json_is_string(value) ? str_format("%s", json_string_value(value))
+                                           : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        printf("  %-*s  ", width, name);
+        print_wrapped(stdout, text ? text : "", width + 4, width + 4, print_width());
+    }
+}
+
+static void show_attempts(const json_t *attempts)
+{
+    static const struct table_column COLUMNS[] = {
+        {"  attempt"}, {"outcome"}, {"time", .right = true}, {"exit"}, {"directory"}};
+    size_t i;
+    json_t *attempt;
+    if (json_array_size(attempts) == 0)
+        return;
+    CLEANUP(table_destroy_ptr) struct table *table = table_create(COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    json_array_foreach((json_t *)attempts, i, attempt)
+    {
+        char span[CLOCK_TEXT_MAX];
+        const char *outcome = row_text(attempt, "outcome");
+        CLEANUP(free_ptr) char *number = str_format("  %ld", member(attempt, "attempt"));
+        CLEANUP(free_ptr)
+        char *ended = member(attempt, "signal") ? str_format("signal %ld", member(attempt, "signal"))
+                      : json_is_integer(json_object_get(attempt, "exit_status")) &&
+                              json_integer_value(json_object_get(attempt, "ended_us"))
+                          ? str_format("%ld", member(attempt, "exit_status"))
+                          : str_format("%s", "");
+        print_span(row_span_s(attempt, clock_realtime_us()), span);
+        table_add(table, (const char *[]){number, *outcome ? outcome : "running", span, ended,
+                                          row_text(attempt, "directory")});
+    }
+    CLEANUP(free_ptr) char *text = table_format(table, 0);
+    fputs(text, stdout);
+}
+
+static char *join_ids(const json_t *ids)
+{
+    char *text = NULL;
+    size_t size, i;
+    json_t *id;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        abort();
+    json_array_foreach((json_t *)ids, i, id)
+        fprintf(stream, "%s%lld", i ? ", " : "", (long long)json_integer_value(id));
+    fclose(stream);
+    return text;
+}
+
+static void show_job(const json_t *row)
+{
+    CLEANUP(free_ptr)
+    char *title = str_format("%ld, %s%s%s", row_id(row), row_text(row, "kind"),
+                             *row_text(row, "name") ? " " : "", row_text(row, "name"));
+    CLEANUP(free_ptr)
+    char *size = str_format("%ld ranks x %ld threads, priority %ld", member(row, "ranks"),
+                            member(row, "threads"), member(row, "priority"));
+    CLEANUP(free_ptr) char *progress = row_progress(row);
+    CLEANUP(free_ptr) char *after = join_ids(json_object_get(row, "after"));
+    CLEANUP(free_ptr) char *state = row_outcome(row);
+    show_line("job", title);
+    show_line("run", row_text(row, "group"));
+    show_line("state", row_ended(row) || *row_text(row, "reason") ? state : row_text(row, "state"));
+    show_line("progress", progress);
+    show_line("after", after);
+    show_line("size", size);
+    show_time("submitted", row, "submitted_us");
+    show_time("started", row, "started_us");
+    show_time("ended", row, "ended_us");
+    show_line("out", row_text(row, "out"));
+    const json_t *spec = json_object_get(row, "spec"), *fields = json_object_get(spec, "fields");
+    show_members("fields", fields ? fields : spec);
+    show_members("metrics", json_object_get(row, "metrics"));
+    show_members("result", json_object_get(row, "result"));
+    show_attempts(json_object_get(row, "attempts"));
+}
+
+int show_run(struct client *client, struct err *err)
+{
+    json_t *ids = NULL, *answer = NULL;
+    int exit_code = client_ids(client, 0, &ids, err);
+    if (exit_code)
+        return exit_code;
+    int code = ask(client, "show", json_pack("{sO}", "job", json_array_get(ids, 0)), &answer, err);
+    json_decref(ids);
+    if (!code && !client->json)
+        show_job(json_object_get(answer, "job"));
+    json_decref(answer);
+    return exit_of(code);
+}
