@@ -16,7 +16,13 @@ static const struct {
     const char *kind;
     job_run *run;
 } KINDS[] = {
-    {"split", split_run}, {"train", train_run}, {NULL, NULL}, /* ends the table */
+    {"mock", mock_run},
+    {"inject", inject_run},
+    {"cutouts", cutouts_run},
+    {"split", split_run},
+    {"train", train_run},
+    {"evaluate", evaluate_run},
+    {NULL, NULL}, /* ends the table */
 };
 
 static job_run *find_run(const char *kind)

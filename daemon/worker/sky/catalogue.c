@@ -11,8 +11,9 @@
 
 enum { QUANTITIES_MAX = 128, BANDS_MAX = 8 };
 
-#define SIMP_RADIUS_ARCSEC 0.45 /* DR3, description of the catalogues: SIMP is an exponential of fixed size  \
-                                 */
+#define SIMP_RADIUS_ARCSEC                                                                                   \
+    0.45 /* DR3, description of the catalogues: SIMP is an exponential of fixed size                         \
+          */
 
 struct quantity {
     char *name;
@@ -54,6 +55,11 @@ size_t catalogue_rows(const struct catalogue *catalogue)
 const char *catalogue_path(const struct catalogue *catalogue)
 {
     return catalogue->path;
+}
+
+const char *catalogue_origin(const struct catalogue *catalogue)
+{
+    return table_origin(catalogue->table);
 }
 
 const char *catalogue_type(const struct catalogue *catalogue, size_t row)
@@ -109,13 +115,28 @@ static const char *vector_of(const char *name, int *element)
     return NULL;
 }
 
+/* The column that holds name and, of a vector, the element. */
+static const char *column_of(const struct catalogue *catalogue, const char *name, int *element)
+{
+    *element = 0;
+    const char *vector = table_has(catalogue->table, name) ? NULL : vector_of(name, element);
+    if (vector && table_has(catalogue->table, vector))
+        return vector;
+    *element = 0;
+    return name;
+}
+
+bool catalogue_has(const struct catalogue *catalogue, const char *name)
+{
+    int element;
+    return table_has(catalogue->table, column_of(catalogue, name, &element));
+}
+
 static int read_column(struct catalogue *catalogue, const char *name, double *values, struct err *err)
 {
-    int element = 0;
-    const char *vector = table_has(catalogue->table, name) ? NULL : vector_of(name, &element);
-    if (vector && table_has(catalogue->table, vector))
-        return table_read_reals(catalogue->table, vector, element, values, err);
-    return table_read_reals(catalogue->table, name, 0, values, err);
+    int element;
+    const char *column = column_of(catalogue, name, &element);
+    return table_read_reals(catalogue->table, column, element, values, err);
 }
 
 /* The quantity STEM_BAND. */

@@ -24,6 +24,11 @@ CLEANUP_DEFINE(catalogue_close_ptr, struct catalogue, catalogue_close)
 size_t catalogue_rows(const struct catalogue *catalogue);
 const char *catalogue_path(const struct catalogue *catalogue);
 
+const char *catalogue_origin(const struct catalogue *catalogue); /* table_origin of the file */
+
+/* True when the file has the column, by any of its names. */
+bool catalogue_has(const struct catalogue *catalogue, const char *name);
+
 /* One number a row, owned by the catalogue. Besides the file's own columns (band columns of DR3 by their
  * later names; logical ones are 0 and 1): mag_<b>, or <b> alone   extinction-corrected magnitude
  * (photometry.h); NaN where the flux is not positive snr_<b>                 flux times the square root of

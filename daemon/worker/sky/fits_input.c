@@ -85,4 +85,8 @@ void fits_input_text(fitsfile *file, const char *name, char *value, size_t size)
         text[0] = '\0';
     fits_clear_errmark();
     snprintf(value, size, "%s", text);
+    for (char *at = value; *at; at++) {
+        if (*at < ' ' || *at > '~')
+            *at = '?';
+    }
 }

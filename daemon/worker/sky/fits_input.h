@@ -23,7 +23,7 @@ int fits_input_check_size(fitsfile *file, long long bytes, const char *path, str
 /* An integer keyword of the present HDU; fallback where it is not there or no integer. */
 long long fits_input_key(fitsfile *file, const char *name, long long fallback);
 
-/* A text keyword of the present HDU; "" where it is not there. */
+/* A text keyword of the present HDU; "" where it is not there. What FITS does not allow in it becomes '?'. */
 void fits_input_text(fitsfile *file, const char *name, char *value, size_t size);
 
 #endif

@@ -178,12 +178,12 @@ static int read_pixels(fitsfile *file, struct plane *plane, const char *path, st
 {
     size_t count = (size_t)plane->width * (size_t)plane->height;
     long first[2] = {1, 1};
-    int status = 0;
+    int status = 0, any = 0;
     plane->pixels = malloc(count * sizeof *plane->pixels);
     if (!plane->pixels)
         return err_set(err, -ENOMEM, "out of memory for the %ld x %ld px of %s", plane->width, plane->height,
                        path);
-    if (fits_read_pix(file, TFLOAT, first, (LONGLONG)count, NULL, plane->pixels, NULL, &status))
+    if (fits_read_pix(file, TFLOAT, first, (LONGLONG)count, NULL, plane->pixels, &any, &status))
         return fits_input_failed(status, "read the pixels of", path, err);
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(plane->pixels[i]))

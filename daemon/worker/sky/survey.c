@@ -187,13 +187,22 @@ static int keep_listed(struct survey *survey, const char *list, struct err *err)
     return !code && !count ? err_set(err, -ENOENT, "%s names no brick", list) : code;
 }
 
-int survey_open(struct survey **out, const char *directory, const char *list, struct err *err)
+int survey_open_unlisted(struct survey **out, const char *directory, struct err *err)
 {
-    CLEANUP(survey_close_ptr) struct survey *survey = calloc(1, sizeof *survey);
+    struct survey *survey = calloc(1, sizeof *survey);
     if (!survey)
         return err_set(err, -ENOMEM, "out of memory for the bricks of %s", directory);
     survey->directory = str_format("%s", directory);
-    int code = scan_survey(survey, err);
+    *out = survey;
+    return 0;
+}
+
+int survey_open(struct survey **out, const char *directory, const char *list, struct err *err)
+{
+    CLEANUP(survey_close_ptr) struct survey *survey = NULL;
+    int code = survey_open_unlisted(&survey, directory, err);
+    if (!code)
+        code = scan_survey(survey, err);
     if (code)
         return code;
     qsort(survey->bricks, survey->count, sizeof *survey->bricks, brick_order);

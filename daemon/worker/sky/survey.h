@@ -21,6 +21,9 @@ struct survey;
 /* Bricks are those with a coadd/<AAA>/<brick>/ folder, sorted by name, then run; `list` (may be NULL) is a
  * text file of names to keep, and a name in it that is not there is an error. */
 int survey_open(struct survey **out, const char *directory, const char *list, struct err *err);
+
+/* The same without looking for bricks: it lists none, and serves for the finders alone. */
+int survey_open_unlisted(struct survey **out, const char *directory, struct err *err);
 void survey_close(struct survey *survey);
 CLEANUP_DEFINE(survey_close_ptr, struct survey, survey_close)
 

@@ -15,6 +15,9 @@ int table_open(struct table **out, const char *path, struct err *err);
 void table_close(struct table *table);
 CLEANUP_DEFINE(table_close_ptr, struct table, table_close)
 
+/* Who made the file, as far as its headers say: "LEGPIPEV=... DRVERSIO=... CATSRC=...", "" where they do not. */
+const char *table_origin(const struct table *table);
+
 size_t table_rows(const struct table *table);
 bool table_has(const struct table *table, const char *column);
 

@@ -15,7 +15,26 @@ struct table {
     fitsfile *file;
     char *path;
     size_t rows;
+    char origin[256];
 };
+
+/* Adds what the present HDU's header says of the file's maker. */
+static void note_origin(struct table *table)
+{
+    static const char *const keys[] = {"LEGPIPEV", "DRVERSIO", "CATSRC"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char value[FLEN_VALUE], *origin = table->origin;
+        size_t used = strlen(origin);
+        fits_input_text(table->file, keys[i], value, sizeof value);
+        if (value[0] && !strstr(origin, keys[i]))
+            snprintf(origin + used, sizeof table->origin - used, "%s%s=%s", used ? " " : "", keys[i], value);
+    }
+}
+
+const char *table_origin(const struct table *table)
+{
+    return table->origin;
+}
 
 /* Moves to the first table that is not a compressed image. */
 static int find_table(fitsfile *file, const char *path, struct err *err)
@@ -51,10 +70,14 @@ int table_open(struct table **out, const char *path, struct err *err)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     table->path = str_format("%s", path);
     int code = fits_input_open(&table->file, path, err);
-    if (!code)
-        code = find_table(table->file, path, err);
-    if (!code)
-        code = check_table(table, err);
+    if (code)
+        return code;
+    note_origin(table);
+    code = find_table(table->file, path, err);
+    if (code)
+        return code;
+    note_origin(table);
+    code = check_table(table, err);
     if (!code)
         *out = TAKE(table);
     return code;
@@ -126,19 +149,20 @@ static int find_numbers(const struct table *table, const char *name, int element
     return 0;
 }
 
-/* One element of every row, as `type`; values of `size` bytes. A scalar column is read in one call. */
+/* One element of every row, as `type`; values of `size` bytes. A scalar column is read in one call. CFITSIO
+ * writes to `any`, whether one is given or not, when it meets a NaN. */
 static int read_elements(struct table *table, const struct column *column, int element, int type, size_t size,
                          void *null, void *values)
 {
-    int status = 0;
+    int status = 0, any = 0;
     if (!table->rows)
         return 0;
     if (column->repeat == 1)
         return fits_read_col(table->file, type, column->number, 1, 1, (LONGLONG)table->rows, null, values,
-                             NULL, &status);
+                             &any, &status);
     for (size_t row = 0; row < table->rows && !status; row++)
         fits_read_col(table->file, type, column->number, (LONGLONG)row + 1, element + 1, 1, null,
-                      (char *)values + row * size, NULL, &status);
+                      (char *)values + row * size, &any, &status);
     return status;
 }
 

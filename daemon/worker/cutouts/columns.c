@@ -1,0 +1,193 @@
+/* See columns.h. Measured quantities are taken over from the catalogue by the table below; those marked
+ * optional only where the catalogue has them. */
+#include "daemon/worker/cutouts/columns.h"
+#include "common/str.h"
+#include "daemon/worker/cutouts/match.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BRICKNAME_WIDTH = 8 }; /* more for longer names */
+
+static const struct {
+    const char *name;     /* with _<b> added when per_band */
+    const char *quantity; /* NULL: as name */
+    enum cutout_type type;
+    bool per_band, optional;
+    const char *unit;
+} MEASURED[] = {
+    {"objid", NULL, CUTOUT_INT64, false, false, NULL},
+    {"release", NULL, CUTOUT_INT64, false, true, NULL},
+    {"brickid", NULL, CUTOUT_INT64, false, true, NULL},
+    {"ra", NULL, CUTOUT_REAL64, false, false, "deg"},
+    {"dec", NULL, CUTOUT_REAL64, false, false, "deg"},
+    {"x", "bx", CUTOUT_REAL64, false, false, "px"},
+    {"y", "by", CUTOUT_REAL64, false, false, "px"},
+    {"mag", NULL, CUTOUT_REAL32, true, false, "mag"},
+    {"flux", NULL, CUTOUT_REAL32, true, false, "nanomaggy"},
+    {"flux_ivar", NULL, CUTOUT_REAL32, true, false, "1/nanomaggy^2"},
+    {"mw_transmission", NULL, CUTOUT_REAL32, true, false, NULL},
+    {"rhalf", NULL, CUTOUT_REAL32, false, false, "arcsec"},
+    {"sersic", NULL, CUTOUT_REAL32, false, true, NULL},
+    {"psfsize", NULL, CUTOUT_REAL32, true, true, "arcsec"},
+    {"psfdepth", NULL, CUTOUT_REAL32, true, true, "1/nanomaggy^2"},
+    {"nobs", NULL, CUTOUT_INT64, true, true, NULL},
+    {"maskbits", NULL, CUTOUT_INT64, false, true, NULL},
+};
+
+void columns_free(struct columns *columns)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        free(columns->names[i]);
+        free(columns->values[i]);
+    }
+    memset(columns, 0, sizeof *columns);
+}
+
+/* A new column of `count` zeroed values of `size` bytes, to be filled through *values. */
+static int add_column(struct columns *columns, const char *name, enum cutout_type type, size_t size,
+                      const char *unit, size_t count, void **values, struct err *err)
+{
+    if (columns->count == COLUMNS_MAX || !(*values = calloc(count + 1, size)))
+        return err_set(err, -ENOMEM, "out of memory for column %s", name);
+    size_t i = columns->count++;
+    columns->names[i] = str_format("%s", name);
+    columns->values[i] = *values;
+    columns->items[i] = (struct cutout_column){.name = columns->names[i],
+                                               .type = type,
+                                               .width = type == CUTOUT_TEXT ? size : 0,
+                                               .unit = unit,
+                                               .values = *values};
+    return 0;
+}
+
+/* Numbers picked by row(chosen) from an array. */
+static int add_numbers(struct columns *columns, const char *name, enum cutout_type type, const char *unit,
+                       const struct selection *selection, const double *from, bool from_truth,
+                       struct err *err)
+{
+    void *values;
+    int code = add_column(columns, name, type, type == CUTOUT_REAL32 ? sizeof(float) : 8, unit,
+                          selection->count, &values, err);
+    for (size_t i = 0; i < selection->count && !code; i++) {
+        const struct chosen *chosen = &selection->chosen[i];
+        double value = from[from_truth ? (size_t)chosen->injected : chosen->row];
+        if (type == CUTOUT_INT64)
+            ((int64_t *)values)[i] = (int64_t)value;
+        else if (type == CUTOUT_REAL64)
+            ((double *)values)[i] = value;
+        else
+            ((float *)values)[i] = (float)value;
+    }
+    return code;
+}
+
+/* One line of MEASURED, in one band or ('\0') in none. */
+static int add_measured(struct columns *columns, size_t line, char band, struct catalogue *catalogue,
+                        const struct selection *selection, struct err *err)
+{
+    CLEANUP(free_ptr)
+    char *name =
+        band ? str_format("%s_%c", MEASURED[line].name, band) : str_format("%s", MEASURED[line].name);
+    const char *quantity = MEASURED[line].quantity ? MEASURED[line].quantity : name;
+    const double *values;
+    if (MEASURED[line].optional && !catalogue_has(catalogue, quantity))
+        return 0;
+    int code = catalogue_quantity(catalogue, quantity, &values, err);
+    return code ? code
+                : add_numbers(columns, name, MEASURED[line].type, MEASURED[line].unit, selection, values,
+                              false, err);
+}
+
+static int add_all_measured(struct columns *columns, const char *bands, struct catalogue *catalogue,
+                            const struct selection *selection, struct err *err)
+{
+    int code = 0;
+    for (size_t line = 0; line < sizeof MEASURED / sizeof *MEASURED && !code; line++) {
+        if (!MEASURED[line].per_band)
+            code = add_measured(columns, line, '\0', catalogue, selection, err);
+        for (const char *band = bands; MEASURED[line].per_band && *band && !code; band++)
+            code = add_measured(columns, line, *band, catalogue, selection, err);
+    }
+    return code;
+}
+
+/* id: of a fake the truth's, of a real (release, brickid, objid) in one number. */
+static int add_names(struct columns *columns, const struct item *item, const struct catalogue *catalogue,
+                     const struct truth *truth, const struct selection *selection, struct err *err)
+{
+    size_t width = strlen(item->brick.name) > BRICKNAME_WIDTH ? BRICK_NAME_MAX : BRICKNAME_WIDTH;
+    void *id, *brick = NULL, *type = NULL;
+    int code = add_column(columns, "id", CUTOUT_INT64, sizeof(int64_t), NULL, selection->count, &id, err);
+    if (!code)
+        code = add_column(columns, "brickname", CUTOUT_TEXT, width, NULL, selection->count, &brick, err);
+    if (!code)
+        code = add_column(columns, "type", CUTOUT_TEXT, CATALOGUE_TYPE_WIDTH, NULL, selection->count, &type,
+                          err);
+    for (size_t i = 0; i < selection->count && !code; i++) {
+        const struct chosen *chosen = &selection->chosen[i];
+        ((int64_t *)id)[i] = truth ? truth->id[chosen->injected] : catalogue_id(catalogue, chosen->row);
+        memcpy((char *)brick + i * width, item->brick.name, strlen(item->brick.name));
+        memcpy((char *)type + i * CATALOGUE_TYPE_WIDTH, catalogue_type(catalogue, chosen->row),
+               CATALOGUE_TYPE_WIDTH);
+    }
+    return code;
+}
+
+/* neighbour: arcsec to the nearest other row of the catalogue, selected or not. */
+static int add_neighbour(struct columns *columns, struct catalogue *catalogue,
+                         const struct selection *selection, double pixscale_arcsec, struct err *err)
+{
+    struct points points = {.count = catalogue_rows(catalogue), .usable = catalogue_usable(catalogue)};
+    CLEANUP(free_ptr) double *distance = calloc(points.count + 1, sizeof *distance);
+    if (!distance)
+        return err_set(err, -ENOMEM, "out of memory for %s", catalogue_path(catalogue));
+    int code = catalogue_quantity(catalogue, "bx", &points.x, err);
+    if (!code)
+        code = catalogue_quantity(catalogue, "by", &points.y, err);
+    if (!code)
+        code = match_neighbours(&points, distance, err);
+    for (size_t i = 0; i < points.count && !code; i++)
+        distance[i] *= pixscale_arcsec;
+    return code ? code
+                : add_numbers(columns, "neighbour", CUTOUT_REAL32, "arcsec", selection, distance, false, err);
+}
+
+/* edge: no stamp that leaves the image is written, so all are 0. */
+static int add_edge(struct columns *columns, const struct selection *selection, struct err *err)
+{
+    void *values;
+    return add_column(columns, "edge", CUTOUT_INT64, sizeof(int64_t), NULL, selection->count, &values, err);
+}
+
+static int add_truth(struct columns *columns, const char *bands, const struct truth *truth,
+                     const struct selection *selection, struct err *err)
+{
+    int code = add_numbers(columns, "true_x", CUTOUT_REAL64, "px", selection, truth->x, true, err);
+    if (!code)
+        code = add_numbers(columns, "true_y", CUTOUT_REAL64, "px", selection, truth->y, true, err);
+    for (size_t b = 0; bands[b] && !code; b++) {
+        CLEANUP(free_ptr) char *name = str_format("true_mag_%c", bands[b]);
+        code = add_numbers(columns, name, CUTOUT_REAL32, "mag", selection, truth->mag[b], true, err);
+    }
+    if (!code)
+        code =
+            add_numbers(columns, "true_rhalf", CUTOUT_REAL32, "arcsec", selection, truth->rhalf, true, err);
+    return code ? code
+                : add_numbers(columns, "true_n", CUTOUT_REAL32, NULL, selection, truth->sersic, true, err);
+}
+
+int columns_make(struct columns *columns, const struct item *item, const char *bands,
+                 struct catalogue *catalogue, const struct truth *truth, const struct selection *selection,
+                 double pixscale_arcsec, struct err *err)
+{
+    memset(columns, 0, sizeof *columns);
+    int code = add_names(columns, item, catalogue, truth, selection, err);
+    if (!code)
+        code = add_all_measured(columns, bands, catalogue, selection, err);
+    if (!code)
+        code = add_neighbour(columns, catalogue, selection, pixscale_arcsec, err);
+    if (!code)
+        code = add_edge(columns, selection, err);
+    return code || !truth ? code : add_truth(columns, bands, truth, selection, err);
+}

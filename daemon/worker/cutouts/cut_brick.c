@@ -1,0 +1,222 @@
+/* See cut_brick.h. Planes are read one after the other, so that memory holds one plane and the stamps; each
+ * is decompressed once. The first is read before the selection is made: it gives the image's size and WCS. */
+#include "daemon/worker/cutouts/cut_brick.h"
+#include "common/file.h"
+#include "common/path.h"
+#include "common/str.h"
+#include "daemon/worker/cutouts/columns.h"
+#include "daemon/worker/cutouts/selection.h"
+#include "daemon/worker/cutouts/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+struct work {
+    const struct cutting *cutting;
+    const struct item *item;
+    struct source source;
+    struct plane plane; /* the one at hand */
+    struct wcs *wcs;
+    struct catalogue *catalogue;
+    struct truth *truth; /* NULL for reals */
+    struct selection selection;
+    float *images;
+    json_t *compression, *quantize; /* one text a plane */
+};
+
+static void work_free(struct work *work)
+{
+    source_free(&work->source);
+    plane_free(&work->plane);
+    wcs_close(work->wcs);
+    catalogue_close(work->catalogue);
+    truth_close(work->truth);
+    selection_free(&work->selection);
+    free(work->images);
+    json_decref(work->compression);
+    json_decref(work->quantize);
+}
+
+/* With the first plane at hand: catalogue, truth, cuts, places. */
+static int select_rows(struct work *work, struct err *err)
+{
+    const struct cutting *cutting = work->cutting;
+    int code = wcs_open(&work->wcs, work->plane.header, work->source.planes[0], err);
+    if (!code)
+        code = catalogue_open(&work->catalogue, work->source.catalogue, cutting->bands, err);
+    if (!code && work->item->fake)
+        code = truth_open(&work->truth, work->source.truth, cutting->bands, work->wcs, err);
+    if (!code && work->item->fake)
+        code =
+            truth_match(work->truth, work->catalogue, cutting->match_arcsec / wcs_pixscale(work->wcs), err);
+    if (!code)
+        code = selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, &work->plane,
+                              cutting->stamp_px, err);
+    if (code)
+        return code;
+    size_t side = (size_t)cutting->stamp_px, floats = side * side * (size_t)work->source.plane_count;
+    work->images = calloc(work->selection.count + 1, floats * sizeof *work->images);
+    return work->images ? 0
+                        : err_set(err, -ENOMEM, "out of memory for %zu stamps of brick %s",
+                                  work->selection.count, work->item->brick.name);
+}
+
+static void copy_channel(struct work *work, int channel)
+{
+    size_t side = (size_t)work->cutting->stamp_px;
+    int channels = work->source.plane_count;
+    for (size_t i = 0; i < work->selection.count; i++) {
+        float *image = work->images + i * side * side * (size_t)channels;
+        stamp_copy(&work->plane, work->selection.chosen[i].corner, work->cutting->stamp_px, channel, channels,
+                   image);
+    }
+}
+
+static int cut_planes(struct work *work, struct err *err)
+{
+    long width = 0, height = 0;
+    work->compression = json_array();
+    work->quantize = json_array();
+    for (int channel = 0; channel < work->source.plane_count; channel++) {
+        const char *path = work->source.planes[channel];
+        plane_free(&work->plane);
+        int code = plane_read(&work->plane, path, err);
+        if (!code && channel == 0)
+            code = select_rows(work, err);
+        if (code)
+            return code;
+        if (channel == 0) {
+            width = work->plane.width;
+            height = work->plane.height;
+        }
+        if (work->plane.width != width || work->plane.height != height)
+            return err_set(err, -EINVAL, "%s is %ld x %ld px where %s is %ld x %ld", path, work->plane.width,
+                           work->plane.height, path_name(work->source.planes[0]), width, height);
+        json_array_append_new(work->compression,
+                              json_string(work->plane.compression[0] ? work->plane.compression : "none"));
+        json_array_append_new(work->quantize,
+                              json_string(work->plane.quantize[0] ? work->plane.quantize : "none"));
+        copy_channel(work, channel);
+    }
+    return 0;
+}
+
+static void add_counts(const struct work *work, json_t *attributes)
+{
+    const struct selection *selection = &work->selection;
+    json_object_set_new(attributes, "catalogued", json_integer((json_int_t)catalogue_rows(work->catalogue)));
+    if (work->truth) {
+        json_object_set_new(attributes, "injected", json_integer((json_int_t)work->truth->rows));
+        json_object_set_new(attributes, "matched", json_integer((json_int_t)work->truth->matched));
+    }
+    json_object_set_new(attributes, "selected", json_integer((json_int_t)selection->selected));
+    json_object_set_new(attributes, "edge", json_integer((json_int_t)selection->edge));
+    json_object_set_new(attributes, "stamps", json_integer((json_int_t)selection->count));
+    json_t *left = json_array();
+    for (size_t i = 0; i < cuts_count(work->cutting->cuts); i++)
+        json_array_append_new(left, json_integer((json_int_t)selection->left[i]));
+    if (json_array_size(left))
+        json_object_set(attributes, "cuts_left", left);
+    json_decref(left);
+}
+
+/* New reference. */
+static json_t *make_attributes(const struct work *work)
+{
+    json_t *attributes = json_copy(work->source.identity);
+    add_counts(work, attributes);
+    json_object_set(attributes, "compression", work->compression);
+    json_object_set(attributes, "quantize", work->quantize);
+    json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
+    json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
+    json_object_set_new(attributes, "pixscale", json_real(wcs_pixscale(work->wcs)));
+    json_object_set_new(attributes, "image_unit",
+                        json_string("nanomaggy; ivar channels 1/nanomaggy^2; not finite in the source: 0"));
+    json_object_set_new(attributes, "source_directory",
+                        json_string(survey_directory(item_survey(work->cutting, work->item))));
+    json_object_set_new(attributes, "version", json_string(DECOY_VERSION));
+    json_object_set_new(attributes, "job", json_integer(work->cutting->job->id));
+    json_object_set_new(attributes, "attempt", json_integer(work->cutting->job->attempt));
+    return attributes;
+}
+
+/* "g", "ivar_g", "r", ... for the planes of source.h. */
+static void name_channels(const char *bands, char names[][8], const char **channels)
+{
+    for (int b = 0; bands[b]; b++) {
+        snprintf(names[2 * b], sizeof names[0], "%c", bands[b]);
+        snprintf(names[2 * b + 1], sizeof names[0], "ivar_%c", bands[b]);
+        channels[2 * b] = names[2 * b];
+        channels[2 * b + 1] = names[2 * b + 1];
+    }
+}
+
+static int publish(const struct work *work, const struct columns *columns, const json_t *attributes,
+                   struct err *err)
+{
+    char names[SOURCE_PLANES_MAX][8];
+    const char *channels[SOURCE_PLANES_MAX];
+    CLEANUP(free_ptr) char *folder = path_directory(work->source.output);
+    name_channels(work->cutting->bands, names, channels);
+    int code = path_make_directories(folder, 0777, err);
+    return code ? code
+                : cutout_file_publish(work->source.output, work->images, work->selection.count,
+                                      work->cutting->stamp_px, channels, work->source.plane_count,
+                                      columns->items, columns->count, attributes, err);
+}
+
+static int make_output(struct work *work, json_t **attributes, bool *fatal, struct err *err)
+{
+    struct columns columns = {0};
+    int code = cut_planes(work, err);
+    if (!code)
+        code = columns_make(&columns, work->item, work->cutting->bands, work->catalogue, work->truth,
+                            &work->selection, wcs_pixscale(work->wcs), err);
+    if (!code) {
+        *attributes = make_attributes(work);
+        code = publish(work, &columns, *attributes, err);
+        *fatal = code != 0;
+    }
+    columns_free(&columns);
+    return code;
+}
+
+static int make_report(const struct work *work, const json_t *attributes, bool fresh, json_t **report,
+                       struct err *err)
+{
+    static const char *const copied[] = {"class",   "brick",    "run",  "catalogued", "injected",
+                                         "matched", "selected", "edge", "stamps",     "cuts_left"};
+    uint64_t checksum;
+    int code = file_checksum(work->source.output, &checksum, err);
+    if (code)
+        return code;
+    CLEANUP(free_ptr) char *text = str_format("%016" PRIx64, checksum);
+    const char *path = work->source.output + strlen(work->cutting->out);
+    *report = json_pack("{ss ss sb}", "path", path + strspn(path, "/"), "xxh3", text, "fresh", fresh);
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
+        json_t *value = json_object_get(attributes, copied[i]);
+        if (value)
+            json_object_set(*report, copied[i], value);
+    }
+    return 0;
+}
+
+int cut_brick(const struct cutting *cutting, const struct item *item, json_t **report, bool *fatal,
+              struct err *err)
+{
+    CLEANUP(work_free) struct work work = {.cutting = cutting, .item = item};
+    *fatal = false;
+    int code = source_open(&work.source, cutting, item, err);
+    if (code)
+        return code;
+    json_t *attributes = source_find_output(&work.source);
+    bool fresh = !attributes;
+    if (fresh)
+        code = make_output(&work, &attributes, fatal, err);
+    if (!code)
+        code = make_report(&work, attributes, fresh, report, err);
+    json_decref(attributes);
+    *fatal = *fatal || code == -ENOMEM;
+    return code;
+}

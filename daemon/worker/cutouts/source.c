@@ -1,0 +1,105 @@
+/* See source.h. A source is recorded as "<path below its survey> xxh3:<16 hex digits>", so that a survey may
+ * be moved as a whole without its cutouts being made anew. */
+#include "daemon/worker/cutouts/source.h"
+#include "common/file.h"
+#include "common/path.h"
+#include "common/str.h"
+#include "daemon/worker/cutouts/stamp.h"
+#include "daemon/worker/dataset/cutout_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+void source_free(struct source *source)
+{
+    free(source->output);
+    for (int i = 0; i < SOURCE_PLANES_MAX; i++)
+        free(source->planes[i]);
+    free(source->catalogue);
+    free(source->truth);
+    json_decref(source->identity);
+    memset(source, 0, sizeof *source);
+}
+
+static int find_files(struct source *source, const struct cutting *cutting, const struct item *item,
+                      struct err *err)
+{
+    const struct survey *survey = item_survey(cutting, item);
+    int code = 0;
+    for (const char *band = cutting->bands; *band && !code; band++) {
+        code = survey_find_plane(survey, &item->brick, "image", *band, &source->planes[source->plane_count++],
+                                 err);
+        if (!code)
+            code = survey_find_plane(survey, &item->brick, "invvar", *band,
+                                     &source->planes[source->plane_count++], err);
+    }
+    if (!code)
+        code = survey_find_catalogue(survey, &item->brick, &source->catalogue, err);
+    if (!code && item->fake)
+        code = survey_find_truth(survey, &item->brick, &source->truth, err);
+    return code;
+}
+
+static int add_checksum(json_t *list, const char *directory, const char *path, struct err *err)
+{
+    uint64_t checksum;
+    int code = file_checksum(path, &checksum, err);
+    if (code)
+        return code;
+    size_t skip = strlen(directory);
+    while (path[skip] == '/')
+        skip++;
+    CLEANUP(free_ptr) char *text = str_format("%s xxh3:%016" PRIx64, path + skip, checksum);
+    json_array_append_new(list, json_string(text));
+    return 0;
+}
+
+static int add_checksums(const struct source *source, json_t *list, const char *directory, struct err *err)
+{
+    int code = 0;
+    for (int i = 0; i < source->plane_count && !code; i++)
+        code = add_checksum(list, directory, source->planes[i], err);
+    if (!code)
+        code = add_checksum(list, directory, source->catalogue, err);
+    if (!code && source->truth)
+        code = add_checksum(list, directory, source->truth, err);
+    return code;
+}
+
+int source_open(struct source *source, const struct cutting *cutting, const struct item *item,
+                struct err *err)
+{
+    const struct brick *brick = &item->brick;
+    memset(source, 0, sizeof *source);
+    source->output = str_format("%s/%s/%.3s/%s%s%s.h5", cutting->out, item_class(item), brick->name,
+                                brick->name, brick->run[0] ? "-" : "", brick->run);
+    source->identity =
+        json_pack("{ss ss ss ss ss ss si}", "class", item_class(item), "brick", brick->name, "run",
+                  brick->run, "placement", STAMP_PLACEMENT, "cuts", cuts_text(cutting->cuts), "bands",
+                  cutting->bands, "stamp_px", cutting->stamp_px);
+    json_t *list = json_array();
+    if (!source->identity || json_object_set_new(source->identity, "sources", list) != 0)
+        return err_set(err, -ENOMEM, "out of memory for brick %s", brick->name);
+    if (item->fake)
+        json_object_set_new(source->identity, "match_arcsec", json_real(cutting->match_arcsec));
+    int code = find_files(source, cutting, item, err);
+    return code ? code : add_checksums(source, list, survey_directory(item_survey(cutting, item)), err);
+}
+
+json_t *source_find_output(const struct source *source)
+{
+    CLEANUP(cutout_file_close_ptr) struct cutout_file *file = NULL;
+    const char *name;
+    json_t *value;
+    if (!path_exists(source->output) || cutout_file_open(&file, source->output, NULL) != 0)
+        return NULL;
+    json_t *attributes = cutout_file_attributes(file);
+    json_object_foreach(source->identity, name, value)
+    {
+        if (!json_equal(value, json_object_get(attributes, name)))
+            return NULL;
+    }
+    json_t *stamps = json_object_get(attributes, "stamps");
+    return (size_t)json_integer_value(stamps) == cutout_file_count(file) ? json_incref(attributes) : NULL;
+}

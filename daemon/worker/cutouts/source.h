@@ -1,0 +1,27 @@
+/* The files that one item is made from, and the file it becomes. */
+#ifndef DECOY_CUTOUTS_SOURCE_H
+#define DECOY_CUTOUTS_SOURCE_H
+
+#include "common/cleanup.h"
+#include "daemon/worker/cutouts/cutting.h"
+
+enum { SOURCE_PLANES_MAX = 2 * CUTTING_BANDS_MAX };
+
+struct source {
+    char *output;                    /* <out>/<class>/<AAA>/<brick>[-<run>].h5 */
+    char *planes[SOURCE_PLANES_MAX]; /* in channel order: image and invvar of each band */
+    int plane_count;
+    char *catalogue, *truth; /* truth: NULL for reals */
+    json_t *identity;        /* attributes that say what the output is made of: equal ones, equal output */
+};
+
+/* Finds the files and takes their checksums. The caller ends it with source_free, also after a failure. */
+int source_open(struct source *source, const struct cutting *cutting, const struct item *item,
+                struct err *err);
+void source_free(struct source *source);
+
+/* The output's attributes (a new reference) when it is there, readable, and made of just these sources and
+ * settings; else NULL. */
+json_t *source_find_output(const struct source *source);
+
+#endif

@@ -1,0 +1,27 @@
+/* See stamp.h. */
+#include "daemon/worker/cutouts/stamp.h"
+
+#include <math.h>
+
+#define FAR_PX 1e6 /* beyond any image, and within what a long holds */
+
+bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long height_px, struct corner *corner)
+{
+    if (!(fabs(x_px) < FAR_PX && fabs(y_px) < FAR_PX))
+        return false;
+    corner->x = (long)x_px - stamp_px / 2;
+    corner->y = (long)y_px - stamp_px / 2;
+    return corner->x >= 0 && corner->y >= 0 && corner->x + stamp_px <= width_px &&
+           corner->y + stamp_px <= height_px;
+}
+
+void stamp_copy(const struct plane *plane, struct corner corner, int stamp_px, int channel, int channels,
+                float *image)
+{
+    for (int y = 0; y < stamp_px; y++) {
+        const float *from = plane->pixels + (corner.y + y) * plane->width + corner.x;
+        float *to = image + (size_t)y * (size_t)stamp_px * (size_t)channels + channel;
+        for (int x = 0; x < stamp_px; x++)
+            to[(size_t)x * (size_t)channels] = from[x];
+    }
+}

@@ -1,0 +1,24 @@
+/* Where a stamp lies, for reals and fakes alike, and its pixels. */
+#ifndef DECOY_CUTOUTS_STAMP_H
+#define DECOY_CUTOUTS_STAMP_H
+
+#include "daemon/worker/sky/plane.h"
+
+#include <stdbool.h>
+
+#define STAMP_PLACEMENT                                                                                      \
+    "columns int(x)-stamp/2 .. int(x)+stamp/2-1 and rows likewise; x, y are bx, by, 0-indexed"
+
+struct corner {
+    long x, y; /* the stamp's first column and row, 0-indexed, in the brick's image */
+};
+
+/* The one placement rule. False when the stamp leaves the image; then *corner is not to be used. */
+bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long height_px,
+                 struct corner *corner);
+
+/* Copies a plane's pixels into one channel of an image of (stamp, stamp, channels) floats, row y first. */
+void stamp_copy(const struct plane *plane, struct corner corner, int stamp_px, int channel, int channels,
+                float *image);
+
+#endif

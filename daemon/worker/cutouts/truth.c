@@ -1,0 +1,129 @@
+/* See truth.h. */
+#include "daemon/worker/cutouts/truth.h"
+#include "common/str.h"
+#include "daemon/worker/cutouts/match.h"
+#include "daemon/worker/sky/photometry.h"
+#include "daemon/worker/sky/table.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+void truth_close(struct truth *truth)
+{
+    if (!truth)
+        return;
+    free(truth->id);
+    free(truth->x);
+    free(truth->y);
+    for (int b = 0; b < TRUTH_BANDS_MAX; b++)
+        free(truth->mag[b]);
+    free(truth->rhalf);
+    free(truth->sersic);
+    free(truth->row);
+    free(truth->separation);
+    free(truth);
+}
+
+/* The first of two names that is there; where neither is, the first, so that the sentence names it. */
+static const char *either(const struct table *table, const char *name, const char *other)
+{
+    return !table_has(table, name) && table_has(table, other) ? other : name;
+}
+
+static int read_positions(struct truth *truth, struct table *table, struct wcs *wcs, struct err *err)
+{
+    if (table_has(table, "x") && table_has(table, "y")) {
+        int code = table_read_reals(table, "x", 0, truth->x, err);
+        return code ? code : table_read_reals(table, "y", 0, truth->y, err);
+    }
+    CLEANUP(free_ptr) double *ra = calloc(truth->rows + 1, sizeof *ra);
+    CLEANUP(free_ptr) double *dec = calloc(truth->rows + 1, sizeof *dec);
+    if (!ra || !dec)
+        return err_set(err, -ENOMEM, "out of memory for a truth catalogue");
+    int code = table_read_reals(table, "ra", 0, ra, err);
+    if (!code)
+        code = table_read_reals(table, "dec", 0, dec, err);
+    return code ? code : wcs_to_pixel(wcs, truth->rows, ra, dec, truth->x, truth->y, err);
+}
+
+static int read_magnitude(struct truth *truth, struct table *table, char band, double *mag, struct err *err)
+{
+    CLEANUP(free_ptr) char *original = str_format("%cflux", band);
+    CLEANUP(free_ptr) char *later = str_format("flux_%c", band);
+    CLEANUP(free_ptr) char *extinction = str_format("mw_transmission_%c", band);
+    CLEANUP(free_ptr) double *transmission = calloc(truth->rows + 1, sizeof *transmission);
+    if (!transmission)
+        return err_set(err, -ENOMEM, "out of memory for a truth catalogue");
+    int code = table_read_reals(table, either(table, original, later), 0, mag, err);
+    if (!code && table_has(table, extinction))
+        code = table_read_reals(table, extinction, 0, transmission, err);
+    else
+        for (size_t i = 0; i < truth->rows; i++)
+            transmission[i] = 1;
+    for (size_t i = 0; !code && i < truth->rows; i++)
+        mag[i] = mag[i] > 0 && transmission[i] > 0 ? mag_of_flux(mag[i], transmission[i]) : NAN;
+    return code;
+}
+
+static int read_optional(struct truth *truth, struct table *table, const char *name, double *values,
+                         struct err *err)
+{
+    for (size_t i = 0; i < truth->rows; i++)
+        values[i] = NAN;
+    return table_has(table, name) ? table_read_reals(table, name, 0, values, err) : 0;
+}
+
+static int make_room(struct truth *truth, size_t bands, struct err *err)
+{
+    double **const arrays[] = {&truth->x, &truth->y, &truth->rhalf, &truth->sersic, &truth->separation};
+    bool made = true;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        made = made && (*arrays[i] = calloc(truth->rows + 1, sizeof(double)));
+    for (size_t b = 0; b < bands; b++)
+        made = made && (truth->mag[b] = calloc(truth->rows + 1, sizeof(double)));
+    truth->id = calloc(truth->rows + 1, sizeof *truth->id);
+    truth->row = calloc(truth->rows + 1, sizeof *truth->row);
+    return made && truth->id && truth->row ? 0 : err_set(err, -ENOMEM, "out of memory for a truth catalogue");
+}
+
+int truth_open(struct truth **out, const char *path, const char *bands, struct wcs *wcs, struct err *err)
+{
+    CLEANUP(table_close_ptr) struct table *table = NULL;
+    CLEANUP(truth_close_ptr) struct truth *truth = calloc(1, sizeof *truth);
+    int code = table_open(&table, path, err);
+    if (code)
+        return code;
+    if (!truth || strlen(bands) > TRUTH_BANDS_MAX)
+        return err_set(err, -ENOMEM, "out of memory for %s", path);
+    truth->rows = table_rows(table);
+    code = make_room(truth, strlen(bands), err);
+    if (!code)
+        code = table_read_ints(table, "id", truth->id, err);
+    if (!code)
+        code = read_positions(truth, table, wcs, err);
+    for (size_t b = 0; bands[b] && !code; b++)
+        code = read_magnitude(truth, table, bands[b], truth->mag[b], err);
+    if (!code)
+        code = read_optional(truth, table, either(table, "rhalf", "shape_r"), truth->rhalf, err);
+    if (!code)
+        code = read_optional(truth, table, either(table, "n", "sersic"), truth->sersic, err);
+    if (!code)
+        *out = TAKE(truth);
+    return code;
+}
+
+int truth_match(struct truth *truth, struct catalogue *catalogue, double radius_px, struct err *err)
+{
+    struct points from = {truth->rows, truth->x, truth->y, NULL};
+    struct points to = {.count = catalogue_rows(catalogue), .usable = catalogue_usable(catalogue)};
+    int code = catalogue_quantity(catalogue, "bx", &to.x, err);
+    if (!code)
+        code = catalogue_quantity(catalogue, "by", &to.y, err);
+    if (!code)
+        code = match_nearest(&from, &to, radius_px, truth->row, truth->separation, err);
+    truth->matched = 0;
+    for (size_t i = 0; !code && i < truth->rows; i++)
+        truth->matched += truth->row[i] >= 0;
+    return code;
+}

@@ -1,0 +1,34 @@
+/* What was injected into a brick (obiwan's simcat), and which of it its run's catalogue found. */
+#ifndef DECOY_CUTOUTS_TRUTH_H
+#define DECOY_CUTOUTS_TRUTH_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "daemon/worker/sky/catalogue.h"
+#include "daemon/worker/sky/wcs.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TRUTH_BANDS_MAX = 8 };
+
+struct truth {
+    size_t rows, matched;
+    int64_t *id;
+    double *x, *y;                /* px, 0-indexed; from ra, dec by the image's WCS where the file has none */
+    double *mag[TRUTH_BANDS_MAX]; /* true, extinction-corrected, in the order of bands */
+    double *rhalf, *sersic;       /* arcsec; NaN where the file has none */
+    long *row;                    /* of the catalogue, or -1: not found */
+    double *separation;           /* px */
+};
+
+/* Columns: id; x and y, or ra and dec; gflux, rflux, ... (nanomaggies; or flux_g, ...) with
+ * mw_transmission_<b> (1 where it is not there); rhalf (or shape_r) and n (or sersic), if there. */
+int truth_open(struct truth **out, const char *path, const char *bands, struct wcs *wcs, struct err *err);
+void truth_close(struct truth *truth);
+CLEANUP_DEFINE(truth_close_ptr, struct truth, truth_close)
+
+/* Finds each injected galaxy's row: nearest, one to one, within radius. */
+int truth_match(struct truth *truth, struct catalogue *catalogue, double radius_px, struct err *err);
+
+#endif
