@@ -71,16 +71,23 @@ static void tree_sum_has_the_bits_of_the_fixed_tree(void **state)
     tree_destroy(tree);
 }
 
-static void tree_owner_gives_each_rank_its_run_of_leaves(void **state)
+static void tree_owner_deals_evenly_and_gives_rank_0_the_first(void **state)
 {
     (void)state;
     for (int ranks = 1; ranks < 12; ranks++) {
         for (long count = 1; count < 50; count++) {
+            int least = 1000, most = 0, owned[12] = {0};
+            assert_int_equal(tree_owner(0, count, ranks), 0);
             for (long leaf = 0; leaf < count; leaf++) {
                 int rank = tree_owner(leaf, count, ranks);
-                assert_true(rank >= 0 && rank < ranks);
-                assert_true(count * rank / ranks <= leaf && leaf < count * (rank + 1) / ranks);
+                assert_true(rank < ranks && (leaf == 0 || rank >= tree_owner(leaf - 1, count, ranks)));
+                owned[rank]++;
             }
+            for (int rank = 0; rank < ranks; rank++) {
+                least = owned[rank] < least ? owned[rank] : least;
+                most = owned[rank] > most ? owned[rank] : most;
+            }
+            assert_true(most - least <= 1);
         }
     }
 }
@@ -110,7 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_sum_has_the_bits_of_the_fixed_tree),
-        cmocka_unit_test(tree_owner_gives_each_rank_its_run_of_leaves),
+        cmocka_unit_test(tree_owner_deals_evenly_and_gives_rank_0_the_first),
         cmocka_unit_test(tree_sum_hands_on_a_leafs_error),
     };
     struct err err = {0};
