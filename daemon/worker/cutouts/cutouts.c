@@ -196,7 +196,7 @@ static int cut_all(const struct cutting *cutting, bool real, bool fake, struct o
     const struct job *job = cutting->job;
     CLEANUP(free_ptr) struct item *items = NULL;
     size_t count, orphans;
-    int code = plan_make(cutting, real, fake, spec_text(job->spec, "bricks"), &items, &count, &orphans, err);
+    int code = cutting_plan(cutting, real, fake, spec_text(job->spec, "bricks"), &items, &count, &orphans, err);
     if (code)
         return code;
     if (orphans && team_rank(job->team) == 0)

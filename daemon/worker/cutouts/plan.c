@@ -94,7 +94,7 @@ static int list_items(const struct cutting *cutting, bool real, bool fake, const
     return 0;
 }
 
-int plan_make(const struct cutting *cutting, bool real, bool fake, const char *list, struct item **items,
+int cutting_plan(const struct cutting *cutting, bool real, bool fake, const char *list, struct item **items,
               size_t *count, size_t *orphans, struct err *err)
 {
     struct team *team = cutting->job->team;
