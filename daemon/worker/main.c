@@ -22,6 +22,7 @@ static const struct {
     {"split", split_run},
     {"train", train_run},
     {"evaluate", evaluate_run},
+    {"audit", audit_run},
     {NULL, NULL}, /* ends the table */
 };
 

@@ -43,6 +43,8 @@ static int write_image(fitsfile *file, const struct plane *plane, float quantize
     fits_set_quantize_level(file, quantize_level, status);
     fits_set_dither_seed(file, dither_seed, status);
     fits_create_img(file, FLOAT_IMG, 2, sides, status);
+    /* With dither 2 CFITSIO calls the same algorithm RICE_ONE, to keep old readers off; surveys' files say RICE_1. */
+    fits_modify_key_str(file, "ZCMPTYPE", "RICE_1", NULL, status);
     copy_header(file, plane->header, status);
     fits_write_img(file, TFLOAT, 1, (LONGLONG)plane->width * plane->height, plane->pixels, status);
     return *status;
@@ -50,7 +52,7 @@ static int write_image(fitsfile *file, const struct plane *plane, float quantize
 
 int plane_write(const struct plane *plane, const char *path, float quantize_level, int dither_seed, struct err *err)
 {
-    CLEANUP(fits_output_free) struct fits_output output;
+    CLEANUP(fits_output_free) struct fits_output output = {0};
     int status = 0;
     if (dither_seed < 1 || dither_seed > 10000)
         return err_set(err, -EINVAL, "cannot write %s: dither seed %d is not within 1 to 10000", path, dither_seed);

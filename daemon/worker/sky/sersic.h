@@ -1,5 +1,5 @@
 /* Sersic profiles I(r) ~ exp(-b r^(1/n)) of unit flux and unit half-light radius, 0.5 <= n <= 6 (the range
- * that Tractor fits). b(n) by Ciotti & Bertin 1999, A&A 352, 447, eq. 18 (relative error below 1e-5 at n = 0.5). */
+ * that Tractor fits). b(n) by Ciotti & Bertin 1999, A&A 352, 447, eq. 18 (relative error 4e-4 at n = 0.5, below 1e-5 from n = 1). */
 #ifndef DECOY_SKY_SERSIC_H
 #define DECOY_SKY_SERSIC_H
 

@@ -67,7 +67,7 @@ static int write_table(fitsfile *file, const char *extension, size_t rows, const
 int table_publish(const char *path, const char *extension, size_t rows, const struct table_column *columns,
                   size_t column_count, const struct table_key *keys, size_t key_count, struct err *err)
 {
-    CLEANUP(fits_output_free) struct fits_output output;
+    CLEANUP(fits_output_free) struct fits_output output = {0};
     int status = 0, code = fits_output_open(&output, path, rows * column_count * 8, err);
     if (code)
         return code;

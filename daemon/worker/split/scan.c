@@ -10,9 +10,12 @@
 
 const char *const CLASS_NAMES[CLASS_MAX] = {"real", "fake"};
 
-/* Attributes that differ from file to file or from run to run, and say nothing of how stamps were made. */
-static const char *const PRIVATE_ATTRIBUTES[] = {"job",       "attempt", "sources", "seed", "brick",
-                                                 "brickname", "run",     "rs",      "count"};
+/* Attributes that differ from file to file, from run to run or from machine to machine, and say nothing of
+ * how stamps were made. */
+static const char *const PRIVATE_ATTRIBUTES[] = {
+    "job", "attempt",  "sources", "source_directory", "seed",       "class",  "brick",     "brickname",
+    "run", "injected", "matched", "selected",         "catalogued", "stamps", "cuts_left", "edge",
+};
 
 struct paths {
     char **items;
