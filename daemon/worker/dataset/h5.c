@@ -16,7 +16,10 @@ struct reason {
 static herr_t keep_reason(unsigned n, const H5E_error2_t *entry, void *argument)
 {
     struct reason *reason = argument;
-    if (n == 0)
+    const char *number = strstr(entry->desc, "errno = ");
+    if (number) /* "file write failed: time = ..., errno = 28, error message = '...', buf = ..." */
+        snprintf(reason->text, sizeof reason->text, "%s", strerror(atoi(number + strlen("errno = "))));
+    else if (n == 0)
         snprintf(reason->text, sizeof reason->text, "%s", entry->desc);
     return 0;
 }
