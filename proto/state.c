@@ -49,9 +49,11 @@ static enum job_state next_state(enum job_state from, enum job_event_name event)
     return JOB_STATE_MAX;
 }
 
+/* The rest of the array is zero, so that equal lives are equal as bytes. */
 static void set_reason(struct job_life *life, const struct job_event *event)
 {
     const char *reason = json_string_value(json_object_get(event->context, "reason"));
+    memset(life->reason, 0, sizeof life->reason);
     snprintf(life->reason, sizeof life->reason, "%s", reason ? reason : "");
 }
 
@@ -71,7 +73,7 @@ static void begin_attempt(struct job_life *life, const struct job_event *event)
     life->started_us = event->time_us;
     life->not_before_us = 0;
     life->stop = STOP_NONE;
-    life->reason[0] = '\0';
+    memset(life->reason, 0, sizeof life->reason);
 }
 
 static void put_back(struct job_life *life, const struct job_event *event)

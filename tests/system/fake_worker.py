@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import urllib.parse
 
 import zmq
 
@@ -66,9 +67,9 @@ if "stale" in words:
     report("note", token="0" * 32, text="with another token")
     report("progress", token="0" * 32, done=5, total=10, unit="x")
 if "note" in words:
-    report("note", text=words["note"])
+    report("note", text=urllib.parse.unquote(words["note"]))
 if "warn" in words:
-    report("warning", text=words["warn"])
+    report("warning", text=urllib.parse.unquote(words["warn"]))
 if "metrics" in words:
     report("metrics", row={"step": 7, "loss": 0.5})
 for i in range(int(words.get("progress", 0))):

@@ -1,7 +1,7 @@
 /* The job kind `cutouts`: stamps of real and fake galaxies, one HDF5 file a brick (formats.md, "Cutout
  * file").
  *
- * Rank 0 lists the items (plan.c), the ranks claim them one by one, largest first, and rank 0 gathers their
+ * Rank 0 lists the items (items.c), the ranks claim them one by one, largest first, and rank 0 gathers their
  * reports into cutouts.json, which is written last. An item whose output is there and verifies is not made
  * again; one whose files are bad is quarantined and costs no other. */
 #include "common/path.h"
@@ -9,7 +9,7 @@
 #include "common/str.h"
 #include "daemon/worker/cutouts/cut_brick.h"
 #include "daemon/worker/cutouts/manifest.h"
-#include "daemon/worker/cutouts/plan.h"
+#include "daemon/worker/cutouts/items.h"
 #include "proto/spec.h"
 
 #include <ctype.h>
@@ -196,7 +196,7 @@ static int cut_all(const struct cutting *cutting, bool real, bool fake, struct o
     const struct job *job = cutting->job;
     CLEANUP(free_ptr) struct item *items = NULL;
     size_t count, orphans;
-    int code = cutting_plan(cutting, real, fake, spec_text(job->spec, "bricks"), &items, &count, &orphans, err);
+    int code = items_make(cutting, real, fake, spec_text(job->spec, "bricks"), &items, &count, &orphans, err);
     if (code)
         return code;
     if (orphans && team_rank(job->team) == 0)

@@ -209,10 +209,11 @@ static int put_galleries(struct html *html, const struct figures *figures, struc
     int code = 0;
     html_element(html, "h2", NULL, "What they look like");
     html_element(html, "p", NULL,
-                 "Colour stamp, the bands, their inverse variances. Bands run from -3 sigma to the brighter "
-                 "of 10 sigma and the 99.8th "
-                 "percentile, by asinh; inverse variance is linear from 0 to 1.2 of its median; brown pixels "
-                 "have no weight.");
+                 "Colour stamp, the bands, their inverse variances; north is up where a stamp's y runs "
+                 "north. Bands are "
+                 "stretched by asinh from -3 sigma to 10 sigma or the 99.8th percentile, inverse variance is "
+                 "linear from 0 to "
+                 "1.2 of its median or the 98th percentile, whichever is more; brown pixels have no weight.");
     for (int i = 0; i < VERDICT_PERCENTILES && !code; i++)
         code = put_figure(html, &figures->of[FIGURE_PERCENTILES + i], NULL, err);
     html_element(html, "h2", NULL, "The fakes that gave themselves away most");

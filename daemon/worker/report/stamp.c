@@ -86,10 +86,12 @@ void stamp_scale_fill(struct stamp_scale *scale, const struct stamp_layout *layo
 {
     *scale = (struct stamp_scale){0};
     for (int band = 0; band < layout->bands; band++) {
-        double deepest = 0, peak = 0;
-        for (int i = 0; i < count && layout->invvar[band] >= 0; i++)
+        double deepest = 0, top = 0, peak = 0;
+        for (int i = 0; i < count && layout->invvar[band] >= 0; i++) {
             deepest = fmax(deepest, channel_quantile(layout, stamps[i], layout->invvar[band], 0.5, true));
-        scale->invvar[band] = deepest > 0 ? 1.2 * deepest : 1;
+            top = fmax(top, channel_quantile(layout, stamps[i], layout->invvar[band], 0.98, true));
+        }
+        scale->invvar[band] = deepest > 0 ? fmax(1.2 * deepest, 1.02 * top) : 1;
         scale->sigma[band] = find_sigma(layout, stamps[0], band, deepest);
         for (int i = 0; i < count; i++)
             peak = fmax(peak, channel_quantile(layout, stamps[i], layout->image[band], 0.998, false));

@@ -25,7 +25,8 @@ struct stamp_scale {
     double
         sigma[STAMP_BANDS_MAX]; /* image: noise of a pixel, from the median invvar; asinh from -3 sigma ... */
     double white[STAMP_BANDS_MAX];  /* ... to this many sigma */
-    double invvar[STAMP_BANDS_MAX]; /* white of invvar, which is linear from 0: 1.2 of the median */
+    double invvar[STAMP_BANDS_MAX]; /* white of invvar, which is linear from 0: 1.2 of the median, or the 98th
+                                       percentile */
 };
 
 /* Of up to count stamps together (the largest median invvar among them is the scale's). */

@@ -85,12 +85,7 @@ static void add(const struct tree *tree, void *into, void *from)
 
 int tree_owner(long leaf, long count, int ranks)
 {
-    int rank = (int)((double)leaf * ranks / (double)count);
-    while (rank > 0 && count * rank / ranks > leaf)
-        rank--;
-    while (rank + 1 < ranks && count * (rank + 1) / ranks <= leaf)
-        rank++;
-    return rank;
+    return (int)(leaf * ranks / count);
 }
 
 static long split_of(long first, long end)

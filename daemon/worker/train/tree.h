@@ -1,7 +1,7 @@
 /* A sum over the leaves 0 .. count-1 (micro-batches), the same bits whatever number of ranks computed them.
  *
  * The tree is fixed by count alone: a node over [0, M) splits at the largest power of two below M, and is
- * left + right. Rank r computes the leaves [M r / R, M (r+1) / R); the owner of a node is the owner of its
+ * left + right. Of R ranks, rank floor(i R / M) computes leaf i; the owner of a node is the owner of its
  * first leaf; a right child's owner sends its sum to the left child's; rank 0 owns the root and sends it to
  * all. float blocks are added in float32, statistics in float64, each in the tree's order. */
 #ifndef DECOY_TRAIN_TREE_H

@@ -1,12 +1,12 @@
-/* See plan.h. */
-#include "daemon/worker/cutouts/plan.h"
+/* See items.h. */
+#include "daemon/worker/cutouts/items.h"
 #include "common/cleanup.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
-struct plan {
+struct found {
     struct item *items;
     size_t count, orphans;
 };
@@ -21,9 +21,9 @@ static int64_t first_image_size(const struct cutting *cutting, const struct item
     return stat(path, &status) == 0 ? status.st_size : 0;
 }
 
-static void add_item(const struct cutting *cutting, struct plan *plan, const struct brick *brick, bool fake)
+static void add_item(const struct cutting *cutting, struct found *found, const struct brick *brick, bool fake)
 {
-    struct item *item = &plan->items[plan->count++];
+    struct item *item = &found->items[found->count++];
     memset(item, 0, sizeof *item); /* its padding too: it is sent as bytes */
     item->brick = *brick;
     item->fake = fake;
@@ -32,21 +32,21 @@ static void add_item(const struct cutting *cutting, struct plan *plan, const str
 
 /* Both lists are sorted by name: one pass pairs the survey's own bricks with the simulation's runs of them.
  */
-static void add_runs(const struct cutting *cutting, struct plan *plan, const struct brick *own,
+static void add_runs(const struct cutting *cutting, struct found *found, const struct brick *own,
                      size_t own_count, const struct brick *runs, size_t run_count)
 {
     size_t r = 0;
     for (size_t i = 0; i < own_count; i++) {
-        size_t before = plan->count;
+        size_t before = found->count;
         if (own[i].run[0])
             continue;
         while (r < run_count && strcmp(runs[r].name, own[i].name) < 0)
             r++;
         for (; r < run_count && strcmp(runs[r].name, own[i].name) == 0; r++) {
             if (runs[r].run[0])
-                add_item(cutting, plan, &runs[r], true);
+                add_item(cutting, found, &runs[r], true);
         }
-        plan->orphans += plan->count == before;
+        found->orphans += found->count == before;
     }
 }
 
@@ -62,7 +62,7 @@ static int item_order(const void *a, const void *b)
 }
 
 static int list_items(const struct cutting *cutting, bool real, bool fake, const char *list,
-                      struct plan *plan, struct err *err)
+                      struct found *found, struct err *err)
 {
     CLEANUP(survey_close_ptr) struct survey *survey = NULL, *simulation = NULL;
     size_t own_count, run_count = 0;
@@ -73,51 +73,51 @@ static int list_items(const struct cutting *cutting, bool real, bool fake, const
         return code;
     const struct brick *own = survey_bricks(survey, &own_count);
     const struct brick *runs = fake ? survey_bricks(simulation, &run_count) : NULL;
-    plan->items = calloc(own_count + run_count + 1, sizeof *plan->items);
-    if (!plan->items)
+    found->items = calloc(own_count + run_count + 1, sizeof *found->items);
+    if (!found->items)
         return err_set(err, -ENOMEM, "out of memory for the list of bricks");
     for (size_t i = 0; real && i < own_count; i++) {
         if (!own[i].run[0])
-            add_item(cutting, plan, &own[i], false);
+            add_item(cutting, found, &own[i], false);
     }
-    if (real && !plan->count)
+    if (real && !found->count)
         return err_set(err, -ENOENT,
                        "%s has runs (rs0, ...) in all its bricks: it is a simulation, not a survey",
                        survey_directory(survey));
-    size_t reals = plan->count;
+    size_t reals = found->count;
     if (fake)
-        add_runs(cutting, plan, own, own_count, runs, run_count);
-    if (fake && plan->count == reals)
+        add_runs(cutting, found, own, own_count, runs, run_count);
+    if (fake && found->count == reals)
         return err_set(err, -ENOENT, "%s has no run (rs0, ...) of any brick of %s",
                        survey_directory(simulation), survey_directory(survey));
-    qsort(plan->items, plan->count, sizeof *plan->items, item_order);
+    qsort(found->items, found->count, sizeof *found->items, item_order);
     return 0;
 }
 
-int cutting_plan(const struct cutting *cutting, bool real, bool fake, const char *list, struct item **items,
-              size_t *count, size_t *orphans, struct err *err)
+int items_make(const struct cutting *cutting, bool real, bool fake, const char *list, struct item **items,
+               size_t *count, size_t *orphans, struct err *err)
 {
     struct team *team = cutting->job->team;
-    struct plan plan = {0};
+    struct found found = {0};
     struct {
         int code;
         size_t count, orphans;
         struct err err;
     } head = {0};
     if (team_rank(team) == 0) {
-        head.code = list_items(cutting, real, fake, list, &plan, &head.err);
-        head.count = plan.count;
-        head.orphans = plan.orphans;
+        head.code = list_items(cutting, real, fake, list, &found, &head.err);
+        head.count = found.count;
+        head.orphans = found.orphans;
     }
     team_broadcast(team, &head, sizeof head, 0);
     if (head.code) {
-        free(plan.items);
+        free(found.items);
         return err_set(err, head.code, "%s", head.err.text);
     }
-    if (!plan.items && !(plan.items = calloc(head.count, sizeof *plan.items)))
+    if (!found.items && !(found.items = calloc(head.count, sizeof *found.items)))
         return err_set(err, -ENOMEM, "out of memory for the list of bricks");
-    team_broadcast(team, plan.items, head.count * sizeof *plan.items, 0);
-    *items = plan.items;
+    team_broadcast(team, found.items, head.count * sizeof *found.items, 0);
+    *items = found.items;
     *count = head.count;
     *orphans = head.orphans;
     return 0;
