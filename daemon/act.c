@@ -9,10 +9,10 @@
  * SIGKILL to all. The leader is reaped only after what is left of its session was signalled: until then its
  * pid is not given out again. */
 #include "daemon/act.h"
+#include "daemon/attempt.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/str.h"
-#include "daemon/output.h"
 #include "daemon/process.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { SWEEP_MS = 50, REQUEUE_PAUSE_US = 1000000 };
+enum { SWEEP_MS = 50 };
 
 struct acts {
     struct daemon *daemon;
@@ -121,73 +121,13 @@ static void arm(struct run *run)
 
 /* --- the end of an attempt --- */
 
-static json_t *ending_context(const struct run *run, enum job_event_name outcome)
-{
-    const struct job_life *life = &run->job->row->life;
-    char reason[JOB_REASON_MAX] = "";
-    if (*life->reason || outcome == EVENT_CANCELLED)
-        snprintf(reason, sizeof reason, "%s", life->reason);
-    else if (run->status.interrupted)
-        snprintf(reason, sizeof reason, "decoyd ended while it ran");
-    else if (outcome == EVENT_REQUEUED)
-        snprintf(reason, sizeof reason, "the worker stopped, to go on later");
-    else
-        output_reason(run->directory, &run->status, reason);
-    json_t *context = json_pack("{ss}", "reason", reason);
-    if (!run->status.interrupted)
-        json_object_set_new(context, run->status.signal ? "signal" : "exit_status",
-                            json_integer(run->status.signal ? run->status.signal : run->status.status));
-    int64_t pause_us =
-        outcome == EVENT_RETRIED ? INT64_C(1000000) * job_retry_delay_s(life->failures + 1) : 0;
-    if (outcome == EVENT_REQUEUED && !run->status.interrupted && life->stop == STOP_NONE)
-        pause_us = REQUEUE_PAUSE_US; /* it stopped by itself: do not spin */
-    if (pause_us)
-        json_object_set_new(context, "not_before_us", json_integer(clock_realtime_us() + pause_us));
-    return context;
-}
-
-static int add_success(struct run *run, struct err *err)
-{
-    struct history *history = run->acts->daemon->history;
-    struct err why = {0};
-    json_t *result = output_result(run->directory, &why);
-    if (!result && why.code) {
-        int code = history_add(history, run->job, EVENT_WARNING, json_pack("{ss}", "text", why.text), err);
-        if (code)
-            return code;
-    }
-    return history_succeed(history, run->job, result, err);
-}
-
-static int record_end(struct run *run, enum job_event_name outcome, struct err *err)
-{
-    struct daemon *daemon = run->acts->daemon;
-    struct attempt *attempt = &run->attempt;
-    int code = history_begin(daemon->history, err);
-    if (code)
-        return code;
-    code = outcome == EVENT_SUCCEEDED
-               ? add_success(run, err)
-               : history_add(daemon->history, run->job, outcome, ending_context(run, outcome), err);
-    attempt->ended_us = clock_realtime_us();
-    attempt->exit_status = run->status.status;
-    attempt->signal = run->status.signal;
-    snprintf(attempt->outcome, sizeof attempt->outcome, "%s", job_event_text(outcome));
-    if (!code)
-        code = store_end_attempt(daemon->store, attempt, err);
-    if (!code)
-        return history_commit(daemon->history, err);
-    history_abort(daemon->history);
-    return code;
-}
-
 static void run_end(struct run *run)
 {
     struct daemon *daemon = run->acts->daemon;
     struct job *job = run->job;
     struct err err = {0};
     enum job_event_name outcome = job_outcome(&job->row->life, job->row->retries, &run->status);
-    if (record_end(run, outcome, &err) != 0) {
+    if (attempt_record_end(daemon, run, outcome, &err) != 0) {
         daemon_fail(daemon, &err);
         return;
     }
@@ -283,60 +223,13 @@ int acts_stop(struct acts *acts, struct job *job, enum job_stop stop, const char
 
 /* --- starting --- */
 
-static int record_start(struct run *run, struct err *err)
-{
-    struct daemon *daemon = run->acts->daemon;
-    int code = history_begin(daemon->history, err);
-    if (code)
-        return code;
-    run->attempt.started_us = clock_realtime_us();
-    json_t *context = json_pack("{sI ss}", "pid", (json_int_t)run->attempt.pid, "directory", run->directory);
-    code = history_add(daemon->history, run->job, EVENT_STARTED, context, err);
-    if (!code)
-        code = store_add_attempt(daemon->store, &run->attempt, err);
-    if (!code)
-        return history_commit(daemon->history, err);
-    history_abort(daemon->history);
-    return code;
-}
-
-/* An attempt that could not even be started is an attempt that failed. */
-static int record_no_start(struct run *run, const struct err *why, struct err *err)
-{
-    struct daemon *daemon = run->acts->daemon;
-    struct job_life life = run->job->row->life;
-    bool again = life.failures < run->job->row->retries;
-    char reason[JOB_REASON_MAX];
-    message_clean(reason, sizeof reason, why->text, strlen(why->text));
-    json_t *context = json_pack("{ss}", "reason", reason);
-    if (again)
-        json_object_set_new(
-            context, "not_before_us",
-            json_integer(clock_realtime_us() + INT64_C(1000000) * job_retry_delay_s(life.failures + 1)));
-    int code = history_begin(daemon->history, err);
-    if (code) {
-        json_decref(context);
-        return code;
-    }
-    code = history_add(daemon->history, run->job, EVENT_STARTED, NULL, err);
-    if (code) {
-        json_decref(context);
-    } else {
-        code = history_add(daemon->history, run->job, again ? EVENT_RETRIED : EVENT_FAILED, context, err);
-    }
-    if (!code)
-        return history_commit(daemon->history, err);
-    history_abort(daemon->history);
-    return code;
-}
-
 static void give_up_start(struct run *run, const struct err *why)
 {
     struct daemon *daemon = run->acts->daemon;
     struct err err = {0};
     log_warning("job %lld cannot be started: %s", (long long)run->attempt.job, why->text);
     slots_give(&daemon->slots, run->job->row);
-    int code = record_no_start(run, why, &err);
+    int code = attempt_record_no_start(daemon, run, why, &err);
     run_close(run);
     if (code)
         daemon_fail(daemon, &err);
@@ -359,7 +252,7 @@ static void start(struct acts *acts, struct job *job)
         give_up_start(run, &err);
         return;
     }
-    if (record_start(run, &err) != 0) {
+    if (attempt_record_start(daemon, run, &err) != 0) {
         spawn_cancel(&child);
         slots_give(&daemon->slots, job->row);
         run_close(run);
@@ -367,29 +260,31 @@ static void start(struct acts *acts, struct job *job)
         return;
     }
     spawn_go(&child);
+    job_row_forget_spec(job->row);
     log_info("job %lld attempt %d: %s started, pid %d", (long long)job->row->id, run->attempt.attempt,
              job->row->kind, (int)child.pid);
     run->limit_s = job->row->time_limit_s > 0 ? clock_monotonic_s() + job->row->time_limit_s : 0;
     arm(run);
 }
 
+/* Starts all jobs whose turn it is, and comes back when the next one's pause is over. */
 static void on_later(uv_timer_t *timer)
 {
-    acts_schedule(timer->data);
-}
-
-void acts_schedule(struct acts *acts)
-{
+    struct acts *acts = timer->data;
     struct daemon *daemon = acts->daemon;
     struct job *job;
     int64_t now_us = clock_realtime_us(), wake_us = 0;
-    while (!daemon->draining && !daemon->failed && (job = queue_next(daemon->queue, now_us, &wake_us)) &&
+    while (!daemon->draining && !daemon->failed &&
+           (job = queue_next(daemon->queue, daemon->slots.total, now_us, &wake_us)) &&
            slots_take(&daemon->slots, job->row))
         start(acts, job);
     if (wake_us && !daemon->draining && !daemon->failed)
         uv_timer_start(&acts->later, on_later, (uint64_t)((wake_us - now_us) / 1000) + 1, 0);
-    else
-        uv_timer_stop(&acts->later);
+}
+
+void acts_schedule(struct acts *acts)
+{
+    uv_timer_start(&acts->later, on_later, 0, 0);
 }
 
 int acts_adopt(struct acts *acts, struct job *job, const struct attempt *attempt, struct err *err)

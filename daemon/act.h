@@ -14,7 +14,7 @@ int acts_create(struct acts **out, struct daemon *daemon, struct err *err);
 void acts_close(struct acts *acts);   /* its handles close with the loop; running children are sent SIGTERM */
 void acts_destroy(struct acts *acts); /* once the loop is closed */
 
-/* Starts what can start now. Call it after any change; it does nothing when there is nothing to do. */
+/* Starts what can start, once what is being done now is done and answered. Call it after any change. */
 void acts_schedule(struct acts *acts);
 
 /* Records why and asks the job's processes to stop; SIGKILL follows after the grace time. The reason may be

@@ -67,7 +67,7 @@ int verb_cancel(struct call *call, struct err *err)
         code = history_one(daemon->history, job, EVENT_CANCELLED, json_pack("{ss}", "reason", reason), err);
     if (code)
         return call_commit_failed(call, code, err);
-    call->answer = json_pack("{so}", "job", stream_job_row(job));
+    call->answer = json_pack("{so}", "job", stream_job_row(daemon->streams, job));
     acts_schedule(daemon->acts);
     return 0;
 }
@@ -84,7 +84,7 @@ int verb_release(struct call *call, struct err *err)
     code = history_one(call->daemon->history, job, EVENT_RELEASED, NULL, err);
     if (code)
         return call_commit_failed(call, code, err);
-    call->answer = json_pack("{so}", "job", stream_job_row(job));
+    call->answer = json_pack("{so}", "job", stream_job_row(call->daemon->streams, job));
     acts_schedule(call->daemon->acts);
     return 0;
 }

@@ -233,8 +233,10 @@ static void install(struct history *history)
 {
     for (size_t i = 0; i < history->pending_count; i++) {
         struct pending *pending = &history->pending[i];
-        if (pending->row)
+        if (pending->row) {
+            job_row_forget_spec(pending->row);
             pending->job = queue_add(history->queue, TAKE(pending->row));
+        }
         struct job_row *row = pending->job->row;
         row->life = pending->life;
         if (pending->result) {

@@ -23,7 +23,8 @@ static int list_row(void *context, struct job_row **row)
     if (listing->group && (!(*row)->group || strcmp((*row)->group, listing->group) != 0))
         return 0;
     struct job *job = queue_find(listing->call->daemon->queue, (*row)->id);
-    json_array_append_new(listing->rows, job ? stream_job_row(job) : message_row(*row, NULL, NULL));
+    json_array_append_new(listing->rows, job ? stream_job_row(listing->call->daemon->streams, job)
+                                             : message_row(*row, NULL, NULL));
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* See queue.h. An array in order of id: ids only grow, so adding is appending and finding is bisection. */
 #include "daemon/queue.h"
+#include "daemon/slots.h"
 
 #include <stdlib.h>
 
@@ -64,14 +65,14 @@ struct job *queue_at(struct queue *queue, size_t index)
     return index < queue->count ? queue->jobs[index] : NULL;
 }
 
-struct job *queue_next(struct queue *queue, int64_t now_us, int64_t *wake_us)
+struct job *queue_next(struct queue *queue, long slots, int64_t now_us, int64_t *wake_us)
 {
     struct job *best = NULL;
     *wake_us = 0;
     for (size_t i = 0; i < queue->count; i++) {
         struct job *job = queue->jobs[i];
         int64_t not_before_us = job->row->life.not_before_us;
-        if (job->row->life.state != JOB_READY)
+        if (job->row->life.state != JOB_READY || slots_needed(job->row) > slots)
             continue;
         if (not_before_us > now_us) {
             if (!*wake_us || not_before_us < *wake_us)

@@ -28,8 +28,9 @@ struct job *queue_find(struct queue *queue, int64_t id); /* NULL: none, or ended
 struct job *queue_at(struct queue *queue, size_t index); /* in order of id; NULL past the end */
 
 /* The ready job that is first in order among those whose time has come; NULL when there is none. *wake_us is
- * the earliest not_before of the others, 0 without any. */
-struct job *queue_next(struct queue *queue, int64_t now_us, int64_t *wake_us);
+ * the earliest not_before of the others, 0 without any. Jobs that need more than `slots` (the daemon was
+ * started anew with fewer) are passed over. */
+struct job *queue_next(struct queue *queue, long slots, int64_t now_us, int64_t *wake_us);
 
 /* Forgets the ended jobs; pointers to them are void. */
 void queue_forget_ended(struct queue *queue);

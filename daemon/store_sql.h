@@ -30,33 +30,6 @@ static const char SCHEMA[] =
     " signal INTEGER NOT NULL, pid INTEGER NOT NULL, start_ticks INTEGER NOT NULL, boot_id TEXT NOT NULL,"
     " PRIMARY KEY (job, attempt)) STRICT, WITHOUT ROWID;";
 
-enum statement {
-    BEGIN,
-    COMMIT,
-    ROLLBACK,
-    ADD_JOB,
-    ADD_AFTER,
-    UPDATE_JOB,
-    ADD_EVENT,
-    ADD_ATTEMPT,
-    END_ATTEMPT,
-    LIVE_JOBS,
-    ALL_JOBS,
-    FIND_JOB,
-    FIND_KEY,
-    JOB_SPEC,
-    JOB_AFTER,
-    DEPENDENCIES,
-    DEPENDANTS,
-    CHANGED_JOBS,
-    ALL_EVENTS,
-    JOB_EVENTS,
-    JOB_ATTEMPTS,
-    COUNT_STATES,
-    LAST_SEQ,
-    STATEMENT_MAX
-};
-
 #define JOB_COLUMNS                                                                                          \
     "id, kind, name, grp, out, priority, ranks, threads, retries, time_limit_s, hold, state, attempt, "      \
     "failures, "                                                                                             \

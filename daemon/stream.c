@@ -71,11 +71,20 @@ bool stream_all_ended(const struct streams *streams, const struct stream *stream
     return stream->count > 0;
 }
 
-json_t *stream_job_row(const struct job *job)
+/* A ready job that this daemon has too few slots for says so. */
+static void explain_size(const struct slots *slots, const struct job *job, json_t *row)
+{
+    struct err why;
+    if (job->row->life.state == JOB_READY && slots_check(slots, job->row, &why) != 0)
+        json_object_set_new(row, "reason", json_string(why.text));
+}
+
+json_t *stream_job_row(const struct streams *streams, const struct job *job)
 {
     json_t *progress = job->run ? progress_json(job->run->progress) : NULL;
     json_t *row = message_row(job->row, progress, job->run ? job->run->metrics : NULL);
     json_decref(progress);
+    explain_size(&streams->daemon->slots, job, row);
     return row;
 }
 
@@ -84,7 +93,7 @@ json_t *stream_row(const struct streams *streams, int64_t id)
     struct job *job = queue_find(streams->daemon->queue, id);
     CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
     if (job)
-        return stream_job_row(job);
+        return stream_job_row(streams, job);
     return store_find_job(streams->daemon->store, id, &row, NULL) == 0 ? message_row(row, NULL, NULL) : NULL;
 }
 

@@ -61,6 +61,6 @@ bool stream_all_ended(const struct streams *streams, const struct stream *stream
 
 /* ROW of a job, running or not; NULL when there is none. */
 json_t *stream_row(const struct streams *streams, int64_t id);
-json_t *stream_job_row(const struct job *job);
+json_t *stream_job_row(const struct streams *streams, const struct job *job);
 
 #endif

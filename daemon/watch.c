@@ -56,7 +56,7 @@ static json_t *rows_in_memory(struct streams *streams, const struct stream *stre
     struct job *job;
     for (size_t i = 0; (job = queue_at(streams->daemon->queue, i)); i++) {
         if ((all || job->revision > stream->revision) && stream_selects(stream, job->row->id))
-            json_array_append_new(rows, stream_job_row(job));
+            json_array_append_new(rows, stream_job_row(streams, job));
     }
     return rows;
 }

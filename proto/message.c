@@ -46,6 +46,15 @@ void job_row_use(struct job_row *row)
         set_text(&row->out, spec_text(row->fields, "out"));
 }
 
+void job_row_forget_spec(struct job_row *row)
+{
+    json_decref(row->fields);
+    json_decref(row->options);
+    free(row->body);
+    row->fields = row->options = NULL;
+    row->body = NULL;
+}
+
 /* key and group: null, or 1 to 64 bytes of clean text. */
 static int take_word(const json_t *job, const char *name, char **word, struct err *err)
 {

@@ -16,7 +16,7 @@ struct job_row {
     char *kind;
     char *name, *group, *key, *out; /* may be NULL */
     char *body;                     /* canonical text of what was asked, for the key's sake; may be NULL */
-    json_t *fields, *options;       /* resolved; fields may be NULL where they were not loaded */
+    json_t *fields, *options;       /* resolved; NULL where they were not loaded */
     int64_t *after;                 /* ids of the jobs it comes after */
     size_t after_count;
     int priority, ranks, threads, retries;
@@ -31,6 +31,9 @@ CLEANUP_DEFINE(job_row_destroy_ptr, struct job_row, job_row_destroy)
 
 /* Sets name, priority, ranks, ... from resolved options, and out from fields when those are there. */
 void job_row_use(struct job_row *row);
+
+/* Drops fields, options and body, which only starting and showing need; name, out and the numbers stay. */
+void job_row_forget_spec(struct job_row *row);
 
 /* One JOB of a submit. `#i` means ids[i] and must be one of the `count` before it. Checked and resolved;
  * *out has no id and a new life yet. *code is the reply's error code. */

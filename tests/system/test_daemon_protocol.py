@@ -119,6 +119,18 @@ def test_a_big_job_is_not_overtaken_by_small_ones(daemon):
     assert [event['job'] for event in daemon.events() if event['name'] == 'started'] == [first, big, small]
 
 
+def test_a_job_too_big_for_a_smaller_daemon_waits_and_says_why(daemon):
+    daemon.submit('sleep=60', threads=2)
+    big = daemon.submit(threads=2)
+    daemon.kill()
+    daemon.environment['DECOY_SLOTS'] = '1'
+    daemon.start()
+    small = daemon.submit()
+    assert daemon.finish(small) == ['succeeded']
+    row = daemon.show(big)
+    assert row['state'] == 'ready' and 'but decoyd has 1' in row['reason']
+
+
 def test_a_job_starts_after_those_it_comes_after(daemon):
     a = daemon.submit('sleep=0.3')
     b = daemon.submit(after=[a])
@@ -351,6 +363,52 @@ def test_the_verb_shutdown_is_answered_and_takes_no_new_jobs(daemon):
     refused(daemon, 'refused', 'is ending', 'submit', jobs=[JOB])
     assert daemon.peer.ask('status')['draining'] is True
     assert alive(daemon.pids(job)[0])
+
+
+# --- a disk that fails ---
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """A daemon whose disk fails as soon as a file of the failure's name is in tmp_path."""
+    daemon = Daemon(LD_PRELOAD=os.environ['FAILING_DISK_MODULE'], FAILING_DISK=str(tmp_path), ASAN_OPTIONS='verify_asan_link_order=0')
+    yield daemon
+    daemon.close()
+
+
+def test_nothing_is_acknowledged_of_a_failed_fsync_and_the_daemon_stops(spoilt, tmp_path):
+    kept = spoilt.submit(hold=True)
+    (tmp_path / 'fsync').touch()
+    spoilt.peer.send('submit', jobs=[JOB])
+    assert spoilt.process.wait(timeout=10) == 1
+    assert not spoilt.peer.socket.poll(200)
+    assert 'stops, and acknowledges nothing' in spoilt.log()
+    (tmp_path / 'fsync').unlink()
+    spoilt.peer.close()
+    spoilt.start()
+    assert spoilt.state_of(kept) == 'held' and spoilt.submit() > kept
+
+
+def test_a_full_disk_refuses_and_the_daemon_serves_on(spoilt, tmp_path):
+    job = spoilt.submit(hold=True)
+    (tmp_path / 'full').touch()
+    for verb, body in [('submit', {'jobs': [JOB]}), ('cancel', {'job': job}), ('release', {'job': job})]:
+        refused(spoilt, 'internal', 'full', verb, **body)
+    assert [row['state'] for row in spoilt.peer.ask('list', all=True)['jobs']] == ['held']
+    (tmp_path / 'full').unlink()
+    assert spoilt.submit() == job + 1
+    assert spoilt.names(job) == ['submitted', 'held']
+
+
+def test_a_job_that_ends_on_a_full_disk_is_put_back_later(spoilt, tmp_path):
+    job = spoilt.submit('sleep=0.5')
+    spoilt.pids(job)
+    (tmp_path / 'full').touch()
+    assert spoilt.process.wait(timeout=10) == 1
+    (tmp_path / 'full').unlink()
+    spoilt.peer.close()
+    spoilt.start()
+    assert spoilt.finish(job) == ['succeeded']
+    assert spoilt.names(job) == ['submitted', 'ready', 'started', 'requeued', 'started', 'succeeded']
 
 
 # --- one owner, the place ---

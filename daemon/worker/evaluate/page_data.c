@@ -1,7 +1,8 @@
 /* See page_data.h. audit.json: {"v": 1, "checks": [{"name", "value", "error", "threshold", "status": "pass"
- * or "warn", "sentence", "plot"}]}; a plot is a file name beside it. */
+ * or "warn", "unit", "sentence", "plot"}]}; a plot is a file name beside it. */
 #include "daemon/worker/evaluate/page_data.h"
 #include "common/path.h"
+#include "common/str.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -34,7 +35,7 @@ static void put_number(struct html *html, const json_t *check, const char *key, 
 {
     const json_t *value = json_object_get(check, key);
     if (json_is_number(value))
-        html_text(html, "%s%.4g", before, json_number_value(value));
+        html_text(html, "%s%.3g", before, json_number_value(value));
 }
 
 static void put_check(struct html *html, const json_t *check)
@@ -45,6 +46,7 @@ static void put_check(struct html *html, const json_t *check)
     html_tags(html, "<td>");
     put_number(html, check, "value", "");
     put_number(html, check, "error", " \302\261 "); /* plus or minus */
+    html_text(html, " %s", text_of(check, "unit"));
     html_tags(html, "</td><td>");
     put_number(html, check, "threshold", "");
     html_tags(html, "</td>");
@@ -52,18 +54,25 @@ static void put_check(struct html *html, const json_t *check)
     html_tags(html, "</tr>\n");
 }
 
-/* A plot's name is a file name, not a path: nothing outside the audit's directory is embedded. */
+/* The SVG beside NAME.png where there is one, else the PNG. A plot's name is a file name, not a path: nothing
+ * outside the audit's directory is embedded. The path is the caller's to free. */
+static char *plot_path(const char *directory, const char *name)
+{
+    size_t length = strlen(name);
+    size_t stem = length > 4 && strcmp(name + length - 4, ".png") == 0 ? length - 4 : length;
+    CLEANUP(free_ptr) char *svg = str_format("%s/%.*s.svg", directory, (int)stem, name);
+    return path_exists(svg) ? TAKE(svg) : path_join(directory, name);
+}
+
 static void put_check_plot(struct html *html, const char *directory, const json_t *check)
 {
     const char *name = text_of(check, "plot");
     if (name[0] == '\0' || strchr(name, '/'))
         return;
-    CLEANUP(free_ptr) char *path = path_join(directory, name);
+    CLEANUP(free_ptr) char *path = plot_path(directory, name);
     struct err problem = {0};
-    size_t length = strlen(name);
-    bool gallery = length > 4 && strcmp(name + length - 4, ".svg") != 0;
     html_tags(html, "<figure>");
-    if (html_image(html, path, gallery ? "gallery" : "plot", text_of(check, "sentence"), &problem) != 0)
+    if (html_image(html, path, "plot", text_of(check, "sentence"), &problem) != 0)
         html_element(html, "p", "note", "Not shown: %s.", problem.text);
     html_element(html, "figcaption", NULL, "%s: %s", text_of(check, "name"), text_of(check, "sentence"));
     html_tags(html, "</figure>\n");

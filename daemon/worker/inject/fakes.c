@@ -21,7 +21,8 @@ static double wrapped(double value, double side)
     return value - side * floor(value / side);
 }
 
-size_t places_draw(long width, long height, double separation_px, size_t wanted, struct rng *rng, double **x, double **y)
+size_t places_draw(long width, long height, double separation_px, size_t wanted, struct rng *rng, double **x,
+                   double **y)
 {
     double w = (double)width, h = (double)height;
     double cell_wanted = wanted ? sqrt(w * h / (double)wanted) : 0;
@@ -32,7 +33,8 @@ size_t places_draw(long width, long height, double separation_px, size_t wanted,
     *y = calloc(cells, sizeof **y);
     if (!order || !*x || !*y)
         return 0;
-    double x0 = rng_range(rng, 0, w), y0 = rng_range(rng, 0, h), cell_x = w / (double)nx, cell_y = h / (double)ny;
+    double x0 = rng_range(rng, 0, w), y0 = rng_range(rng, 0, h), cell_x = w / (double)nx,
+           cell_y = h / (double)ny;
     double play_x = fmax(cell_x - separation_px, 0), play_y = fmax(cell_y - separation_px, 0);
     for (size_t i = 0; i < cells; i++)
         order[i] = i;
@@ -45,8 +47,8 @@ size_t places_draw(long width, long height, double separation_px, size_t wanted,
     return count;
 }
 
-void fakes_draw(struct simcat_row *rows, size_t count, const double *x, const double *y, const struct prior *prior,
-                struct rng *rng)
+void fakes_draw(struct simcat_row *rows, size_t count, const double *x, const double *y,
+                const struct prior *prior, struct rng *rng)
 {
     for (size_t i = 0; i < count; i++) {
         rows[i].x_px = x[i];
@@ -75,8 +77,9 @@ static void dip_invvar(struct coadd *coadd, const struct stamp *stamp, int band,
     }
 }
 
-static int render_fakes(struct coadd *coadd, float *light[BAND_COUNT], const struct simcat_row *rows, size_t count,
-                        const struct observation *observation, const struct spoils *spoils, struct err *err)
+static int render_fakes(struct coadd *coadd, float *light[BAND_COUNT], const struct simcat_row *rows,
+                        size_t count, const struct observation *observation, const struct spoils *spoils,
+                        struct err *err)
 {
     CLEANUP(renderer_destroy_ptr) struct renderer *renderer = NULL;
     double fwhm_px[BAND_COUNT];
@@ -85,8 +88,9 @@ static int render_fakes(struct coadd *coadd, float *light[BAND_COUNT], const str
         fwhm_px[b] *= spoils->psf_scale;
     int code = renderer_create(&renderer, fwhm_px, err);
     for (size_t i = 0; !code && i < count; i++) {
-        struct light source = galaxy_light(&rows[i].galaxy, rows[i].x_px + spoils->shift_px, rows[i].y_px + spoils->shift_px,
-                                           observation->pixscale_arcsec, observation->mw_transmission);
+        struct light source =
+            galaxy_light(&rows[i].galaxy, rows[i].x_px + spoils->shift_px, rows[i].y_px + spoils->shift_px,
+                         observation->pixscale_arcsec, observation->mw_transmission);
         struct stamp stamp;
         source.size_px *= spoils->size_scale;
         for (int b = 0; b < BAND_COUNT; b++)
@@ -107,8 +111,9 @@ static void free_light(float *(*light)[BAND_COUNT])
         free((*light)[b]);
 }
 
-int fakes_add(struct coadd *coadd, const struct simcat_row *rows, size_t count, const struct observation *observation,
-              const struct spoils *spoils, double gain, uint64_t seed, const struct brick *brick, struct err *err)
+int fakes_add(struct coadd *coadd, const struct simcat_row *rows, size_t count,
+              const struct observation *observation, const struct spoils *spoils, double gain, uint64_t seed,
+              const struct brick *brick, struct err *err)
 {
     CLEANUP(free_light) float *light[BAND_COUNT] = {NULL};
     size_t pixels = (size_t)(coadd->width * coadd->height);
@@ -121,7 +126,8 @@ int fakes_add(struct coadd *coadd, const struct simcat_row *rows, size_t count, 
     for (int b = 0; !code && b < BAND_COUNT; b++) {
         struct rng rng;
         rng_init(&rng, seed, STREAM_FAKES_SHOT, brick_index(brick) + (uint64_t)b);
-        light_add(coadd->image[b].pixels, coadd->invvar[b].pixels, light[b], pixels, gain, !spoils->no_noise, &rng);
+        light_add(coadd->image[b].pixels, coadd->invvar[b].pixels, light[b], pixels, gain, !spoils->no_noise,
+                  &rng);
     }
     return code;
 }

@@ -1,9 +1,10 @@
 /* Job inject: adds fakes to the coadds of a survey, in obiwan's layout. Of every brick and realisation:
- * <out>/coadd/<AAA>/<brick>/<rs>/ (image and invvar), obiwan/<AAA>/<brick>/<rs>/simcat-elg-<brick>.fits (what was put in), and
- * tractor/<AAA>/<brick>/<rs>/tractor-<brick>.fits (what is found on the new planes, as read back). rs is rs<k x fakes a brick>.
+ * <out>/coadd/<AAA>/<brick>/<rs>/ (image and invvar), obiwan/<AAA>/<brick>/<rs>/simcat-elg-<brick>.fits (what
+ * was put in), and tractor/<AAA>/<brick>/<rs>/tractor-<brick>.fits (what is found on the new planes, as read
+ * back). rs is rs<k x fakes a brick>.
  *
- * A fake differs from a galaxy of a mock in nothing: drawn from the same population by the same renderer, with the
- * same shot noise, on places that know nothing of what stands there. */
+ * A fake differs from a galaxy of a mock in nothing: drawn from the same population by the same renderer,
+ * with the same shot noise, on places that know nothing of what stands there. */
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -70,14 +71,16 @@ static int list_inputs(void *context, const struct brick *run, struct brick_yiel
 
 /* Fakes for a run; *rows is the caller's to free. */
 static int draw_fakes(const struct injection *injection, const struct brick *run, const struct coadd *coadd,
-                      const struct observation *observation, struct simcat_row **rows, size_t *count, struct err *err)
+                      const struct observation *observation, struct simcat_row **rows, size_t *count,
+                      struct err *err)
 {
     CLEANUP(free_ptr) double *x = NULL;
     CLEANUP(free_ptr) double *y = NULL;
     struct rng places, fakes;
     rng_init(&places, injection->seed, STREAM_PLACES, brick_index(run));
     rng_init(&fakes, injection->seed, STREAM_FAKES, brick_index(run));
-    *count = places_draw(coadd->width, coadd->height, injection->min_separation_arcsec / observation->pixscale_arcsec,
+    *count = places_draw(coadd->width, coadd->height,
+                         injection->min_separation_arcsec / observation->pixscale_arcsec,
                          injection->per_brick, &places, &x, &y);
     *rows = calloc(*count + 1, sizeof **rows);
     if (!*count || !*rows)
@@ -86,8 +89,9 @@ static int draw_fakes(const struct injection *injection, const struct brick *run
     return 0;
 }
 
-static int publish_truth(const struct injection *injection, const struct brick *run, const struct observation *observation,
-                         struct wcs *wcs, const struct simcat_row *rows, size_t count, struct brick_yield *yield,
+static int publish_truth(const struct injection *injection, const struct brick *run,
+                         const struct observation *observation, struct wcs *wcs,
+                         const struct simcat_row *rows, size_t count, struct brick_yield *yield,
                          struct err *err)
 {
     CLEANUP(free_ptr) char *path = NULL;
@@ -101,8 +105,9 @@ static int publish_truth(const struct injection *injection, const struct brick *
 
 /* The catalogue of the new coadd as it lies on disk. */
 static int publish_catalogue(const struct injection *injection, const struct brick *run,
-                             const struct observation *observation, struct wcs *wcs, const struct simcat_row *rows,
-                             size_t count, struct brick_yield *yield, struct err *err)
+                             const struct observation *observation, struct wcs *wcs,
+                             const struct simcat_row *rows, size_t count, struct brick_yield *yield,
+                             struct err *err)
 {
     CLEANUP(coadd_free) struct coadd coadd = {0};
     CLEANUP(free_ptr) struct measured *found = NULL;
@@ -115,7 +120,8 @@ static int publish_catalogue(const struct injection *injection, const struct bri
         code = survey_catalogue_path(injection->out, run, &path, err);
     if (code)
         return code;
-    fakes_unshift(found, found_count, rows, count, &injection->spoils, UNSHIFT_ARCSEC / observation->pixscale_arcsec);
+    fakes_unshift(found, found_count, rows, count, &injection->spoils,
+                  UNSHIFT_ARCSEC / observation->pixscale_arcsec);
     code = tractor_publish(path, run, observation, wcs, found, found_count, err);
     if (!code)
         yield_add_file(yield, TAKE(path));
@@ -154,15 +160,16 @@ static int make_run(void *context, const struct brick *run, struct brick_yield *
     if (!code)
         code = draw_fakes(injection, run, &coadd, &observation, &rows, &count, err);
     if (!code)
-        code = fakes_add(&coadd, rows, count, &observation, &injection->spoils, injection->gain, injection->seed, run, err);
+        code = fakes_add(&coadd, rows, count, &observation, &injection->spoils, injection->gain,
+                         injection->seed, run, err);
     if (!code)
         code = publish_run(injection, run, &coadd, &observation, rows, count, yield, err);
     yield->counts[COUNT_FAKES] = (double)count;
     return code;
 }
 
-/* Every brick of the survey, every realisation: rs0, rs<n>, rs<2n>, ... with n fakes a brick, or 300 (obiwan's) where that
- * is left to the space there is. */
+/* Every brick of the survey, every realisation: rs0, rs<n>, rs<2n>, ... with n fakes a brick, or 300
+ * (obiwan's) where that is left to the space there is. */
 static int list_runs(struct injection *injection, long realisations, struct err *err)
 {
     enum { RUN_STEP = 300 };
@@ -173,7 +180,8 @@ static int list_runs(struct injection *injection, long realisations, struct err 
         return err_set(err, -ENOMEM, "out of memory for %zu bricks", count);
     for (size_t i = 0; i < count; i++) {
         if (bricks[i].run[0])
-            return err_set(err, -EINVAL, "%s is a simulation (brick %s has run %s); survey must be one without fakes",
+            return err_set(err, -EINVAL,
+                           "%s is a simulation (brick %s has run %s); survey must be one without fakes",
                            survey_directory(injection->survey), bricks[i].name, bricks[i].run);
         for (long k = 0; k < realisations; k++) {
             struct brick *run = &injection->runs[injection->run_count++];
@@ -205,9 +213,14 @@ static int inject_all(struct injection *injection, struct job *job, struct err *
 {
     json_t *result = NULL, *made_from = NULL;
     int code = describe_job(job, &made_from, err);
-    const struct brickwork work = {.out = injection->out, .bricks = injection->runs, .count = injection->run_count,
-                                   .made_from = made_from, .names = COUNT_NAMES, .context = injection,
-                                   .inputs = list_inputs, .make = make_run};
+    const struct brickwork work = {.out = injection->out,
+                                   .bricks = injection->runs,
+                                   .count = injection->run_count,
+                                   .made_from = made_from,
+                                   .names = COUNT_NAMES,
+                                   .context = injection,
+                                   .inputs = list_inputs,
+                                   .make = make_run};
     if (!code)
         code = brickwork_run(&work, job, &result, err);
     if (!code && result)
@@ -221,9 +234,14 @@ int inject_run(struct job *job, struct err *err)
 {
     const json_t *spec = job->spec;
     const char *prior = spec_text(spec, "prior");
-    struct injection injection = {.out = spec_text(spec, "out"), .seed = (uint64_t)spec_int(spec, "seed"),
-                                  .per_brick = (size_t)spec_int(spec, "per_brick"), .gain = spec_real(spec, "gain"),
-                                  .min_separation_arcsec = spec_real(spec, "min_separation"), .spoils = read_spoils(spec)};
+    struct injection injection = {.out = spec_text(spec, "out"),
+                                  .seed = (uint64_t)spec_int(spec, "seed"),
+                                  .per_brick = (size_t)spec_int(spec, "per_brick"),
+                                  .gain = spec_real(spec, "gain"),
+                                  .min_separation_arcsec = spec_real(spec, "min_separation"),
+                                  .spoils = read_spoils(spec)};
+    if (!injection.per_brick && !(injection.min_separation_arcsec > 0))
+        return err_set(err, -EINVAL, "min_separation is 0: give per_brick, for any number would fit");
     int code = survey_open(&injection.survey, spec_text(spec, "survey"), NULL, err);
     if (!code && prior)
         code = prior_open(&injection.prior, prior, err);

@@ -29,7 +29,8 @@ static double deviate(struct rng *rng)
     return fmin(fmax(rng_normal(rng), -2.5), 2.5);
 }
 
-void conditions_draw(struct observation *observation, const struct mock_survey *survey, const struct tile *tile)
+void conditions_draw(struct observation *observation, const struct mock_survey *survey,
+                     const struct tile *tile)
 {
     struct rng rng;
     rng_init(&rng, survey->seed, STREAM_CONDITIONS, brick_index(&tile->brick));
@@ -75,8 +76,8 @@ static void cut_exposure(unsigned char *counts, long size, struct rng *rng)
     cut_strip(counts, size, 1, 1, rng);
 }
 
-void conditions_fill_invvar(float *invvar, const struct mock_survey *survey, const struct observation *observation,
-                            const struct brick *brick, int band)
+void conditions_fill_invvar(float *invvar, const struct mock_survey *survey,
+                            const struct observation *observation, const struct brick *brick, int band)
 {
     struct rng rng;
     long size = survey->size_px;
@@ -133,6 +134,7 @@ char *conditions_cards(const struct mock_survey *survey, const struct observatio
     cards_add_text(&cards, "BUNIT", invvar ? "1/nanomaggy^2" : "nanomaggy", "AB");
     cards_add_real(&cards, "PSFFWHM", observation->fwhm_arcsec[band], "arcsec; Moffat of beta 3.5");
     cards_add_real(&cards, "GAIN", survey->gain, "photons a nanomaggy, of sources");
-    cards_add_real(&cards, "EXPINVV", observation->exposure_invvar[band], "invvar of the sky in one exposure");
+    cards_add_real(&cards, "EXPINVV", observation->exposure_invvar[band],
+                   "invvar of the sky in one exposure");
     return cards;
 }

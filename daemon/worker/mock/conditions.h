@@ -18,13 +18,15 @@ struct mock_survey {
     double gain;
 };
 
-/* Seeing, extinction, and the invvar of one exposure, so that the median depth of many bricks is that asked for. */
-void conditions_draw(struct observation *observation, const struct mock_survey *survey, const struct tile *tile);
+/* Seeing, extinction, and the invvar of one exposure, so that the median depth of many bricks is that asked
+ * for. */
+void conditions_draw(struct observation *observation, const struct mock_survey *survey,
+                     const struct tile *tile);
 
-/* The sky's invvar before there are sources: so many exposures, each with its chip edge, gap or bad column; in
- * some bricks some pixels have none. invvar: size_px x size_px. */
-void conditions_fill_invvar(float *invvar, const struct mock_survey *survey, const struct observation *observation,
-                            const struct brick *brick, int band);
+/* The sky's invvar before there are sources: so many exposures, each with its chip edge, gap or bad column;
+ * in some bricks some pixels have none. invvar: size_px x size_px. */
+void conditions_fill_invvar(float *invvar, const struct mock_survey *survey,
+                            const struct observation *observation, const struct brick *brick, int band);
 
 /* The cards of an image or invvar, as a coadd of the Legacy Surveys has them. The caller's to free. */
 char *conditions_cards(const struct mock_survey *survey, const struct observation *observation,

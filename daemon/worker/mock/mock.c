@@ -1,7 +1,7 @@
-/* Job mock: a survey in Legacy Survey layout, made up. <out>/ survey-bricks.fits.gz, coadd/, tractor/, and truth/<AAA>/
- * truth-<brick>.fits with all that was drawn. Each brick: sky noise of a depth that varies over it, the light of stars and
- * galaxies with its shot noise, written; then read back, and the catalogue made of what is found there. Every
- * number is a function of the seed and the brick's name. */
+/* Job mock: a survey in Legacy Survey layout, made up. <out>/ survey-bricks.fits.gz, coadd/, tractor/, and
+ * truth/<AAA>/ truth-<brick>.fits with all that was drawn. Each brick: sky noise of a depth that varies over
+ * it, the light of stars and galaxies with its shot noise, written; then read back, and the catalogue made of
+ * what is found there. Every number is a function of the seed and the brick's name. */
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/job.h"
@@ -33,7 +33,8 @@ static struct mock_survey read_survey(const json_t *spec)
         .pixscale_arcsec = spec_real(spec, "pixscale"),
         .galaxies_arcmin2 = spec_real(spec, "galaxies"),
         .stars_arcmin2 = spec_real(spec, "stars"),
-        .seeing_arcsec = {spec_real(spec, "seeing_g"), spec_real(spec, "seeing_r"), spec_real(spec, "seeing_z")},
+        .seeing_arcsec = {spec_real(spec, "seeing_g"), spec_real(spec, "seeing_r"),
+                          spec_real(spec, "seeing_z")},
         .seeing_scatter = spec_real(spec, "seeing_scatter"),
         .depth_mag = {spec_real(spec, "depth_g"), spec_real(spec, "depth_r"), spec_real(spec, "depth_z")},
         .depth_scatter_mag = spec_real(spec, "depth_scatter"),
@@ -78,7 +79,8 @@ static int expose(struct coadd *coadd, const struct mock *mock, const struct obs
     for (int b = 0; !code && b < BAND_COUNT; b++) {
         light[b] = calloc(count, sizeof *light[b]);
         if (!light[b])
-            code = err_set(err, -ENOMEM, "out of memory for a brick of %ld x %ld px", coadd->width, coadd->height);
+            code = err_set(err, -ENOMEM, "out of memory for a brick of %ld x %ld px", coadd->width,
+                           coadd->height);
     }
     if (!code)
         code = scene_render(scene, &mock->survey, observation, light, err);
@@ -87,13 +89,15 @@ static int expose(struct coadd *coadd, const struct mock *mock, const struct obs
         rng_init(&sky, mock->survey.seed, STREAM_SKY + (uint32_t)b, brick_index(&tile->brick));
         rng_init(&shot, mock->survey.seed, STREAM_SHOT + (uint32_t)b, brick_index(&tile->brick));
         sky_noise_fill(coadd->image[b].pixels, coadd->invvar[b].pixels, count, &sky);
-        light_add(coadd->image[b].pixels, coadd->invvar[b].pixels, light[b], count, mock->survey.gain, true, &shot);
+        light_add(coadd->image[b].pixels, coadd->invvar[b].pixels, light[b], count, mock->survey.gain, true,
+                  &shot);
     }
     return code;
 }
 
-static int publish_truth(const struct mock *mock, const struct brick *brick, const struct observation *observation,
-                         const struct scene *scene, struct wcs *wcs, struct brick_yield *yield, struct err *err)
+static int publish_truth(const struct mock *mock, const struct brick *brick,
+                         const struct observation *observation, const struct scene *scene, struct wcs *wcs,
+                         struct brick_yield *yield, struct err *err)
 {
     CLEANUP(free_ptr) char *folder = str_format("%s/truth/%.3s", mock->out, brick->name);
     CLEANUP(free_ptr) char *path = str_format("%s/truth-%s.fits", folder, brick->name);
@@ -106,8 +110,9 @@ static int publish_truth(const struct mock *mock, const struct brick *brick, con
 }
 
 /* The catalogue of the coadd as it lies on disk. */
-static int publish_catalogue(const struct mock *mock, const struct brick *brick, const struct observation *observation,
-                             struct wcs *wcs, struct brick_yield *yield, struct err *err)
+static int publish_catalogue(const struct mock *mock, const struct brick *brick,
+                             const struct observation *observation, struct wcs *wcs,
+                             struct brick_yield *yield, struct err *err)
 {
     CLEANUP(coadd_free) struct coadd coadd = {0};
     CLEANUP(free_ptr) struct measured *rows = NULL;
@@ -168,7 +173,8 @@ static int check_directory(const struct mock *mock, struct err *err)
         for (long k = 0; k < mock->count && !ours; k++)
             ours = strcmp(bricks[i].name, mock->bricks[k].name) == 0;
         if (!ours)
-            return err_set(err, -EEXIST, "%s already holds brick %s of another survey; give an empty directory as out",
+            return err_set(err, -EEXIST,
+                           "%s already holds brick %s of another survey; give an empty directory as out",
                            mock->out, bricks[i].name);
     }
     return 0;
@@ -194,8 +200,13 @@ static int make_survey(struct mock *mock, struct job *job, struct err *err)
     json_object_del(made_from, "out");
     json_object_set_new(made_from, "kind", json_string("mock"));
     json_object_set_new(made_from, "version", json_string(DECOY_VERSION));
-    const struct brickwork work = {.out = mock->out, .bricks = mock->bricks, .count = mock->count, .made_from = made_from,
-                                   .names = COUNT_NAMES, .context = mock, .make = make_brick};
+    const struct brickwork work = {.out = mock->out,
+                                   .bricks = mock->bricks,
+                                   .count = mock->count,
+                                   .made_from = made_from,
+                                   .names = COUNT_NAMES,
+                                   .context = mock,
+                                   .make = make_brick};
     int code = brickwork_run(&work, job, &result, err);
     if (!code && team_rank(job->team) == 0)
         code = tiling_publish(mock->tiles, mock->count, mock->out, err);
@@ -208,7 +219,8 @@ static int make_survey(struct mock *mock, struct job *job, struct err *err)
 
 int mock_run(struct job *job, struct err *err)
 {
-    struct mock mock = {.survey = read_survey(job->spec), .out = spec_text(job->spec, "out"),
+    struct mock mock = {.survey = read_survey(job->spec),
+                        .out = spec_text(job->spec, "out"),
                         .count = spec_int(job->spec, "bricks")};
     int code = path_make_directories(mock.out, 0777, err);
     if (!code)

@@ -28,12 +28,14 @@ static void draw_rows(struct simcat_row *rows, size_t count, bool stars, double 
     }
 }
 
-int scene_draw(struct scene *scene, const struct mock_survey *survey, const struct brick *brick, struct err *err)
+int scene_draw(struct scene *scene, const struct mock_survey *survey, const struct brick *brick,
+               struct err *err)
 {
     struct rng stars, galaxies;
     rng_init(&stars, survey->seed, STREAM_STARS, brick_index(brick));
     rng_init(&galaxies, survey->seed, STREAM_GALAXIES, brick_index(brick));
-    double side = (double)survey->size_px, side_arcmin = (side + 2 * MARGIN_PX) * survey->pixscale_arcsec / 60;
+    double side = (double)survey->size_px,
+           side_arcmin = (side + 2 * MARGIN_PX) * survey->pixscale_arcsec / 60;
     double area = side_arcmin * side_arcmin;
     scene->stars = draw_poisson(&stars, survey->stars_arcmin2 * area);
     scene->count = scene->stars + draw_poisson(&galaxies, survey->galaxies_arcmin2 * area);
@@ -51,8 +53,8 @@ void scene_free(struct scene *scene)
     scene->rows = NULL;
 }
 
-int scene_render(const struct scene *scene, const struct mock_survey *survey, const struct observation *observation,
-                 float *light[BAND_COUNT], struct err *err)
+int scene_render(const struct scene *scene, const struct mock_survey *survey,
+                 const struct observation *observation, float *light[BAND_COUNT], struct err *err)
 {
     CLEANUP(renderer_destroy_ptr) struct renderer *renderer = NULL;
     double fwhm_px[BAND_COUNT];
@@ -60,7 +62,8 @@ int scene_render(const struct scene *scene, const struct mock_survey *survey, co
     int code = renderer_create(&renderer, fwhm_px, err);
     for (size_t i = 0; !code && i < scene->count; i++) {
         const struct simcat_row *row = &scene->rows[i];
-        struct light source = galaxy_light(&row->galaxy, row->x_px, row->y_px, survey->pixscale_arcsec, observation->mw_transmission);
+        struct light source = galaxy_light(&row->galaxy, row->x_px, row->y_px, survey->pixscale_arcsec,
+                                           observation->mw_transmission);
         struct stamp stamp;
         code = renderer_draw(renderer, &source, &stamp, err);
         for (int b = 0; !code && b < BAND_COUNT; b++)

@@ -11,11 +11,12 @@ struct scene {
 };
 
 /* Stars and galaxies at random places of the brick and a margin about it, their numbers Poisson. */
-int scene_draw(struct scene *scene, const struct mock_survey *survey, const struct brick *brick, struct err *err);
+int scene_draw(struct scene *scene, const struct mock_survey *survey, const struct brick *brick,
+               struct err *err);
 void scene_free(struct scene *scene); /* its contents */
 
 /* Noiseless flux a pixel, added to light[band], each size_px x size_px. */
-int scene_render(const struct scene *scene, const struct mock_survey *survey, const struct observation *observation,
-                 float *light[BAND_COUNT], struct err *err);
+int scene_render(const struct scene *scene, const struct mock_survey *survey,
+                 const struct observation *observation, float *light[BAND_COUNT], struct err *err);
 
 #endif

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#define TILE_DEG   0.25
-#define CENTRE_DEG 135.0
+#define TILE_DEG    0.25
+#define CENTRE_DEG  135.0
 #define HIGHEST_DEG 60.0
 
 static int tile_order(const void *a, const void *b)
@@ -30,8 +30,8 @@ static struct tile tile_at(long row, long column, double spacing_deg)
     tile.ra2_deg = tile.ra_deg + 0.5 * step;
     tile.dec1_deg = dec - 0.5 * spacing_deg;
     tile.dec2_deg = dec + 0.5 * spacing_deg;
-    snprintf(tile.brick.name, sizeof tile.brick.name, "%04d%c%03d", (int)(tile.ra_deg * 10), dec < 0 ? 'm' : 'p',
-             (int)(fabs(dec) * 10));
+    snprintf(tile.brick.name, sizeof tile.brick.name, "%04d%c%03d", (int)(tile.ra_deg * 10),
+             dec < 0 ? 'm' : 'p', (int)(fabs(dec) * 10));
     return tile;
 }
 
@@ -41,7 +41,8 @@ int tiling_create(struct tile **tiles, long count, double side_deg, struct err *
     long columns = (long)ceil(sqrt((double)count)), rows = (count + columns - 1) / columns;
     double highest = spacing * (double)((rows + 1) / 2);
     if (highest > HIGHEST_DEG || (double)columns > floor(360 * cos(highest * M_PI / 180) / spacing))
-        return err_set(err, -ERANGE, "bricks is %ld: so many bricks of %.2f deg do not fit on the sky", count, side_deg);
+        return err_set(err, -ERANGE, "bricks is %ld: so many bricks of %.2f deg do not fit on the sky", count,
+                       side_deg);
     struct tile *made = calloc((size_t)count, sizeof *made);
     if (!made)
         return err_set(err, -ENOMEM, "out of memory for %ld bricks", count);
@@ -65,7 +66,8 @@ int tiling_publish(const struct tile *tiles, long count, const char *directory, 
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     for (size_t i = 0; i < rows; i++) {
         const struct tile *tile = &tiles[i];
-        const double values[REALS] = {tile->ra_deg, tile->dec_deg, tile->ra1_deg, tile->ra2_deg, tile->dec1_deg, tile->dec2_deg};
+        const double values[REALS] = {tile->ra_deg,  tile->dec_deg,  tile->ra1_deg,
+                                      tile->ra2_deg, tile->dec1_deg, tile->dec2_deg};
         memcpy(names + i * NAME_WIDTH, tile->brick.name, NAME_WIDTH);
         ints[i] = (int32_t)i + 1;
         ints[rows + i] = tile->row;

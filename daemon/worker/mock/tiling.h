@@ -9,12 +9,12 @@
 struct tile {
     struct brick brick;
     int row, column;
-    double ra_deg, dec_deg;                         /* centre */
+    double ra_deg, dec_deg;                      /* centre */
     double ra1_deg, ra2_deg, dec1_deg, dec2_deg; /* bounds */
 };
 
-/* `count` tiles about RA 135, Dec 0, in order of name; fresh memory. side_deg: of a brick's image. -ERANGE when the sky between
- * Dec -60 and 60 does not hold so many. */
+/* `count` tiles about RA 135, Dec 0, in order of name; fresh memory. side_deg: of a brick's image. -ERANGE
+ * when the sky between Dec -60 and 60 does not hold so many. */
 int tiling_create(struct tile **tiles, long count, double side_deg, struct err *err);
 
 /* survey-bricks.fits.gz in `directory`. */

@@ -26,9 +26,11 @@ void yield_add_file(struct brick_yield *yield, char *path)
 static const struct {
     const char *kind;
     char band;
-} PLANES[] = {{"image", 'g'}, {"image", 'r'}, {"image", 'z'}, {"invvar", 'g'}, {"invvar", 'r'}, {"invvar", 'z'}};
+} PLANES[] = {{"image", 'g'},  {"image", 'r'},  {"image", 'z'},
+              {"invvar", 'g'}, {"invvar", 'r'}, {"invvar", 'z'}};
 
-int yield_add_planes(struct brick_yield *yield, const char *directory, const struct brick *brick, struct err *err)
+int yield_add_planes(struct brick_yield *yield, const char *directory, const struct brick *brick,
+                     struct err *err)
 {
     int code = 0;
     for (size_t i = 0; !code && i < sizeof PLANES / sizeof *PLANES; i++) {
@@ -74,12 +76,13 @@ static bool is_fatal(int code)
 
 static char *receipt_path(const struct brickwork *work, const struct brick *brick)
 {
-    return str_format("%s/receipts/%.3s/%s%s%s.json", work->out, brick->name, brick->name, brick->run[0] ? "-" : "",
-                      brick->run);
+    return str_format("%s/receipts/%.3s/%s%s%s.json", work->out, brick->name, brick->name,
+                      brick->run[0] ? "-" : "", brick->run);
 }
 
 /* made_from with the brick's own input files. */
-static int describe_origin(const struct brickwork *work, const struct brick *brick, json_t **origin, struct err *err)
+static int describe_origin(const struct brickwork *work, const struct brick *brick, json_t **origin,
+                           struct err *err)
 {
     CLEANUP(yield_free) struct brick_yield inputs = {0};
     json_t *files = NULL;
@@ -99,8 +102,8 @@ static void tally_counts(const struct brickwork *work, struct tally *tally, cons
         tally->counts[i] += json_number_value(json_object_get(counts, work->names[i]));
 }
 
-static int make_brick(const struct brickwork *work, const struct brick *brick, const json_t *origin, const char *receipt,
-                      struct tally *tally, struct err *err)
+static int make_brick(const struct brickwork *work, const struct brick *brick, const json_t *origin,
+                      const char *receipt, struct tally *tally, struct err *err)
 {
     CLEANUP(yield_free) struct brick_yield yield = {0};
     CLEANUP(json_release) json_t *files = NULL;
@@ -120,7 +123,8 @@ static int make_brick(const struct brickwork *work, const struct brick *brick, c
     return code;
 }
 
-static int do_brick(const struct brickwork *work, const struct brick *brick, struct tally *tally, struct err *err)
+static int do_brick(const struct brickwork *work, const struct brick *brick, struct tally *tally,
+                    struct err *err)
 {
     CLEANUP(free_ptr) char *receipt = receipt_path(work, brick);
     CLEANUP(json_release) json_t *origin = NULL;
@@ -137,10 +141,10 @@ static int do_brick(const struct brickwork *work, const struct brick *brick, str
 
 static void set_aside(const struct brick *brick, struct job *job, struct tally *tally, const struct err *err)
 {
-    link_warning(job->link, "brick %s%s%s is quarantined: %s", brick->name, brick->run[0] ? " " : "", brick->run,
-                 err->text);
-    json_array_append_new(tally->quarantine, json_pack("{s:s, s:s, s:s}", "brick", brick->name, "run", brick->run,
-                                                       "reason", err->text));
+    link_warning(job->link, "brick %s%s%s is quarantined: %s", brick->name, brick->run[0] ? " " : "",
+                 brick->run, err->text);
+    json_array_append_new(tally->quarantine, json_pack("{s:s, s:s, s:s}", "brick", brick->name, "run",
+                                                       brick->run, "reason", err->text));
     tally->bad++;
 }
 
@@ -168,7 +172,8 @@ static int work_through(const struct brickwork *work, struct job *job, struct ta
 }
 
 /* Every rank's quarantine into one file, in order of name; no file when all is well. */
-static int publish_quarantine(const struct brickwork *work, struct job *job, const json_t *mine, struct err *err)
+static int publish_quarantine(const struct brickwork *work, struct job *job, const json_t *mine,
+                              struct err *err)
 {
     CLEANUP(free_ptr) char *path = str_format("%s/quarantine.json", work->out);
     CLEANUP(free_ptr) char *text = json_dumps(mine, JSON_COMPACT);
@@ -202,15 +207,16 @@ static int conclude(const struct brickwork *work, struct job *job, struct tally 
     if (code)
         return code;
     if (sums[2] > 0 && sums[0] + sums[1] == 0)
-        return err_set(err, -EINVAL, "none of the %ld bricks could be done; %s/quarantine.json says why of each%s%s",
-                       work->count, work->out, json_array_size(tally->quarantine) ? "; the first: " : "",
-                       json_array_size(tally->quarantine)
-                           ? json_string_value(json_object_get(json_array_get(tally->quarantine, 0), "reason"))
-                           : "");
+        return err_set(
+            err, -EINVAL, "none of the %ld bricks could be done; %s/quarantine.json says why of each%s%s",
+            work->count, work->out, json_array_size(tally->quarantine) ? "; the first: " : "",
+            json_array_size(tally->quarantine)
+                ? json_string_value(json_object_get(json_array_get(tally->quarantine, 0), "reason"))
+                : "");
     if (team_rank(job->team) != 0)
         return 0;
-    *result = json_pack("{s:I, s:I, s:I, s:I}", "bricks", (json_int_t)work->count, "made", (json_int_t)sums[0], "kept",
-                        (json_int_t)sums[1], "quarantined", (json_int_t)sums[2]);
+    *result = json_pack("{s:I, s:I, s:I, s:I}", "bricks", (json_int_t)work->count, "made",
+                        (json_int_t)sums[0], "kept", (json_int_t)sums[1], "quarantined", (json_int_t)sums[2]);
     for (int i = 0; work->names[i]; i++)
         json_object_set_new(*result, work->names[i], json_integer((json_int_t)sums[3 + i]));
     return 0;
@@ -225,7 +231,8 @@ int brickwork_run(const struct brickwork *work, struct job *job, json_t **result
     bool stopped = code == -ECANCELED;
     if (!code || stopped) {
         stopped = team_any(job->team, stopped);
-        code = stopped ? err_set(err, -ECANCELED, "stopped as asked") : conclude(work, job, &tally, result, err);
+        code =
+            stopped ? err_set(err, -ECANCELED, "stopped as asked") : conclude(work, job, &tally, result, err);
     }
     json_decref(tally.quarantine);
     return code;

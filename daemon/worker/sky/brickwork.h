@@ -20,7 +20,7 @@ struct brickwork {
     const char *out;
     const struct brick *bricks;
     long count;
-    json_t *made_from; /* what every brick's files are a function of, besides its inputs */
+    json_t *made_from;        /* what every brick's files are a function of, besides its inputs */
     const char *const *names; /* of the counts, NULL-ended, at most BRICKWORK_COUNTS */
     void *context;
     /* Files that the brick is made from, into yield; NULL when there are none. */
@@ -32,12 +32,14 @@ struct brickwork {
 void yield_add_file(struct brick_yield *yield, char *path);
 
 /* The six planes of a brick: those written under directory, or those found in survey. */
-int yield_add_planes(struct brick_yield *yield, const char *directory, const struct brick *brick, struct err *err);
+int yield_add_planes(struct brick_yield *yield, const char *directory, const struct brick *brick,
+                     struct err *err);
 int yield_add_survey_planes(struct brick_yield *yield, const struct survey *survey, const struct brick *brick,
                             struct err *err);
 
-/* Collective. result (a new reference, on rank 0, NULL elsewhere): {"bricks", "made", "kept", "quarantined", and the counts}.
- * An error of one brick's input is no error here, unless no brick is left; a full disk, say, is. -ECANCELED: stopped. */
+/* Collective. result (a new reference, on rank 0, NULL elsewhere): {"bricks", "made", "kept", "quarantined",
+ * and the counts}. An error of one brick's input is no error here, unless no brick is left; a full disk, say,
+ * is. -ECANCELED: stopped. */
 int brickwork_run(const struct brickwork *work, struct job *job, json_t **result, struct err *err);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { SAMPLE_MAX = 20000, DITHER_SEEDS = 10000 };
 
-#define IMAGE_STEPS_A_SIGMA  32
+#define IMAGE_STEPS_A_SIGMA   32
 #define INVVAR_STEPS_A_MEDIAN 4000
 
 static int value_order(const void *a, const void *b)
@@ -34,8 +34,8 @@ double plane_median(const struct plane *plane)
 }
 
 /* survey: where files of any ending are looked for; NULL: directory, which one of ours has written to. */
-static int read_one(struct plane *plane, const struct survey *survey, const char *directory, const struct brick *brick,
-                    const char *kind, int band, struct err *err)
+static int read_one(struct plane *plane, const struct survey *survey, const char *directory,
+                    const struct brick *brick, const char *kind, int band, struct err *err)
 {
     CLEANUP(free_ptr) char *path = NULL;
     int code = survey ? survey_find_plane(survey, brick, kind, BAND_NAMES[band], &path, err)
@@ -43,7 +43,8 @@ static int read_one(struct plane *plane, const struct survey *survey, const char
     return code ? code : plane_read(plane, path, err);
 }
 
-static int check_one(struct coadd *coadd, const struct plane *plane, const char *kind, int band, struct err *err)
+static int check_one(struct coadd *coadd, const struct plane *plane, const char *kind, int band,
+                     struct err *err)
 {
     if (!coadd->width) {
         coadd->width = plane->width;
@@ -86,8 +87,8 @@ int coadd_read_back(struct coadd *coadd, const char *directory, const struct bri
     return read_planes(coadd, NULL, directory, brick, err);
 }
 
-static int publish_one(const struct plane *plane, const char *directory, const struct brick *brick, const char *kind,
-                       int band, double step, uint64_t seed, struct err *err)
+static int publish_one(const struct plane *plane, const char *directory, const struct brick *brick,
+                       const char *kind, int band, double step, uint64_t seed, struct err *err)
 {
     CLEANUP(free_ptr) char *path = NULL;
     struct rng rng;
@@ -104,7 +105,8 @@ int coadd_publish(const struct coadd *coadd, const char *directory, const struct
     for (int b = 0; !code && b < BAND_COUNT; b++) {
         double median = plane_median(&coadd->invvar[b]);
         double sigma = median > 0 ? 1 / sqrt(median) : 1;
-        code = publish_one(&coadd->image[b], directory, brick, "image", b, sigma / IMAGE_STEPS_A_SIGMA, seed, err);
+        code = publish_one(&coadd->image[b], directory, brick, "image", b, sigma / IMAGE_STEPS_A_SIGMA, seed,
+                           err);
         if (!code)
             code = publish_one(&coadd->invvar[b], directory, brick, "invvar", b,
                                (median > 0 ? median : 1) / INVVAR_STEPS_A_MEDIAN, seed, err);

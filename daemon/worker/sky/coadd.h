@@ -16,8 +16,8 @@ struct coadd {
 /* Reads the six planes, which must be of one size. An invvar that is negative counts as 0. */
 int coadd_read(struct coadd *coadd, const struct survey *survey, const struct brick *brick, struct err *err);
 
-/* Writes them under directory, each pixel to a small fraction of its plane's noise: an image to sigma / 32, an
- * invvar to 1/4000 of its median, so that writing a plane twice leaves no trace to be learnt. */
+/* Writes them under directory, each pixel to a small fraction of its plane's noise: an image to sigma / 32,
+ * an invvar to 1/4000 of its median, so that writing a plane twice leaves no trace to be learnt. */
 int coadd_publish(const struct coadd *coadd, const char *directory, const struct brick *brick, uint64_t seed,
                   struct err *err);
 

@@ -1,6 +1,6 @@
-/* See detect.h. The filtered image is sum(G v s I) / sqrt(sum(G^2 v s^2)) over pixels and bands, G the Gaussian, v
- * the invvar, s the weights: pixels without exposure have no say, so that a source under a bad column
- * is one source. */
+/* See detect.h. The filtered image is sum(G v s I) / sqrt(sum(G^2 v s^2)) over pixels and bands, G the
+ * Gaussian, v the invvar, s the weights: pixels without exposure have no say, so that a source under a bad
+ * column is one source. */
 #include "daemon/worker/sky/detect.h"
 
 #include <errno.h>
@@ -47,7 +47,8 @@ static void smooth_rows(float *plane, float *line, long width, long height, cons
     }
 }
 
-static void smooth_columns(const float *plane, float *out, long width, long height, const struct kernel *kernel)
+static void smooth_columns(const float *plane, float *out, long width, long height,
+                           const struct kernel *kernel)
 {
     int reach = kernel->reach;
     memset(out, 0, (size_t)(width * height) * sizeof *out);
@@ -69,7 +70,8 @@ static int filter(float *data, float *weight, const struct coadd *coadd, double 
     CLEANUP(free_ptr) float *spare = malloc(count * sizeof *spare);
     CLEANUP(free_ptr) float *line = malloc((size_t)coadd->width * sizeof *line);
     if (!spare || !line)
-        return err_set(err, -ENOMEM, "out of memory for detection on %ld x %ld px", coadd->width, coadd->height);
+        return err_set(err, -ENOMEM, "out of memory for detection on %ld x %ld px", coadd->width,
+                       coadd->height);
     struct kernel kernel = kernel_of(sigma_px), squared = kernel_of(sigma_px);
     for (int i = 0; i <= 2 * squared.reach; i++)
         squared.values[i] *= squared.values[i];
@@ -142,10 +144,12 @@ int detections_find(struct detections *found, const struct coadd *coadd, const d
     found->segments = calloc(count, sizeof *found->segments);
     if (!data || !weight || !found->segments) {
         detections_free(found);
-        return err_set(err, -ENOMEM, "out of memory for detection on %ld x %ld px", coadd->width, coadd->height);
+        return err_set(err, -ENOMEM, "out of memory for detection on %ld x %ld px", coadd->width,
+                       coadd->height);
     }
     for (int b = 0; b < BAND_COUNT; b++) {
-        const float s = (float)DETECT_WEIGHTS[b], *image = coadd->image[b].pixels, *invvar = coadd->invvar[b].pixels;
+        const float s = (float)DETECT_WEIGHTS[b], *image = coadd->image[b].pixels,
+                    *invvar = coadd->invvar[b].pixels;
         for (size_t i = 0; i < count; i++) {
             data[i] += s * invvar[i] * image[i];
             weight[i] += s * s * invvar[i];

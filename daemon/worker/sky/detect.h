@@ -1,7 +1,7 @@
-/* Finds sources on a coadd (with SEP, Barbary 2016, JOSS 1, 58, after Bertin & Arnouts 1996): on the sum of all
- * bands, weighted by invvar and by the colours of an emission-line galaxy, filtered by a Gaussian a little
- * wider than the PSF, in units of its own noise. Both mock and inject take what is found here for their
- * catalogues, from the planes as they were read back, so that reals and fakes are selected alike. */
+/* Finds sources on a coadd (with SEP, Barbary 2016, JOSS 1, 58, after Bertin & Arnouts 1996): on the sum of
+ * all bands, weighted by invvar and by the colours of an emission-line galaxy, filtered by a Gaussian a
+ * little wider than the PSF, in units of its own noise. Both mock and inject take what is found here for
+ * their catalogues, from the planes as they were read back, so that reals and fakes are selected alike. */
 #ifndef DECOY_SKY_DETECT_H
 #define DECOY_SKY_DETECT_H
 

@@ -9,8 +9,8 @@
 
 enum { FITS_BLOCK = 2880, PREFIX = 16 };
 
-/* CFITSIO reads back parts of a file in memory that it has not written yet and takes them for zeros, as on disk. So the
- * memory it is given grows with zeros; its size stands in a prefix. */
+/* CFITSIO reads back parts of a file in memory that it has not written yet and takes them for zeros, as on
+ * disk. So the memory it is given grows with zeros; its size stands in a prefix. */
 static void *zeros_realloc(void *bytes, size_t size)
 {
     char *before = bytes ? (char *)bytes - PREFIX : NULL;
@@ -44,8 +44,8 @@ int fits_output_open(struct fits_output *output, const char *path, size_t expect
     output->bytes = zeros_realloc(NULL, output->room);
     if (!output->bytes)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
-    if (fits_create_memfile(&output->file, &output->bytes, &output->room, expected_size + FITS_BLOCK, zeros_realloc,
-                            &status))
+    if (fits_create_memfile(&output->file, &output->bytes, &output->room, expected_size + FITS_BLOCK,
+                            zeros_realloc, &status))
         return fits_output_failed(status, path, err);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* FITS files made in memory and then published whole. What plane_write.c and table_write.c share. Private to sky/. */
+/* FITS files made in memory and then published whole. What plane_write.c and table_write.c share. Private to
+ * sky/. */
 #ifndef DECOY_SKY_FITS_OUTPUT_H
 #define DECOY_SKY_FITS_OUTPUT_H
 

@@ -1,7 +1,7 @@
 /* See measure.h. A model's profile is round, so that it is a table over radius: the Hankel transform of
  * galaxy x PSF x pixel (the pixel's transform, a product of sincs, to second order e^(-k^2 / 24)). Pixels of
- * other sources' segments take no part. For a model T of unit flux the best flux is sum(v T I) / sum(v T^2), and
- * chi^2 falls by sum(v T I)^2 / sum(v T^2).
+ * other sources' segments take no part. For a model T of unit flux the best flux is sum(v T I) / sum(v T^2),
+ * and chi^2 falls by sum(v T I)^2 / sum(v T^2).
  *
  * Between the sizes of the row, chi^2 and fluxes are interpolated by parabolas in ln(size). */
 #include "daemon/worker/sky/measure.h"
@@ -39,8 +39,8 @@ static double model_size(double model)
 }
 
 /* One model's profile over radius. */
-static void fill_model(struct measurer *measurer, struct hankel *hankel, const struct sersic_transform *sersic,
-                       double fwhm, int band, int model)
+static void fill_model(struct measurer *measurer, struct hankel *hankel,
+                       const struct sersic_transform *sersic, double fwhm, int band, int model)
 {
     double values[HANKEL_POINTS], alpha = psf_alpha(fwhm), size = model ? model_size(model) : 0;
     for (int j = 0; j < HANKEL_POINTS; j++) {
@@ -65,7 +65,8 @@ int measurer_create(struct measurer **out, const double fwhm_px[BAND_COUNT], str
     double fwhm = 0;
     for (int b = 0; b < BAND_COUNT; b++)
         fwhm += fwhm_px[b] / BAND_COUNT;
-    int code = measurer ? hankel_create(&hankel, err) : err_set(err, -ENOMEM, "out of memory for measuring sources");
+    int code =
+        measurer ? hankel_create(&hankel, err) : err_set(err, -ENOMEM, "out of memory for measuring sources");
     if (code)
         return code;
     sersic_transform_fill(&exponential, hankel, 1);
@@ -101,9 +102,10 @@ struct window {
 static struct window window_at(const struct coadd *coadd, double x, double y, int reach, int segment)
 {
     long cx = lrint(x), cy = lrint(y);
-    return (struct window){cx - reach < 0 ? 0 : cx - reach, cx + reach >= coadd->width ? coadd->width : cx + reach + 1,
-                           cy - reach < 0 ? 0 : cy - reach, cy + reach >= coadd->height ? coadd->height : cy + reach + 1,
-                           segment};
+    return (struct window){cx - reach < 0 ? 0 : cx - reach,
+                           cx + reach >= coadd->width ? coadd->width : cx + reach + 1,
+                           cy - reach < 0 ? 0 : cy - reach,
+                           cy + reach >= coadd->height ? coadd->height : cy + reach + 1, segment};
 }
 
 static bool pixel_is_ours(const int *segments, long at, int segment)
@@ -128,8 +130,8 @@ struct moments {
 };
 
 /* Moments about (x, y) under a Gaussian of width sigma. */
-static struct moments window_moments(const struct coadd *coadd, const int *segments, struct window window, double x,
-                                     double y, double sigma)
+static struct moments window_moments(const struct coadd *coadd, const int *segments, struct window window,
+                                     double x, double y, double sigma)
 {
     struct moments m = {0};
     for (long j = window.y0; j < window.y1; j++) {
@@ -152,8 +154,9 @@ static struct moments window_moments(const struct coadd *coadd, const int *segme
 
 /* Windowed centre (SExtractor's XWIN): moves by twice the weighted mean offset until it rests. Stays where
  * detection put it when it runs away. */
-static void find_centre(const struct measurer *measurer, const struct coadd *coadd, const struct detections *found,
-                        const struct detection *source, struct measured *measured)
+static void find_centre(const struct measurer *measurer, const struct coadd *coadd,
+                        const struct detections *found, const struct detection *source,
+                        struct measured *measured)
 {
     double x = source->x_px, y = source->y_px, sigma = 1.2 * measurer->sigma_px, step = 1;
     for (int round = 0; round < CENTRE_ROUNDS && step > 1e-3; round++) {
@@ -261,8 +264,8 @@ static void choose_model(const struct sums *sums, struct measured *measured)
 
 /* Ellipticity from Gaussian-weighted second moments, the weight and the PSF taken for Gaussians: the inverse
  * covariances of source and weight add up to that of their product. */
-static void measure_shape(const struct measurer *measurer, const struct coadd *coadd, const int *segments, int segment,
-                          struct measured *measured)
+static void measure_shape(const struct measurer *measurer, const struct coadd *coadd, const int *segments,
+                          int segment, struct measured *measured)
 {
     double psf2 = measurer->sigma_px * measurer->sigma_px;
     double sigma2 = psf2 + 0.7 * measured->rhalf_px * measured->rhalf_px;
@@ -271,7 +274,8 @@ static void measure_shape(const struct measurer *measurer, const struct coadd *c
     double xx = m.xx / m.sum, yy = m.yy / m.sum, xy = m.xy / m.sum, det = xx * yy - xy * xy;
     if (!(m.sum > 0) || !(det > 0))
         return;
-    double ixx = yy / det - 1 / sigma2, iyy = xx / det - 1 / sigma2, ixy = -xy / det, inverse = ixx * iyy - ixy * ixy;
+    double ixx = yy / det - 1 / sigma2, iyy = xx / det - 1 / sigma2, ixy = -xy / det,
+           inverse = ixx * iyy - ixy * ixy;
     if (!(inverse > 0) || !(ixx > 0))
         return;
     double cxx = iyy / inverse - psf2, cyy = ixx / inverse - psf2, cxy = -ixy / inverse, trace = cxx + cyy;
@@ -284,7 +288,8 @@ static void measure_shape(const struct measurer *measurer, const struct coadd *c
     if (size < SHAPED_SIGMA * noise)
         return;
     double limited = fmin(size, 0.95) / size;
-    measured->e1 = -plus * limited; /* from +x towards +y is a quarter turn more than from north through east */
+    measured->e1 =
+        -plus * limited; /* from +x towards +y is a quarter turn more than from north through east */
     measured->e2 = -cross * limited;
     strcpy(measured->type, "EXP");
 }
@@ -313,8 +318,8 @@ static double invvar_around(const struct coadd *coadd, int band, double x, doubl
     return count ? values[count / 2] : 0;
 }
 
-void measure_source(const struct measurer *measurer, const struct coadd *coadd, const struct detections *found,
-                    size_t which, struct measured *measured)
+void measure_source(const struct measurer *measurer, const struct coadd *coadd,
+                    const struct detections *found, size_t which, struct measured *measured)
 {
     const struct detection *source = &found->items[which];
     struct sums sums;

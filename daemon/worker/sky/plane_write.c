@@ -11,14 +11,15 @@ enum { CARD = 80, TILE = 100 };
 /* Cards that CFITSIO writes itself, or that hold for the file they were read from alone. */
 static int card_is_structure(char *card)
 {
-    static const char *const others[] = {"EXTNAME ", "EXTVER  ", "INHERIT ", "SIMPLE  ", "EXTEND  ", "END     ", "DATE    "};
+    static const char *const others[] = {"EXTNAME ", "EXTVER  ", "INHERIT ", "SIMPLE  ",
+                                         "EXTEND  ", "END     ", "DATE    "};
     int class = fits_get_keyclass(card);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (strncmp(card, others[i], 8) == 0)
             return 1;
     }
-    return class == TYP_STRUC_KEY || class == TYP_CMPRS_KEY || class == TYP_SCAL_KEY || class == TYP_NULL_KEY ||
-           class == TYP_DIM_KEY || class == TYP_RANG_KEY || class == TYP_CKSUM_KEY;
+    return class == TYP_STRUC_KEY || class == TYP_CMPRS_KEY || class == TYP_SCAL_KEY ||
+           class == TYP_NULL_KEY || class == TYP_DIM_KEY || class == TYP_RANG_KEY || class == TYP_CKSUM_KEY;
 }
 
 static int copy_header(fitsfile *file, const char *header, int *status)
@@ -33,7 +34,8 @@ static int copy_header(fitsfile *file, const char *header, int *status)
     return *status;
 }
 
-static int write_image(fitsfile *file, const struct plane *plane, float quantize_level, int dither_seed, int *status)
+static int write_image(fitsfile *file, const struct plane *plane, float quantize_level, int dither_seed,
+                       int *status)
 {
     long sides[2] = {plane->width, plane->height};
     long tile[2] = {plane->width < TILE ? plane->width : TILE, plane->height < TILE ? plane->height : TILE};
@@ -43,19 +45,22 @@ static int write_image(fitsfile *file, const struct plane *plane, float quantize
     fits_set_quantize_level(file, quantize_level, status);
     fits_set_dither_seed(file, dither_seed, status);
     fits_create_img(file, FLOAT_IMG, 2, sides, status);
-    /* With dither 2 CFITSIO calls the same algorithm RICE_ONE, to keep old readers off; surveys' files say RICE_1. */
+    /* With dither 2 CFITSIO calls the same algorithm RICE_ONE, to keep old readers off; surveys' files say
+     * RICE_1. */
     fits_modify_key_str(file, "ZCMPTYPE", "RICE_1", NULL, status);
     copy_header(file, plane->header, status);
     fits_write_img(file, TFLOAT, 1, (LONGLONG)plane->width * plane->height, plane->pixels, status);
     return *status;
 }
 
-int plane_write(const struct plane *plane, const char *path, float quantize_level, int dither_seed, struct err *err)
+int plane_write(const struct plane *plane, const char *path, float quantize_level, int dither_seed,
+                struct err *err)
 {
     CLEANUP(fits_output_free) struct fits_output output = {0};
     int status = 0;
     if (dither_seed < 1 || dither_seed > 10000)
-        return err_set(err, -EINVAL, "cannot write %s: dither seed %d is not within 1 to 10000", path, dither_seed);
+        return err_set(err, -EINVAL, "cannot write %s: dither seed %d is not within 1 to 10000", path,
+                       dither_seed);
     int code = fits_output_open(&output, path, (size_t)plane->width * (size_t)plane->height * 2, err);
     if (!code && write_image(output.file, plane, quantize_level, dither_seed, &status))
         code = fits_output_failed(status, path, err);

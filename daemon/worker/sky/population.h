@@ -1,5 +1,5 @@
-/* The properties of galaxies and stars of a mock survey: intrinsic (extinction-corrected) AB magnitudes in g, r, z,
- * sizes and shapes like those of emission-line galaxies. Sources of the numbers: population.c. */
+/* The properties of galaxies and stars of a mock survey: intrinsic (extinction-corrected) AB magnitudes in g,
+ * r, z, sizes and shapes like those of emission-line galaxies. Sources of the numbers: population.c. */
 #ifndef DECOY_SKY_POPULATION_H
 #define DECOY_SKY_POPULATION_H
 
@@ -28,7 +28,8 @@ double population_draw_ba(struct rng *rng);
 struct light galaxy_light(const struct galaxy *galaxy, double x_px, double y_px, double pixscale_arcsec,
                           const double mw_transmission[BAND_COUNT]);
 
-/* Tractor's ellipticities (catalogue description of DR9): e = (1 - ba) / (1 + ba), e1 = e cos 2 pa, e2 = e sin 2 pa. */
+/* Tractor's ellipticities (catalogue description of DR9): e = (1 - ba) / (1 + ba), e1 = e cos 2 pa, e2 = e
+ * sin 2 pa. */
 double galaxy_e1(const struct galaxy *galaxy);
 double galaxy_e2(const struct galaxy *galaxy);
 

@@ -1,5 +1,5 @@
-/* See prior.h. The CSV read here: one record a line, commas, optional blanks and double quotes about a value, lines
- * that are empty or begin with # passed over. */
+/* See prior.h. The CSV read here: one record a line, commas, optional blanks and double quotes about a value,
+ * lines that are empty or begin with # passed over. */
 #include "daemon/worker/sky/prior.h"
 #include "common/file.h"
 #include "common/str.h"
@@ -36,7 +36,8 @@ struct prior {
     double (*values)[FIELD_COUNT];
 };
 
-static int check_value(int field, const char *column, double value, const char *path, size_t line, struct err *err)
+static int check_value(int field, const char *column, double value, const char *path, size_t line,
+                       struct err *err)
 {
     if (value >= FIELDS[field].least && value <= FIELDS[field].most)
         return 0;
@@ -48,7 +49,8 @@ static int missing_column(int field, const char *path, struct err *err)
 {
     return err_set(err, -EINVAL, "%s has no column %s%s%s%s%s", path, FIELDS[field].names[0],
                    FIELDS[field].names[1] ? ", " : "", FIELDS[field].names[1] ? FIELDS[field].names[1] : "",
-                   FIELDS[field].names[2] ? " or " : "", FIELDS[field].names[2] ? FIELDS[field].names[2] : "");
+                   FIELDS[field].names[2] ? " or " : "",
+                   FIELDS[field].names[2] ? FIELDS[field].names[2] : "");
 }
 
 /* The next value of a line, blanks and quotes gone; *at moves on, to NULL after the last. */
@@ -143,7 +145,8 @@ static int read_csv(struct prior *prior, const char *path, struct err *err)
     return code;
 }
 
-static int read_fits_field(struct prior *prior, struct table *table, int field, const char *path, struct err *err)
+static int read_fits_field(struct prior *prior, struct table *table, int field, const char *path,
+                           struct err *err)
 {
     const char *name = NULL;
     for (int n = 0; n < 4 && FIELDS[field].names[n] && !name; n++) {

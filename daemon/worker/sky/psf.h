@@ -1,5 +1,5 @@
-/* The point-spread function of a coadd: a round Moffat profile (Moffat 1969, A&A 3, 455) of beta 3.5, at which
- * its Fourier transform is elementary. Lengths in pixels, wave numbers in radians a pixel. */
+/* The point-spread function of a coadd: a round Moffat profile (Moffat 1969, A&A 3, 455) of beta 3.5, at
+ * which its Fourier transform is elementary. Lengths in pixels, wave numbers in radians a pixel. */
 #ifndef DECOY_SKY_PSF_H
 #define DECOY_SKY_PSF_H
 

@@ -41,7 +41,8 @@ int receipt_list_files(const char *const *paths, size_t count, json_t **list, st
     return code;
 }
 
-int receipt_publish(const char *path, const json_t *made_from, const json_t *counts, const json_t *files, struct err *err)
+int receipt_publish(const char *path, const json_t *made_from, const json_t *counts, const json_t *files,
+                    struct err *err)
 {
     CLEANUP(free_ptr) char *folder = path_directory(path);
     json_t *receipt = json_pack("{s:O, s:O, s:O}", "made_from", made_from, "counts", counts, "files", files);

@@ -30,8 +30,8 @@ struct renderer {
 };
 
 /* Sides whose transforms are quick. */
-static const int SIDES[] = {32,  40,  48,  56,  64,  72,  80,  96,  112, 128, 144, 160, 192,
-                            224, 256, 288, 320, 384, 448, 512, 576, 640, SIDE_MAX};
+static const int SIDES[] = {32,  40,  48,  56,  64,  72,  80,  96,  112, 128, 144,     160,
+                            192, 224, 256, 288, 320, 384, 448, 512, 576, 640, SIDE_MAX};
 
 static int side_at_least(double wanted)
 {
@@ -121,7 +121,8 @@ static struct ellipse ellipse_of(const struct light *light)
 {
     double c = cos(light->angle_rad), s = sin(light->angle_rad);
     double major = light->size_px * light->size_px, minor = major * light->ba * light->ba;
-    return (struct ellipse){major * c * c + minor * s * s, 2 * (major - minor) * s * c, major * s * s + minor * c * c};
+    return (struct ellipse){major * c * c + minor * s * s, 2 * (major - minor) * s * c,
+                            major * s * s + minor * c * c};
 }
 
 /* A pixel's sinc and the phase of the centre, along one axis: term m at factors[m + reach]. */
@@ -134,8 +135,8 @@ static void fill_axis(double complex *factors, int reach, int side, double centr
 }
 
 /* Adds one row of wave numbers, ky of index my, to the folded spectra. */
-static void add_row(struct renderer *renderer, const struct ellipse *ellipse, bool galaxy, const double complex *axis_x,
-                    double complex factor_y, int reach, int my)
+static void add_row(struct renderer *renderer, const struct ellipse *ellipse, bool galaxy,
+                    const double complex *axis_x, double complex factor_y, int reach, int my)
 {
     int side = renderer->side, columns = side / 2 + 1;
     double step = 2 * M_PI / side, ky = my * step;
@@ -147,15 +148,17 @@ static void add_row(struct renderer *renderer, const struct ellipse *ellipse, bo
             continue;
         double complex value = axis_x[mx + reach] * factor_y;
         if (galaxy)
-            value *= sersic_transform_at(&renderer->sersic, log(ellipse->xx * kx * kx + ellipse->xy * kx * ky +
-                                                                ellipse->yy * ky * ky));
+            value *=
+                sersic_transform_at(&renderer->sersic, log(ellipse->xx * kx * kx + ellipse->xy * kx * ky +
+                                                           ellipse->yy * ky * ky));
         double k = sqrt(k2);
         for (int b = 0; b < BAND_COUNT; b++)
             renderer->spectrum[b][row * columns + column] += value * psf_transform(k * renderer->alpha[b]);
     }
 }
 
-static int fill_spectra(struct renderer *renderer, const struct light *light, double x, double y, struct err *err)
+static int fill_spectra(struct renderer *renderer, const struct light *light, double x, double y,
+                        struct err *err)
 {
     int side = renderer->side, reach = (int)(renderer->k_max * side / (2 * M_PI)) + 1;
     size_t axis = 2 * (size_t)reach + 1;
@@ -181,7 +184,8 @@ int renderer_draw(struct renderer *renderer, const struct light *light, struct s
     stamp->side = side;
     stamp->x0 = lrint(light->x_px) - side / 2;
     stamp->y0 = lrint(light->y_px) - side / 2;
-    int code = fill_spectra(renderer, light, light->x_px - (double)stamp->x0, light->y_px - (double)stamp->y0, err);
+    int code =
+        fill_spectra(renderer, light, light->x_px - (double)stamp->x0, light->y_px - (double)stamp->y0, err);
     fftw_plan plan = plan_of(renderer, side);
     if (!code && !plan)
         code = err_set(err, -ENOMEM, "FFTW cannot plan a transform of %d x %d px", side, side);

@@ -17,11 +17,11 @@
 /* One source. Pixels are 0-indexed, centres at whole numbers. */
 struct light {
     double x_px, y_px;
-    double size_px;           /* half-light radius along the major axis; 0: a point source */
-    double n;                 /* Sersic index, SERSIC_N_MIN .. SERSIC_N_MAX */
-    double ba;                /* minor over major axis, 0.01 .. 1 */
-    double angle_rad;         /* of the major axis, from the +x axis towards +y */
-    double flux[BAND_COUNT];  /* nanomaggies */
+    double size_px;          /* half-light radius along the major axis; 0: a point source */
+    double n;                /* Sersic index, SERSIC_N_MIN .. SERSIC_N_MAX */
+    double ba;               /* minor over major axis, 0.01 .. 1 */
+    double angle_rad;        /* of the major axis, from the +x axis towards +y */
+    double flux[BAND_COUNT]; /* nanomaggies */
 };
 
 struct renderer;

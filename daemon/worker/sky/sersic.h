@@ -1,5 +1,6 @@
 /* Sersic profiles I(r) ~ exp(-b r^(1/n)) of unit flux and unit half-light radius, 0.5 <= n <= 6 (the range
- * that Tractor fits). b(n) by Ciotti & Bertin 1999, A&A 352, 447, eq. 18 (relative error 4e-4 at n = 0.5, below 1e-5 from n = 1). */
+ * that Tractor fits). b(n) by Ciotti & Bertin 1999, A&A 352, 447, eq. 18 (relative error 4e-4 at n = 0.5,
+ * below 1e-5 from n = 1). */
 #ifndef DECOY_SKY_SERSIC_H
 #define DECOY_SKY_SERSIC_H
 
@@ -24,7 +25,8 @@ struct sersic_transform {
 
 void sersic_transform_fill(struct sersic_transform *transform, struct hankel *hankel, double n);
 
-/* At wave number k = e^(0.5 log_k2), in radians a half-light radius; 1 for k to 0. Absolute error below 1e-5. */
+/* At wave number k = e^(0.5 log_k2), in radians a half-light radius; 1 for k to 0. Absolute error below 1e-5.
+ */
 double sersic_transform_at(const struct sersic_transform *transform, double log_k2);
 
 #endif

@@ -10,11 +10,22 @@ enum { RA, DEC, X, Y, FLUX, N = FLUX + BAND_COUNT, RHALF, BA, PA, E1, E2, DUST, 
 static const struct {
     const char *name, *unit;
 } COLUMNS[REALS] = {
-    {"ra", "deg"},         {"dec", "deg"},        {"x", "pix"}, {"y", "pix"},
-    {"gflux", "nanomaggy"}, {"rflux", "nanomaggy"}, {"zflux", "nanomaggy"},
-    {"n", NULL},           {"rhalf", "arcsec"},   {"ba", NULL}, {"pa", "deg"},
-    {"e1", NULL},          {"e2", NULL},
-    {"mw_transmission_g", NULL}, {"mw_transmission_r", NULL}, {"mw_transmission_z", NULL},
+    {"ra", "deg"},
+    {"dec", "deg"},
+    {"x", "pix"},
+    {"y", "pix"},
+    {"gflux", "nanomaggy"},
+    {"rflux", "nanomaggy"},
+    {"zflux", "nanomaggy"},
+    {"n", NULL},
+    {"rhalf", "arcsec"},
+    {"ba", NULL},
+    {"pa", "deg"},
+    {"e1", NULL},
+    {"e2", NULL},
+    {"mw_transmission_g", NULL},
+    {"mw_transmission_r", NULL},
+    {"mw_transmission_z", NULL},
 };
 
 static void fill_row(double *values, size_t count, size_t i, const struct simcat_row *row,
@@ -52,7 +63,8 @@ int simcat_publish(const char *path, const struct observation *observation, stru
                           values + DEC * count, err);
     struct table_column columns[REALS + 2] = {{"id", TABLE_INT64, 0, NULL, ids}};
     for (size_t c = 0; c < REALS; c++)
-        columns[c + 1] = (struct table_column){COLUMNS[c].name, TABLE_REAL64, 0, COLUMNS[c].unit, values + c * count};
+        columns[c + 1] =
+            (struct table_column){COLUMNS[c].name, TABLE_REAL64, 0, COLUMNS[c].unit, values + c * count};
     columns[REALS + 1] = (struct table_column){"star", TABLE_BOOL, 0, NULL, stars};
     return code ? code : table_publish(path, "SIMCAT", count, columns, REALS + 1 + with_stars, NULL, 0, err);
 }

@@ -13,7 +13,7 @@ enum {
     STREAM_EXPOSURES,       /* its chip edges and bad columns */
     STREAM_STARS,
     STREAM_GALAXIES,
-    STREAM_SKY,             /* sky noise, a stream a band */
+    STREAM_SKY, /* sky noise, a stream a band */
     STREAM_SHOT = STREAM_SKY + 8,
     STREAM_FAKES = STREAM_SHOT + 8,
     STREAM_PLACES,

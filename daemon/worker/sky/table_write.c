@@ -9,8 +9,8 @@ static const struct {
     int code;
     const char *form;
 } TYPES[] = {
-    [TABLE_REAL32] = {TFLOAT, "1E"},   [TABLE_REAL64] = {TDOUBLE, "1D"},    [TABLE_INT16] = {TSHORT, "1I"},
-    [TABLE_INT32] = {TINT, "1J"},      [TABLE_INT64] = {TLONGLONG, "1K"},   [TABLE_BOOL] = {TLOGICAL, "1L"},
+    [TABLE_REAL32] = {TFLOAT, "1E"}, [TABLE_REAL64] = {TDOUBLE, "1D"},  [TABLE_INT16] = {TSHORT, "1I"},
+    [TABLE_INT32] = {TINT, "1J"},    [TABLE_INT64] = {TLONGLONG, "1K"}, [TABLE_BOOL] = {TLOGICAL, "1L"},
     [TABLE_TEXT] = {TSTRING, NULL},
 };
 
@@ -30,8 +30,8 @@ static int write_text(fitsfile *file, int number, size_t rows, const struct tabl
 enum { FORM_MAX = 24 };
 
 /* The table with its columns, still without values. */
-static int create_table(fitsfile *file, const char *extension, size_t rows, const struct table_column *columns,
-                        size_t count, int *status)
+static int create_table(fitsfile *file, const char *extension, size_t rows,
+                        const struct table_column *columns, size_t count, int *status)
 {
     CLEANUP(free_ptr) char **texts = calloc(3 * count, sizeof *texts);
     CLEANUP(free_ptr) char *forms = calloc(count, FORM_MAX);
@@ -47,7 +47,8 @@ static int create_table(fitsfile *file, const char *extension, size_t rows, cons
         else
             snprintf(form[i], FORM_MAX, "%s", TYPES[columns[i].type].form);
     }
-    return fits_create_tbl(file, BINARY_TBL, (LONGLONG)rows, (int)count, names, form, units, extension, status);
+    return fits_create_tbl(file, BINARY_TBL, (LONGLONG)rows, (int)count, names, form, units, extension,
+                           status);
 }
 
 static int write_table(fitsfile *file, const char *extension, size_t rows, const struct table_column *columns,

@@ -36,11 +36,31 @@ int sources_measure(const struct coadd *coadd, const struct observation *observa
 
 /* All columns of a catalogue, each `count` long. */
 enum {
-    RA, DEC, BX, BY, SHAPE_R, SHAPE_R_IVAR, SHAPE_E1, SHAPE_E2, SERSIC, EBV, SNR,
-    FLUX, FLUX_IVAR = FLUX + BAND_COUNT, DUST = FLUX_IVAR + BAND_COUNT, PSFSIZE = DUST + BAND_COUNT,
-    PSFDEPTH = PSFSIZE + BAND_COUNT, REALS = PSFDEPTH + BAND_COUNT
+    RA,
+    DEC,
+    BX,
+    BY,
+    SHAPE_R,
+    SHAPE_R_IVAR,
+    SHAPE_E1,
+    SHAPE_E2,
+    SERSIC,
+    EBV,
+    SNR,
+    FLUX,
+    FLUX_IVAR = FLUX + BAND_COUNT,
+    DUST = FLUX_IVAR + BAND_COUNT,
+    PSFSIZE = DUST + BAND_COUNT,
+    PSFDEPTH = PSFSIZE + BAND_COUNT,
+    REALS = PSFDEPTH + BAND_COUNT
 };
-enum { NOBS, ALLMASK = NOBS + BAND_COUNT, ANYMASK = ALLMASK + BAND_COUNT, MASKBITS = ANYMASK + BAND_COUNT, SHORTS };
+enum {
+    NOBS,
+    ALLMASK = NOBS + BAND_COUNT,
+    ANYMASK = ALLMASK + BAND_COUNT,
+    MASKBITS = ANYMASK + BAND_COUNT,
+    SHORTS
+};
 enum { RELEASE, BRICKID, OBJID, INTS };
 enum { TYPE_WIDTH = 3, BRICKNAME_WIDTH = 8, COLUMNS_MAX = REALS + SHORTS + INTS + 3 };
 
@@ -65,7 +85,8 @@ static void columns_free(struct columns *columns)
 
 static int columns_create(struct columns *columns, size_t count, struct err *err)
 {
-    size_t row = REALS * sizeof(double) + INTS * sizeof(int32_t) + SHORTS * sizeof(int16_t) + 1 + TYPE_WIDTH + BRICKNAME_WIDTH;
+    size_t row = REALS * sizeof(double) + INTS * sizeof(int32_t) + SHORTS * sizeof(int16_t) + 1 + TYPE_WIDTH +
+                 BRICKNAME_WIDTH;
     memset(columns, 0, sizeof *columns);
     char *at = columns->memory = calloc(count + 1, row);
     if (!at)
@@ -94,7 +115,8 @@ static void add_bands(struct columns *columns, const char *const names[BAND_COUN
 {
     for (int b = 0; b < BAND_COUNT; b++)
         add_column(columns, names[b], type, unit,
-                   type == TABLE_INT16 ? (void *)columns->shorts[first + b] : (void *)columns->reals[first + b]);
+                   type == TABLE_INT16 ? (void *)columns->shorts[first + b]
+                                       : (void *)columns->reals[first + b]);
 }
 
 #define BANDS(stem) ((const char *const[BAND_COUNT]){stem "_g", stem "_r", stem "_z"})
@@ -137,7 +159,8 @@ static bool is_primary(const struct observation *observation, double ra, double 
     return ra >= bounds[0] && ra < bounds[1] && dec >= heights[0] && dec < heights[1];
 }
 
-static void fill_bands(struct columns *c, size_t i, const struct observation *observation, const struct measured *row)
+static void fill_bands(struct columns *c, size_t i, const struct observation *observation,
+                       const struct measured *row)
 {
     for (int b = 0; b < BAND_COUNT; b++) {
         bool exposed = row->invvar[b] > 0;
@@ -147,14 +170,16 @@ static void fill_bands(struct columns *c, size_t i, const struct observation *ob
         c->reals[DUST + b][i] = observation->mw_transmission[b];
         c->reals[PSFSIZE + b][i] = observation->fwhm_arcsec[b];
         c->reals[PSFDEPTH + b][i] = row->psfdepth[b];
-        c->shorts[NOBS + b][i] = !exposed ? 0 : one > 0 ? (int16_t)fmax(lrint(row->invvar_around[b] / one), 1) : 1;
+        c->shorts[NOBS + b][i] = !exposed  ? 0
+                                 : one > 0 ? (int16_t)fmax(lrint(row->invvar_around[b] / one), 1)
+                                           : 1;
         c->shorts[ALLMASK + b][i] = c->shorts[ANYMASK + b][i] = exposed ? 0 : CCD_BADPIX;
         c->shorts[MASKBITS][i] |= (int16_t)(exposed ? 0 : MASK_ALLMASK_G << b);
     }
 }
 
-static void fill_row(struct columns *c, size_t i, const struct brick *brick, const struct observation *observation,
-                     const struct measured *row)
+static void fill_row(struct columns *c, size_t i, const struct brick *brick,
+                     const struct observation *observation, const struct measured *row)
 {
     double scale = observation->pixscale_arcsec;
     c->ints[RELEASE][i] = (int32_t)observation->release;
@@ -177,7 +202,7 @@ static void fill_row(struct columns *c, size_t i, const struct brick *brick, con
 }
 
 int tractor_publish(const char *path, const struct brick *brick, const struct observation *observation,
-                      struct wcs *wcs, const struct measured *rows, size_t count, struct err *err)
+                    struct wcs *wcs, const struct measured *rows, size_t count, struct err *err)
 {
     CLEANUP(columns_free) struct columns columns;
     int code = columns_create(&columns, count, err);
@@ -187,7 +212,8 @@ int tractor_publish(const char *path, const struct brick *brick, const struct ob
         columns.reals[BX][i] = rows[i].x_px;
         columns.reals[BY][i] = rows[i].y_px;
     }
-    code = wcs_to_sky(wcs, count, columns.reals[BX], columns.reals[BY], columns.reals[RA], columns.reals[DEC], err);
+    code = wcs_to_sky(wcs, count, columns.reals[BX], columns.reals[BY], columns.reals[RA], columns.reals[DEC],
+                      err);
     for (size_t i = 0; !code && i < count; i++)
         fill_row(&columns, i, brick, observation, &rows[i]);
     list_columns(&columns);
@@ -269,8 +295,10 @@ int observation_read(struct observation *observation, const struct survey *surve
         return code;
     observation->pixscale_arcsec = wcs_pixscale(wcs);
     const char *cards = coadd->image[0].header;
-    if (!cards_find_real(cards, "RAMIN", &observation->ra_deg[0]) || !cards_find_real(cards, "RAMAX", &observation->ra_deg[1]) ||
-        !cards_find_real(cards, "DECMIN", &observation->dec_deg[0]) || !cards_find_real(cards, "DECMAX", &observation->dec_deg[1]))
+    if (!cards_find_real(cards, "RAMIN", &observation->ra_deg[0]) ||
+        !cards_find_real(cards, "RAMAX", &observation->ra_deg[1]) ||
+        !cards_find_real(cards, "DECMIN", &observation->dec_deg[0]) ||
+        !cards_find_real(cards, "DECMAX", &observation->dec_deg[1]))
         observation->ra_deg[0] = observation->ra_deg[1] = 0;
     for (int b = 0; b < BAND_COUNT; b++)
         cards_find_real(coadd->invvar[b].header, "EXPINVV", &observation->exposure_invvar[b]);

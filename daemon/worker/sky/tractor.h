@@ -13,14 +13,15 @@
 struct observation {
     int64_t release, brickid;
     double pixscale_arcsec;
-    double fwhm_arcsec[BAND_COUNT];     /* of the PSF */
+    double fwhm_arcsec[BAND_COUNT]; /* of the PSF */
     double mw_transmission[BAND_COUNT];
-    double exposure_invvar[BAND_COUNT]; /* of one exposure, for nobs; 0: not known, nobs is 1 where there is any */
-    double ra_deg[2], dec_deg[2];       /* bounds of the brick's own sky, for brick_primary; equal: not known */
+    double exposure_invvar[BAND_COUNT]; /* of one exposure, for nobs; 0: not known, nobs is 1 where there is
+                                           any */
+    double ra_deg[2], dec_deg[2]; /* bounds of the brick's own sky, for brick_primary; equal: not known */
 };
 
-/* From the survey's own catalogue (psfsize_g, psfsize_r and psfsize_z are required; where release, brickid and
- * mw_transmission lack they are 0, 0 and 1) and the cards of the coadd. Medians over the rows. */
+/* From the survey's own catalogue (psfsize_g, psfsize_r and psfsize_z are required; where release, brickid
+ * and mw_transmission lack they are 0, 0 and 1) and the cards of the coadd. Medians over the rows. */
 int observation_read(struct observation *observation, const struct survey *survey, const struct brick *brick,
                      const struct coadd *coadd, struct err *err);
 
@@ -32,6 +33,6 @@ int sources_measure(const struct coadd *coadd, const struct observation *observa
                     size_t *count, struct err *err);
 
 int tractor_publish(const char *path, const struct brick *brick, const struct observation *observation,
-                      struct wcs *wcs, const struct measured *rows, size_t count, struct err *err);
+                    struct wcs *wcs, const struct measured *rows, size_t count, struct err *err);
 
 #endif

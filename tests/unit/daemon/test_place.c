@@ -43,8 +43,8 @@ static void a_directory_that_is_not_safe_is_refused_with_a_sentence(void **unuse
 {
     (void)unused;
     CLEANUP(free_ptr)
-    char *directory = check_directory(),
-         *file = path_join(directory, "file"), *shared = path_join(directory, "open");
+    char *directory = check_directory(), *file = path_join(directory, "file"),
+         *shared = path_join(directory, "open");
     CLEANUP(free_ptr) char *deep = str_format("%s/%0110d", directory, 7);
     struct err err = {0};
     fclose(fopen(file, "w"));

@@ -27,11 +27,11 @@ static void priority_comes_before_order_of_submission(void **unused)
     for (size_t i = 0; i < 5; i++)
         add(queue, JOBS[i].id, JOBS[i].priority, JOB_READY);
     for (size_t i = 0; i < 5; i++) {
-        struct job *next = queue_next(queue, 0, &wake_us);
+        struct job *next = queue_next(queue, 4, 0, &wake_us);
         assert_int_equal(next->row->id, ORDER[i]);
         next->row->life.state = JOB_RUNNING;
     }
-    assert_null(queue_next(queue, 0, &wake_us));
+    assert_null(queue_next(queue, 4, 0, &wake_us));
     assert_int_equal(wake_us, 0);
     queue_destroy(queue);
 }
@@ -45,10 +45,22 @@ static void only_ready_jobs_whose_time_has_come_are_next(void **unused)
     add(queue, 2, 0, JOB_HELD);
     add(queue, 3, 9, JOB_READY)->row->life.not_before_us = 700;
     add(queue, 4, 9, JOB_READY)->row->life.not_before_us = 500;
-    assert_null(queue_next(queue, 499, &wake_us));
+    assert_null(queue_next(queue, 4, 499, &wake_us));
     assert_int_equal(wake_us, 500);
-    assert_int_equal(queue_next(queue, 500, &wake_us)->row->id, 4);
+    assert_int_equal(queue_next(queue, 4, 500, &wake_us)->row->id, 4);
     assert_int_equal(wake_us, 700);
+    queue_destroy(queue);
+}
+
+static void a_job_too_big_for_this_daemon_does_not_block_the_others(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    int64_t wake_us;
+    add(queue, 1, 9, JOB_READY)->row->ranks = 5;
+    add(queue, 2, 0, JOB_READY)->row->ranks = 4;
+    assert_int_equal(queue_next(queue, 4, 0, &wake_us)->row->id, 2);
+    assert_int_equal(queue_next(queue, 5, 0, &wake_us)->row->id, 1);
     queue_destroy(queue);
 }
 
@@ -119,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(priority_comes_before_order_of_submission),
         cmocka_unit_test(only_ready_jobs_whose_time_has_come_are_next),
+        cmocka_unit_test(a_job_too_big_for_this_daemon_does_not_block_the_others),
         cmocka_unit_test(jobs_are_found_until_they_have_ended_and_are_forgotten),
         cmocka_unit_test(slots_are_ranks_times_threads_and_are_given_back),
         cmocka_unit_test(a_job_that_can_never_start_is_refused_with_the_numbers),

@@ -14,7 +14,8 @@ static const struct observation OBSERVATION = {
 static struct light light_at(int i, double size_px, double ba)
 {
     double flux = 2.0 * (1 + i);
-    return (struct light){50.2 + 70.3 * (i % 3), 50.7 + 70.6 * (i / 3), size_px, 1, ba, 0.8, {flux, 1.6 * flux, 3 * flux}};
+    return (struct light){50.2 + 70.3 * (i % 3),       50.7 + 70.6 * (i / 3), size_px, 1, ba, 0.8,
+                          {flux, 1.6 * flux, 3 * flux}};
 }
 
 static void fill_coadd(struct coadd *coadd, double size_px, double ba, bool with_lights)
@@ -29,8 +30,10 @@ static void fill_coadd(struct coadd *coadd, double size_px, double ba, bool with
     for (int b = 0; b < BAND_COUNT; b++) {
         CLEANUP(free_ptr) float *sum = calloc(count, sizeof *sum);
         struct rng rng;
-        coadd->image[b] = (struct plane){.width = SIDE, .height = SIDE, .pixels = calloc(count, sizeof(float))};
-        coadd->invvar[b] = (struct plane){.width = SIDE, .height = SIDE, .pixels = calloc(count, sizeof(float))};
+        coadd->image[b] =
+            (struct plane){.width = SIDE, .height = SIDE, .pixels = calloc(count, sizeof(float))};
+        coadd->invvar[b] =
+            (struct plane){.width = SIDE, .height = SIDE, .pixels = calloc(count, sizeof(float))};
         for (size_t i = 0; i < count; i++)
             coadd->invvar[b].pixels[i] = (float)(1 / (SIGMA * SIGMA));
         rng_init(&rng, 7, 1, (uint64_t)b);

@@ -39,10 +39,11 @@ static void csv_rows_are_drawn_as_they_stand(void **state)
     CLEANUP(prior_close_ptr) struct prior *prior = NULL;
     struct galaxy galaxy;
     struct rng rng;
-    assert_int_equal(open_text("# a comment\nid,G,\"r\", z ,fwhm_or_rhalf,sersic,BA,pa,redshift\r\n"
-                               "a-1,23.5,22.5,21.5,0.5,1.5,0.25,30,0.8\n\nb-2,23.5,22.5,21.5,0.5,1.5,0.25,30,0.9",
-                               &prior, NULL),
-                     0);
+    assert_int_equal(
+        open_text("# a comment\nid,G,\"r\", z ,fwhm_or_rhalf,sersic,BA,pa,redshift\r\n"
+                  "a-1,23.5,22.5,21.5,0.5,1.5,0.25,30,0.8\n\nb-2,23.5,22.5,21.5,0.5,1.5,0.25,30,0.9",
+                  &prior, NULL),
+        0);
     assert_int_equal(prior_rows(prior), 2);
     rng_init(&rng, 1, 2, 3);
     prior_draw(prior, &rng, &galaxy);

@@ -15,7 +15,8 @@ static struct moments moments_of(const struct stamp *stamp, int band)
     struct moments m = {0};
     for (int j = 0; j < stamp->side; j++) {
         for (int i = 0; i < stamp->side; i++) {
-            double v = stamp->pixels[band][j * stamp->side + i], x = (double)stamp->x0 + i, y = (double)stamp->y0 + j;
+            double v = stamp->pixels[band][j * stamp->side + i], x = (double)stamp->x0 + i,
+                   y = (double)stamp->y0 + j;
             m.sum += v;
             m.x += v * x;
             m.y += v * y;
@@ -36,12 +37,9 @@ static void flux_and_centre_are_those_asked_for(void **state)
 {
     (void)state;
     static const struct light LIGHTS[] = {
-        {100.0, 200.0, 0, 1, 1, 0, {1, 20, 300}},
-        {100.37, 200.81, 0, 1, 1, 0, {1, 2, 3}},
-        {-3.21, 7.77, 1.7, 1, 0.5, 0.6, {1, 2, 3}},
-        {55.5, 66.5, 2.5, 0.5, 0.3, 2.0, {5, 2, 0.01}},
-        {10.49, 11.51, 1.2, 2.2, 0.8, 1.0, {1, 2, 3}},
-        {10.1, 11.9, 3.0, 4, 0.9, -0.4, {1, 2, 3}},
+        {100.0, 200.0, 0, 1, 1, 0, {1, 20, 300}},      {100.37, 200.81, 0, 1, 1, 0, {1, 2, 3}},
+        {-3.21, 7.77, 1.7, 1, 0.5, 0.6, {1, 2, 3}},    {55.5, 66.5, 2.5, 0.5, 0.3, 2.0, {5, 2, 0.01}},
+        {10.49, 11.51, 1.2, 2.2, 0.8, 1.0, {1, 2, 3}}, {10.1, 11.9, 3.0, 4, 0.9, -0.4, {1, 2, 3}},
     };
     for (size_t i = 0; i < sizeof LIGHTS / sizeof *LIGHTS; i++) {
         CLEANUP(renderer_destroy_ptr) struct renderer *renderer = NULL;
@@ -97,7 +95,8 @@ static void position_angle_turns_from_x_to_y(void **state)
     double xx = 0, yy = 0, xy = 0;
     for (int j = 0; j < stamp.side; j++) {
         for (int i = 0; i < stamp.side; i++) {
-            double v = stamp.pixels[2][j * stamp.side + i], x = (double)stamp.x0 + i - 64, y = (double)stamp.y0 + j - 64;
+            double v = stamp.pixels[2][j * stamp.side + i], x = (double)stamp.x0 + i - 64,
+                   y = (double)stamp.y0 + j - 64;
             if (hypot(x, y) > 20)
                 continue;
             xx += v * x * x;

@@ -31,8 +31,10 @@ static void fill_coadd(struct coadd *coadd)
         struct rng rng;
         rng_init(&rng, 3, 1, (uint64_t)b);
         struct plane *image = &coadd->image[b], *invvar = &coadd->invvar[b];
-        *image = (struct plane){.width = WIDTH, .height = HEIGHT, .pixels = calloc(WIDTH * HEIGHT, sizeof(float))};
-        *invvar = (struct plane){.width = WIDTH, .height = HEIGHT, .pixels = calloc(WIDTH * HEIGHT, sizeof(float))};
+        *image =
+            (struct plane){.width = WIDTH, .height = HEIGHT, .pixels = calloc(WIDTH * HEIGHT, sizeof(float))};
+        *invvar =
+            (struct plane){.width = WIDTH, .height = HEIGHT, .pixels = calloc(WIDTH * HEIGHT, sizeof(float))};
         cards_add_text(&image->header, "BUNIT", "nanomaggy", "unit");
         cards_add_real(&image->header, "CRVAL1", 135.25, "ra");
         cards_add_text(&invvar->header, "BUNIT", "1/nanomaggy^2", "unit");

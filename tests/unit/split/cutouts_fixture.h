@@ -133,7 +133,7 @@ static inline char *fixture_split(const char *cutouts, int seed, struct err *err
 {
     CLEANUP(free_ptr) char *directory = path_directory(cutouts);
     char *out = path_join(directory, "dataset");
-    json_t *given = json_pack("{ss ss si si}", "out", out, "cutouts", cutouts, "seed", seed, "shard", 32);
+    json_t *given = json_pack("{ss ss si si}", "out", out, "cutouts", cutouts, "seed", seed, "shard", 64);
     if (fixture_run("split", split_run, given, err) == 0)
         return out;
     free(out);

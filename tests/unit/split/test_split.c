@@ -70,8 +70,7 @@ static void split_carries_every_stamp_with_its_row(void **state)
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         size_t count = dataset_count(dataset, (enum dataset_part)p);
         CLEANUP(free_ptr)
-        double *id = calloc(count, sizeof *id),
-               *only_real = calloc(count, sizeof *only_real);
+        double *id = calloc(count, sizeof *id), *only_real = calloc(count, sizeof *only_real);
         assert_int_equal(dataset_column(dataset, (enum dataset_part)p, "id", id, NULL), 0);
         assert_int_equal(dataset_column(dataset, (enum dataset_part)p, "only_real", only_real, NULL), 0);
         for (size_t i = 0; i < count; i++) {
@@ -84,7 +83,6 @@ static void split_carries_every_stamp_with_its_row(void **state)
             assert_int_equal(stamp.label, dataset_label(dataset, (enum dataset_part)p, i));
             assert_int_equal(isnan(only_real[i]) != 0, stamp.label);
         }
-        free(TAKE(only_real));
     }
 }
 
@@ -112,8 +110,7 @@ static void split_removes_what_an_earlier_attempt_left(void **state)
     (void)state;
     CLEANUP(free_ptr) char *out = split_clean(1);
     CLEANUP(free_ptr)
-    char *stale = path_join(out, "xtrain_99.npy"),
-         *part = path_join(out, ".xtest_1.npy.123-4.part");
+    char *stale = path_join(out, "xtrain_99.npy"), *part = path_join(out, ".xtest_1.npy.123-4.part");
     CLEANUP(free_ptr) char *theirs = path_join(out, "notes.txt");
     assert_int_equal(file_publish(stale, "x", 1, NULL), 0);
     assert_int_equal(file_publish(part, "x", 1, NULL), 0);
@@ -122,7 +119,6 @@ static void split_removes_what_an_earlier_attempt_left(void **state)
     assert_false(path_exists(stale));
     assert_false(path_exists(part));
     assert_true(path_exists(theirs));
-    free(TAKE(part));
 }
 
 static void split_names_a_cutout_file_it_cannot_read(void **state)
@@ -137,6 +133,38 @@ static void split_names_a_cutout_file_it_cannot_read(void **state)
     assert_contains(err.text, path);
 }
 
+static void write_listing(const char *root, const char *text)
+{
+    CLEANUP(free_ptr) char *path = path_join(root, "cutouts.json");
+    assert_int_equal(file_publish(path, text, strlen(text), NULL), 0);
+}
+
+static void split_goes_by_the_listing_of_cutouts(void **state)
+{
+    (void)state;
+    const struct fixture few = {.bricks = 3, .per_brick = 4};
+    CLEANUP(free_ptr) char *root = fixture_make(&few);
+    CLEANUP(dataset_close_ptr) struct dataset *dataset = NULL;
+    struct err err;
+    write_listing(root, "{\"files\": [{\"path\": \"real/000/0000p010.h5\", \"class\": \"real\"},"
+                        "{\"path\": \"real/000/0002p010.h5\", \"class\": \"real\"},"
+                        "{\"path\": \"fake/000/0000p010-rs0.h5\", \"class\": \"fake\"},"
+                        "{\"path\": \"fake/000/0002p010-rs0.h5\", \"class\": \"fake\"}]}");
+    CLEANUP(free_ptr) char *out = fixture_split(root, 1, &err);
+    assert_non_null(out);
+    assert_int_equal(dataset_open(&dataset, out, NULL), 0);
+    assert_int_equal(dataset_count(dataset, DATASET_TRAIN) + dataset_count(dataset, DATASET_TEST), 16);
+    write_listing(root, "{\"files\": [{\"path\": \"real/000/0007p010.h5\", \"class\": \"real\"}]}");
+    assert_null(fixture_split(root, 1, &err));
+    assert_contains(err.text, "0007p010.h5 is missing");
+    write_listing(root, "{\"files\": [{\"path\": \"../real/000/0000p010.h5\", \"class\": \"real\"}]}");
+    assert_null(fixture_split(root, 1, &err));
+    assert_contains(err.text, "cutouts.json");
+    write_listing(root, "{}");
+    assert_null(fixture_split(root, 1, &err));
+    assert_contains(err.text, "does not list");
+}
+
 static void split_leaves_no_manifest_when_it_fails(void **state)
 {
     (void)state;
@@ -144,13 +172,11 @@ static void split_leaves_no_manifest_when_it_fails(void **state)
     CLEANUP(free_ptr) char *root = fixture_make(&few);
     CLEANUP(free_ptr) char *out = fixture_split(root, 1, NULL);
     CLEANUP(free_ptr)
-    char *path = path_join(root, "real/000/0001p010.h5"),
-         *manifest = path_join(out, "manifest.json");
+    char *path = path_join(root, "real/000/0001p010.h5"), *manifest = path_join(out, "manifest.json");
     assert_true(path_exists(manifest));
     assert_int_equal(truncate(path, 100), 0);
     assert_null(fixture_split(root, 1, NULL));
     assert_false(path_exists(manifest));
-    free(TAKE(manifest));
 }
 
 static void split_says_when_there_is_too_little(void **state)
@@ -158,7 +184,6 @@ static void split_says_when_there_is_too_little(void **state)
     (void)state;
     const struct fixture one = {.bricks = 1, .per_brick = 4};
     CLEANUP(free_ptr) char *root = fixture_make(&one);
-    CLEANUP(free_ptr) char *fakes = path_join(root, "fake/000/0000p010-rs0.h5");
     struct err err;
     assert_null(fixture_split(root, 1, &err));
     assert_contains(err.text, "only one brick");
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test(split_measures_medians_of_the_training_part),
         cmocka_unit_test(split_removes_what_an_earlier_attempt_left),
         cmocka_unit_test(split_names_a_cutout_file_it_cannot_read),
+        cmocka_unit_test(split_goes_by_the_listing_of_cutouts),
         cmocka_unit_test(split_leaves_no_manifest_when_it_fails),
         cmocka_unit_test(split_says_when_there_is_too_little),
         cmocka_unit_test(split_says_when_a_class_is_missing),
