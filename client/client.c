@@ -78,7 +78,8 @@ static int complain(const struct client *client, int exit_code, const struct err
     fflush(stdout);
     if (!*err->text)
         return exit_code;
-    fprintf(stderr, "decoy: %s%s%s\n", print_color(stderr, COLOR_BAD), err->text,
+    enum print_color color = exit_code == EXIT_DETACHED ? COLOR_NONE : COLOR_BAD;
+    fprintf(stderr, "decoy: %s%s%s\n", print_color(stderr, color), err->text,
             print_color(stderr, COLOR_NONE));
     const char *name = exit_code >= 1 && exit_code <= EXIT_TIMEOUT ? NAMES[exit_code] : "detached";
     if (client->json)
@@ -91,7 +92,8 @@ static int check_words(const struct client *client, struct err *err)
     const struct verb *verb = client->verb;
     size_t count = client_words(client);
     if (count < verb->least)
-        return err_set(err, -EINVAL, "`decoy %s` needs %s; see `decoy %s --help`", verb->name, verb->words, verb->name);
+        return err_set(err, -EINVAL, "`decoy %s` needs %s; see `decoy %s --help`", verb->name, verb->words,
+                       verb->name);
     if (count > verb->most)
         return err_set(err, -EINVAL,
                        verb->most ? "%.60s is one word too many; `decoy %s` takes %s"

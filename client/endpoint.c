@@ -147,6 +147,13 @@ const char *endpoint_error_code(const struct endpoint *endpoint)
     return endpoint->error_code;
 }
 
+static int gone(const struct endpoint *endpoint, struct err *err)
+{
+    return err_set(err, -ENOTCONN,
+                   "the decoyd of %s went away; its jobs are kept: start it again with `decoy up`",
+                   endpoint->state);
+}
+
 int endpoint_ask(struct endpoint *endpoint, const char *verb, json_t *body, struct err *err)
 {
     CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT);
@@ -156,10 +163,13 @@ int endpoint_ask(struct endpoint *endpoint, const char *verb, json_t *body, stru
     if (strlen(text) > BODY_LIMIT)
         return err_set(err, -EINVAL, "the request %s is longer than the 1 MiB that decoyd takes", verb);
     endpoint->request++;
-    bool sent = zmq_send(endpoint->socket, PROTOCOL_FRAME, strlen(PROTOCOL_FRAME), ZMQ_SNDMORE) >= 0 &&
-                zmq_send(endpoint->socket, verb, strlen(verb), ZMQ_SNDMORE) >= 0 &&
-                zmq_send(endpoint->socket, &endpoint->request, sizeof endpoint->request, ZMQ_SNDMORE) >= 0 &&
-                zmq_send(endpoint->socket, text, strlen(text), 0) >= 0;
+    const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE; /* to wait would be for ever: nobody connects again */
+    bool sent = zmq_send(endpoint->socket, PROTOCOL_FRAME, strlen(PROTOCOL_FRAME), more) >= 0 &&
+                zmq_send(endpoint->socket, verb, strlen(verb), more) >= 0 &&
+                zmq_send(endpoint->socket, &endpoint->request, sizeof endpoint->request, more) >= 0 &&
+                zmq_send(endpoint->socket, text, strlen(text), ZMQ_DONTWAIT) >= 0;
+    if (!sent && zmq_errno() == EAGAIN)
+        return gone(endpoint, err);
     return sent ? 0 : zmq_failure("send to decoyd", err);
 }
 
@@ -226,13 +236,6 @@ static int take_reply(struct endpoint *endpoint, struct frames *frames, json_t *
     }
     *body = value;
     return 0;
-}
-
-static int gone(const struct endpoint *endpoint, struct err *err)
-{
-    return err_set(err, -ENOTCONN,
-                   "the decoyd of %s went away; its jobs are kept: start it again with `decoy up`",
-                   endpoint->state);
 }
 
 /* Until the socket has a message: 0, -ETIMEDOUT, -EINTR or -ENOTCONN. */

@@ -45,14 +45,28 @@ int follow_exit(const json_t *rows)
     return EXIT_DONE;
 }
 
-static int detach(const json_t *ids, struct err *err)
+/* " 1 2 3", as many as have room. */
+static void list_ids(const json_t *ids, char list[200])
 {
-    char list[200] = "";
-    size_t used = 0, count = json_array_size(ids);
-    for (size_t i = 0; i < count && used + 16 < sizeof list; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, " %lld",
+    size_t used = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < json_array_size(ids) && used + 24 < 200; i++)
+        used += (size_t)snprintf(list + used, 200 - used, " %lld",
                                  (long long)json_integer_value(json_array_get(ids, i)));
-    return err_set(err, -EINTR, "detached, the jobs go on; come back with `decoy watch%s`", list);
+}
+
+/* Following ends before the jobs do: says how to come back. */
+static int detach(const struct endpoint *endpoint, const json_t *ids, int code, struct err *err)
+{
+    char list[200];
+    list_ids(ids, list);
+    if (code == -EINTR)
+        return err_set(err, code, "detached, the jobs go on; come back with `decoy watch%s`", list);
+    if (code == -ETIMEDOUT)
+        return err_set(err, code, "the time is up; the jobs go on, `decoy watch%s` shows them", list);
+    return err_set(err, code,
+                   "the decoyd of %s went away; its jobs are kept: `decoy up` and `decoy watch%s` go on",
+                   json_string_value(json_object_get(endpoint_hello(endpoint), "state")), list);
 }
 
 /* Puts the rows of a message into {"id": ROW}. */
@@ -109,9 +123,8 @@ int follow_jobs(struct endpoint *endpoint, const json_t *ids, enum follow_style 
     CLEANUP(view_destroy_ptr) struct view *view = style == FOLLOW_SHOWN ? view_create() : NULL;
     double deadline_s = clock_monotonic_s() + timeout_s;
     json_t *seen = json_object();
-    bool last = false;
+    bool first = true, last = false;
     follow_catch_interrupt();
-    bool first = true;
     int code = endpoint_ask(endpoint, style == FOLLOW_SILENT ? "wait" : "watch",
                             json_pack("{sO}", "jobs", ids), err);
     while (!code && !last) {
@@ -122,10 +135,12 @@ int follow_jobs(struct endpoint *endpoint, const json_t *ids, enum follow_style 
         if (view && !code)
             view_draw(view, seen);
         if (!code && !last && interrupted)
-            code = detach(ids, err);
+            code = -EINTR;
         if (!code && !last && timeout_s >= 0 && clock_monotonic_s() > deadline_s)
-            code = err_set(err, -ETIMEDOUT, "the time is up; the jobs go on");
+            code = -ETIMEDOUT;
     }
+    if (code == -EINTR || code == -ETIMEDOUT || code == -ENOTCONN)
+        code = detach(endpoint, ids, code, err);
     *rows = ordered(seen, ids);
     json_decref(seen);
     return code;

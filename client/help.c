@@ -9,7 +9,8 @@
 enum { INDENT = 26, HELP_WIDTH = 80 };
 
 static const struct spec_field COMMON_FIELDS[] = {
-    {"state", SPEC_OUTPUT, .help = "the daemon's directory; otherwise $DECOY_STATE, else ~/.local/state/decoy"},
+    {"state", SPEC_OUTPUT,
+     .help = "the daemon's directory; otherwise $DECOY_STATE, else ~/.local/state/decoy"},
     {"json", SPEC_BOOL, .help = "one JSON object a line, {\"v\": 1, ...}"},
     {"help", SPEC_BOOL, .help = "this text"},
 };

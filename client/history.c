@@ -77,6 +77,13 @@ int logs_run(struct client *client, struct err *err)
     return exit_of(code);
 }
 
+/* What is for programs: --json has it. */
+static bool is_for_programs(const char *name)
+{
+    size_t length = strlen(name);
+    return strcmp(name, "directory") == 0 || (length > 3 && strcmp(name + length - 3, "_us") == 0);
+}
+
 /* "reason=the disk is full" for each member. */
 static char *describe_context(const json_t *context)
 {
@@ -90,9 +97,11 @@ static char *describe_context(const json_t *context)
     json_object_foreach((json_t *)context, name, value)
     {
         CLEANUP(free_ptr)
-        char *encoded = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        if (!json_is_null(value))
-            fprintf(stream, "%s%s=%s", ftell(stream) > 0 ? " " : "", name,
+        char *encoded = json_is_string(value)
+                            ? NULL
+                            : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        if (!json_is_null(value) && !json_is_object(value) && !is_for_programs(name))
+            fprintf(stream, "%s%s=%s", ftell(stream) > 0 ? ", " : "", name,
                     encoded ? encoded : json_string_value(value));
     }
     fclose(stream);
@@ -109,12 +118,12 @@ static void show_event(const json_t *event)
     CLEANUP(free_ptr) char *tail = str_format("%s%s%s", suffix, *suffix && *context ? ", " : "", context);
     CLEANUP(free_ptr)
     char *line =
-        str_format("%s %6lld  job %-4lld  %-13s  ",
+        str_format("%s %6lld  job %-3lld  %-13s  ",
                    clock_format_utc(json_integer_value(json_object_get(event, "time_us")), when),
                    (long long)json_integer_value(json_object_get(event, "seq")),
                    (long long)json_integer_value(json_object_get(event, "job")), row_text(event, "name"));
     fputs(line, stdout);
-    print_wrapped(stdout, tail, print_columns(line), 45, print_width());
+    print_wrapped(stdout, tail, print_columns(line), 27, print_width());
     fflush(stdout);
 }
 

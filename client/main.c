@@ -71,13 +71,12 @@ const struct verb VERBS[] = {
      "{\"v\", \"id\"}, with --wait or --follow also \"job\": ROW", &submit_flags, SUBMIT_REPEATS, 1, 1,
      submit_run},
     {"run", "FILE.yaml|NAME", "a pipeline of jobs, in one transaction; then follow it",
-     "FILE holds `name`, `params: {NAME: default}` and `stages: {STAGE: {kind: KIND, FIELD: value, ...}}`; a "
-     "stage also takes "
-     "the options of every job and `after: [STAGE]`. In a value, ${NAME} is a param or a stage: a stage's "
-     "name stands for its "
-     "output directory and makes a dependency; $$ is a dollar. A param whose value is null is not given. A "
-     "NAME without a "
-     "slash is a file of etc/pipelines: demo, survey. Paths are relative to the working directory.\n"
+     "FILE holds `name`, `params: {NAME: default}` and `stages: {STAGE: {kind: KIND, FIELD: value, ...}}`. A "
+     "stage also takes the options of every job and `after: [STAGE]`. In a value, ${NAME} is a param or a "
+     "stage: a stage stands for its output directory and makes a dependency (a stage that has a param's name "
+     "means the param by it); $$ is a dollar. A param whose value is null is not given. A NAME without a "
+     "slash "
+     "is a file of etc/pipelines: demo, survey, spoils. Paths are relative to the working directory.\n"
      "Ctrl-C leaves the jobs running. Exit code 1: a job did not succeed.",
      "{\"v\", \"group\", \"directory\", \"ids\": {stage: id}, \"jobs\": [ROW...], \"verdicts\": [...]}; with "
      "--detach without the "

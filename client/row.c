@@ -92,25 +92,27 @@ static char *draw_bar(double fraction, int width, bool utf8)
     return text;
 }
 
-/* What follows the bar: percent, counts, rate, time left, loss. */
-static char *describe(const json_t *row, double fraction)
+/* What follows the bar: percent, counts, rate, time left and, if asked, loss. */
+static char *describe(const json_t *row, double fraction, bool with_loss)
 {
-    const json_t *progress = json_object_get(row, "progress");
+    const json_t *progress = json_object_get(row, "progress"), *left = json_object_get(progress, "left_s");
+    const json_t *loss = json_object_get(json_object_get(row, "metrics"), "loss");
     double rate = json_number_value(json_object_get(progress, "rate"));
-    const json_t *left = json_object_get(progress, "left_s"),
-                 *loss = json_object_get(json_object_get(row, "metrics"), "loss");
-    char rate_text[CLOCK_TEXT_MAX], span[CLOCK_TEXT_MAX];
+    char *text = NULL, number[CLOCK_TEXT_MAX];
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
     CLEANUP(free_ptr) char *counts = row_progress(row);
-    CLEANUP(free_ptr)
-    char *rates = rate > 0 ? str_format("  %s/s", print_count(rate, rate_text)) : str_format("%s", "");
-    CLEANUP(free_ptr)
-    char *rest = json_is_number(left) && rate > 0
-                     ? str_format("  %s left", clock_format_span(json_number_value(left), span))
-                     : str_format("%s", "");
-    CLEANUP(free_ptr)
-    char *losses =
-        json_is_number(loss) ? str_format("  loss %.3f", json_number_value(loss)) : str_format("%s", "");
-    return str_format("%3d %%  %s%s%s%s", (int)(100 * fraction), counts, rates, rest, losses);
+    if (!stream)
+        abort();
+    fprintf(stream, "%3d %%  %s", (int)(100 * fraction), counts);
+    if (rate > 0)
+        fprintf(stream, "  %s/s", print_count(rate, number));
+    if (rate > 0 && json_is_number(left))
+        fprintf(stream, "  %s left", clock_format_span(json_number_value(left), number));
+    if (with_loss && json_is_number(loss))
+        fprintf(stream, "  loss %.3f", json_number_value(loss));
+    fclose(stream);
+    return text;
 }
 
 char *row_bar(const json_t *row, int width, bool utf8)
@@ -127,14 +129,15 @@ char *row_bar(const json_t *row, int width, bool utf8)
         whole = str_format("%sstarted", head);
         return print_cut(whole, width);
     }
-    CLEANUP(free_ptr) char *tail = describe(row, fraction);
+    CLEANUP(free_ptr) char *tail = describe(row, fraction, true);
     int room = width - print_columns(head) - print_columns(tail) - 1;
+    if (room < BAR_LEAST) {
+        free(tail);
+        tail = describe(row, fraction, false);
+        room = width - print_columns(head) - print_columns(tail) - 1;
+    }
     CLEANUP(free_ptr)
-    char *bar = draw_bar(fraction,
-                         room < BAR_LEAST  ? BAR_LEAST
-                         : room > BAR_MOST ? BAR_MOST
-                                           : room,
-                         utf8);
+    char *bar = draw_bar(fraction, room < BAR_LEAST ? BAR_LEAST : room > BAR_MOST ? BAR_MOST : room, utf8);
     whole = str_format("%s%s %s", head, bar, tail);
     return print_cut(whole, width);
 }

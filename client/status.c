@@ -67,10 +67,9 @@ int status_run(struct client *client, struct err *err)
 
 static void list_rows(const json_t *rows)
 {
-    static const struct table_column COLUMNS[] = {
-        {"id", .right = true},     {"kind"},  {"name", .flex = true},
-        {"run", .flex = true},     {"state"}, {"time", .right = true},
-        {"progress", .flex = true}};
+    static const struct table_column COLUMNS[] = {{"id", .right = true},   {"kind"},  {"name", .flex = true},
+                                                  {"run", .flex = true},   {"state"}, {"time", .right = true},
+                                                  {"detail", .flex = true}};
     CLEANUP(table_destroy_ptr) struct table *table = table_create(COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
     size_t i;
     json_t *row;

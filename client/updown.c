@@ -1,5 +1,5 @@
-/* up and down: a daemon's begin and end. The daemon is a child of its own session, which outlives decoy; what
- * it says goes to decoyd.log in its directory. */
+/* up and down: a daemon's begin and end. decoyd goes to the background by itself: the process that we start
+ * returns once it serves, or ends with one sentence on standard error. */
 #include "client/client.h"
 #include "client/endpoint.h"
 #include "client/print.h"
@@ -12,12 +12,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_S 60.0
-#define PAUSE_US   20000
 
 static double patience(const struct client *client)
 {
@@ -42,101 +40,96 @@ static char *find_daemon(void)
 }
 
 /* In the child: never returns. */
-static void become_daemon(const char *program, const char *state, int log)
+static void become_daemon(const char *program, const char *state, int said)
 {
+    const char *const arguments[] = {"decoyd", "--state", state, NULL};
     int null = open("/dev/null", O_RDONLY);
-    const char *const arguments[] = {"decoyd", "--state", state, "--foreground", NULL};
-    setsid();
     dup2(null, STDIN_FILENO);
-    dup2(log, STDOUT_FILENO);
-    dup2(log, STDERR_FILENO);
+    dup2(said, STDOUT_FILENO);
+    dup2(said, STDERR_FILENO);
     execvp(program, (char *const *)arguments);
     dprintf(STDERR_FILENO, "cannot run %s: %s\n", program, strerror(errno));
     _exit(127);
 }
 
-static int start_daemon(const char *state, int log, pid_t *pid, struct err *err)
+/* All that comes until the other end is closed or the time is up; text ends with a NUL. */
+static int read_said(int fd, char *text, size_t size, double deadline_s, struct err *err)
 {
-    CLEANUP(free_ptr) char *program = find_daemon();
-    *pid = fork();
-    if (*pid < 0)
-        return err_set(err, -errno, "cannot start decoyd: %s", strerror(errno));
-    if (*pid == 0)
-        become_daemon(program, state, log);
-    return 0;
-}
-
-/* The last line that the log got since it had `from` bytes. */
-static int daemon_failed(int log, const char *path, off_t from, struct err *err)
-{
-    char text[2048];
-    off_t end = lseek(log, 0, SEEK_END);
-    off_t start = end - from > (off_t)sizeof text - 1 ? end - (off_t)sizeof text + 1 : from;
-    ssize_t length = pread(log, text, sizeof text - 1, start);
-    length = length < 0 ? 0 : length;
-    while (length > 0 && text[length - 1] == '\n')
-        length--;
-    text[length] = '\0';
-    const char *line = strrchr(text, '\n');
-    line = line ? line + 1 : text;
-    return err_set(err, -ECHILD, "decoyd did not start: %.600s (%s has all it said)",
-                   *line ? line : "it ended without a word", path);
-}
-
-/* Tries until the daemon answers, ends, or the time is up. */
-static int await_daemon(const struct client *client, pid_t pid, int log, const char *path, off_t from,
-                        struct endpoint **endpoint, struct err *err)
-{
-    double deadline_s = clock_monotonic_s() + patience(client);
-    bool dead = false;
+    size_t used = 0;
     for (;;) {
-        int code = endpoint_open(endpoint, client->state, err);
-        if (!code || (code != -ENOTCONN && code != -ETIMEDOUT))
-            return code;
-        if (dead)
-            return daemon_failed(log, path, from, err);
-        if (clock_monotonic_s() > deadline_s)
-            return err_set(err, -ETIMEDOUT, "decoyd (process %d) does not serve yet; %s has what it said",
-                           pid, path);
-        dead =
-            waitpid(pid, NULL, WNOHANG) == pid; /* it may have lost a race to another one: look once more */
-        usleep(PAUSE_US);
+        struct pollfd item = {fd, POLLIN, 0};
+        double left_s = deadline_s - clock_monotonic_s();
+        text[used] = '\0';
+        if (poll(&item, 1, left_s > 0 ? (int)(1000 * left_s) + 1 : 0) == 0)
+            return err_set(err, -ETIMEDOUT,
+                           "decoyd does not serve yet; decoyd.log in its directory tells more");
+        ssize_t got = read(fd, text + used, size - 1 - used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return 0;
+        used += (size_t)got;
     }
 }
 
-static int start_and_await(const struct client *client, pid_t *pid, struct endpoint **endpoint,
-                           struct err *err)
+/* The last line of text, without the program's name. */
+static const char *last_sentence(char *text)
 {
-    CLEANUP(free_ptr) char *path = path_join(client->state, "decoyd.log");
-    int code = path_make_directories(client->state, 0700, err);
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == '\n')
+        text[--length] = '\0';
+    const char *line = strrchr(text, '\n');
+    line = line ? line + 1 : text;
+    return strncmp(line, "decoyd: ", 8) == 0 ? line + 8 : line;
+}
+
+/* -ECHILD with what it said if it did not start. */
+static int start_daemon(const struct client *client, struct err *err)
+{
+    CLEANUP(free_ptr) char *program = find_daemon();
+    char said[1024];
+    int ends[2], status = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return err_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0)
+        become_daemon(program, client->state, ends[1]);
+    close(ends[1]);
+    int code = pid < 0 ? err_set(err, -errno, "cannot start decoyd: %s", strerror(errno))
+                       : read_said(ends[0], said, sizeof said, clock_monotonic_s() + patience(client), err);
+    close(ends[0]);
     if (code)
         return code;
-    CLEANUP(close_fd) int log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (log < 0)
-        return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
-    off_t from = lseek(log, 0, SEEK_END);
-    code = start_daemon(client->state, log, pid, err);
-    return code ? code : await_daemon(client, *pid, log, path, from, endpoint, err);
+    waitpid(pid, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    const char *sentence = last_sentence(said);
+    return err_set(err, -ECHILD, "decoyd did not start: %s",
+                   *sentence ? sentence : "it ended without a word");
 }
 
 int up_run(struct client *client, struct err *err)
 {
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
-    pid_t pid = 0;
+    bool started = false;
     int code = endpoint_open(&endpoint, client->state, err);
-    if (code == -ENOTCONN)
-        code = start_and_await(client, &pid, &endpoint, err);
+    if (code == -ENOTCONN) {
+        int failed = start_daemon(client, err);
+        started = failed == 0;
+        code = failed == -ETIMEDOUT ? failed : endpoint_open(&endpoint, client->state, failed ? NULL : err);
+        code = code && failed ? failed : code; /* another one may have been quicker: then all is well */
+    }
     if (code)
         return code == -ECHILD ? EXIT_NO_DAEMON : exit_of(code);
     *err = (struct err){0};
-    json_int_t serving = json_integer_value(json_object_get(endpoint_hello(endpoint), "pid"));
+    json_int_t pid = json_integer_value(json_object_get(endpoint_hello(endpoint), "pid"));
     const char *version = json_string_value(json_object_get(endpoint_hello(endpoint), "version"));
     if (client->json)
-        print_json(json_pack("{sb sI ss? ss}", "started", serving == pid, "pid", serving, "version", version,
-                             "state", client->state));
+        print_json(json_pack("{sb sI ss? ss}", "started", started, "pid", pid, "version", version, "state",
+                             client->state));
     else
         printf("decoyd %s %s, process %lld, state in %s\n", version ? version : "",
-               serving == pid ? "is up" : "was up already", (long long)serving, client->state);
+               started ? "is up" : "was up already", (long long)pid, client->state);
     return EXIT_DONE;
 }
 

@@ -16,8 +16,10 @@
 void verdict_print(const json_t *verdict, const char *name)
 {
     const char *sentence = row_text(verdict, "sentence"), *report = row_text(verdict, "report");
-    printf("verdict%s%s: %s\n", name ? " " : "", name ? name : "",
-           *sentence ? sentence : row_text(verdict, "verdict"));
+    CLEANUP(free_ptr) char *title = str_format("verdict%s%s", name ? " " : "", name ? name : "");
+    printf("%s: ", title);
+    print_wrapped(stdout, *sentence ? sentence : row_text(verdict, "verdict"), print_columns(title) + 2, 2,
+                  print_width());
     if (*report)
         puts(report);
 }

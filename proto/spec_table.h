@@ -9,7 +9,7 @@ static const struct spec_field MOCK_FIELDS[] = {
     {"bricks", SPEC_INT, "12", LIMITS(1, 1e6), .help = "number of bricks"},
     {"size", SPEC_INT, "1024", LIMITS(128, 20000), .unit = "px", .help = "side of a brick"},
     {"pixscale", SPEC_REAL, "0.262", LIMITS(0.01, 10), .unit = "arcsec/px", .help = "pixel scale"},
-    {"galaxies", SPEC_REAL, "24", LIMITS(0, 1000), .unit = "per arcmin^2", .help = "density of galaxies"},
+    {"galaxies", SPEC_REAL, "14", LIMITS(0, 1000), .unit = "per arcmin^2", .help = "density of galaxies"},
     {"stars", SPEC_REAL, "2", LIMITS(0, 1000), .unit = "per arcmin^2", .help = "density of stars"},
     {"seeing_g", SPEC_REAL, "1.30", LIMITS(0.3, 5), .unit = "arcsec", .help = "median PSF FWHM in g"},
     {"seeing_r", SPEC_REAL, "1.20", LIMITS(0.3, 5), .unit = "arcsec", .help = "median PSF FWHM in r"},
@@ -19,7 +19,7 @@ static const struct spec_field MOCK_FIELDS[] = {
     {"depth_z", SPEC_REAL, "23.4", LIMITS(15, 35), .unit = "mag", .help = "median 5-sigma point-source depth in z"},
     {"depth_scatter", SPEC_REAL, "0.1", LIMITS(0, 1), .unit = "mag", .help = "scatter of the depth from brick to brick"},
     {"seeing_scatter", SPEC_REAL, "0.05", LIMITS(0, 1), .help = "relative scatter of the seeing from brick to brick"},
-    {"gain", SPEC_REAL, "300", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of sources"},
+    {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of sources"},
 };
 
 static const struct spec_field INJECT_FIELDS[] = {
@@ -30,7 +30,7 @@ static const struct spec_field INJECT_FIELDS[] = {
     {"per_brick", SPEC_INT, "0", LIMITS(0, 1e6), .help = "fakes a brick and realisation; 0: as many as min_separation lets in, at most"},
     {"realisations", SPEC_INT, "1", LIMITS(1, 1000), .help = "realisations of each brick, with other fakes each (rs0, rs<n>, ...)"},
     {"min_separation", SPEC_REAL, "13", LIMITS(0, 3600), .unit = "arcsec", .help = "least distance of two fakes along x or y, so that none is in another's stamp"},
-    {"gain", SPEC_REAL, "300", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of the fakes"},
+    {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of the fakes"},
     {"psf_scale", SPEC_REAL, "1", LIMITS(0.1, 10), .help = "spoil: factor on the fakes' PSF FWHM"},
     {"flux_scale", SPEC_REAL, "1", LIMITS(0.01, 100), .help = "spoil: factor on the fakes' flux, not on their catalogue's"},
     {"size_scale", SPEC_REAL, "1", LIMITS(0.01, 100), .help = "spoil: factor on the fakes' half-light radius"},

@@ -16,8 +16,13 @@ static const struct {
     const char *kind;
     job_run *run;
 } KINDS[] = {
+    {"mock", mock_run},
+    {"inject", inject_run},
     {"cutouts", cutouts_run},
     {"split", split_run},
+    {"train", train_run},
+    {"evaluate", evaluate_run},
+    {"audit", audit_run},
     {NULL, NULL}, /* ends the table */
 };
 

@@ -19,7 +19,6 @@ class FakeDaemon:
         self.frame, self.protocol, self.mute = frame, protocol, mute
         self.outcome, self.result = outcome or {}, result or {}
         self.jobs, self.asked, self.stopped = {}, [], False
-        self.streams = []
         self.path = os.path.join(state, 'decoyd.sock')
         self.state = state
         self.thread = threading.Thread(target=self.serve, daemon=True)

@@ -16,7 +16,10 @@ struct reason {
 static herr_t keep_reason(unsigned n, const H5E_error2_t *entry, void *argument)
 {
     struct reason *reason = argument;
-    if (n == 0)
+    const char *number = strstr(entry->desc, "errno = ");
+    if (number) /* "file write failed: time = ..., errno = 28, error message = '...', buf = ..." */
+        snprintf(reason->text, sizeof reason->text, "%s", strerror(atoi(number + strlen("errno = "))));
+    else if (n == 0)
         snprintf(reason->text, sizeof reason->text, "%s", entry->desc);
     return 0;
 }
@@ -125,14 +128,15 @@ int h5_create(struct h5 **out, const char *path, struct err *err)
 
 int h5_publish(struct h5 *file, struct err *err)
 {
-    CLEANUP(h5_close_ptr) struct h5 *closed_later = file;
-    if (H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0)
-        return h5_fail(file, "write", NULL, err);
-    herr_t status = H5Fclose(file->id);
-    file->id = -1;
-    if (status < 0)
-        return h5_fail(file, "write", NULL, err);
-    return outfile_publish(TAKE(file->outfile), err);
+    int code = H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0 ? h5_fail(file, "write", NULL, err) : 0;
+    if (!code) {
+        hid_t id = file->id;
+        file->id = -1;
+        code =
+            H5Fclose(id) < 0 ? h5_fail(file, "write", NULL, err) : outfile_publish(TAKE(file->outfile), err);
+    }
+    h5_close(file);
+    return code;
 }
 
 void h5_close(struct h5 *file)

@@ -17,10 +17,8 @@ double binomial_upper_tail(long k, long n, double p);
 /* Exact two-sided interval for p after k of n (Clopper & Pearson 1934, Biometrika 26, 404). */
 void binomial_interval(long k, long n, double confidence, double *low, double *high);
 
-/* Fisher's exact one-sided test of a 2x2 table: the probability, over all ways to deal out the labels, of
- * at least a in the corner of
- *     a b
- *     c d                                                                                               */
+/* Fisher's exact one-sided test of the table with rows (a, b) and (c, d): the probability, over all ways to
+ * deal out the labels, of at least a in its corner. */
 double fisher_upper_tail(long a, long b, long c, long d);
 
 #endif

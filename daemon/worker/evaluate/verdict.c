@@ -184,6 +184,13 @@ static const char *say_p(double p, char text[32])
     return text;
 }
 
+/* To two digits: an estimate of examples deserves no more. */
+static double round_off(double count)
+{
+    double unit = pow(10, fmax(0, floor(log10(fmax(1, count))) - 1));
+    return ceil(count / unit) * unit;
+}
+
 static void say_inconclusive(struct verdict *verdict)
 {
     char p[32];
@@ -191,9 +198,9 @@ static void say_inconclusive(struct verdict *verdict)
     say(verdict->sentence, sizeof verdict->sentence,
         "Inconclusive: AUC %.3f on %zu examples is not beyond chance (%s), but its upper limit %.3f is not "
         "below %g; "
-        "about %.2g more examples would decide if the AUC stays where it is.",
+        "about %.0f more examples would decide if the AUC stays where it is.",
         verdict->auc.value, verdict->n, say_p(verdict->p, p), verdict->upper, 0.5 + verdict->delta,
-        verdict->needed - (double)verdict->n);
+        round_off(verdict->needed - (double)verdict->n));
 }
 
 static void say_representative(struct verdict *verdict)

@@ -1,30 +1,33 @@
-/* The verdict on a set of scores, as shared by verdict.json, report.html and the job's result. Pure: no
- * files.
+/* clang-format off */
+/* The verdict on a set of scores, as shared by verdict.json, report.html and the job's result. Pure: no files.
  *
  * With A the AUC (fakes against reals), decided in this order:
- *   inconclusive     all scores are equal: the network has learned nothing, which says nothing about the
- * fakes; inconclusive     A is below 0.5 by more than chance (one-sided ALPHA) and its lower limit not above
- * 0.5 - delta: the classes differ, but otherwise here than in the training part; representative   the
- * one-sided 95 % upper limit of A is below 0.5 + delta, also where a smaller difference is beyond doubt: with
- * enough examples one always is, and delta was declared to be harmless; distinguishable  A is above 0.5 by
- * more than chance: one-sided Mann-Whitney test at ALPHA; inconclusive     otherwise, with the number of
- * further examples that would decide if A stays where it is. ALPHA is 0.01: fakes that are alike are called
- * distinguishable once in a hundred runs at most, for one and a half times the examples that 0.05 would need.
- * Accuracy and Fisher's test are printed beside it and decide nothing, so that several tests are not several
- * chances of a false alarm.
+ *   inconclusive     all scores are equal: the network has learned nothing, which says nothing about the fakes;
+ *   inconclusive     A is below 0.5 by more than chance (one-sided ALPHA) and its lower limit not above
+ *                    0.5 - delta: the classes differ, but otherwise here than in the training part;
+ *   representative   the one-sided 95 % upper limit of A is below 0.5 + delta, also where a smaller difference
+ *                    is beyond doubt: with enough examples one always is, and delta was declared harmless;
+ *   distinguishable  A is above 0.5 by more than chance: one-sided Mann-Whitney test at ALPHA;
+ *   inconclusive     otherwise, with the number of further examples that would decide if A stays as it is.
+ * ALPHA is 0.01: fakes that are alike are called distinguishable in one run of a hundred at most, for one and
+ * a half times the examples that 0.05 would need. Accuracy and Fisher's test are printed beside it and decide
+ * nothing, so that several tests are not several chances of a false alarm.
  *
  * Stamps of one brick share its sky. From AUC_LEAST_CLUSTERS bricks on, the larger of DeLong's and the
  * clustered variance is used throughout, and the design effect printed; below that stamps count as
  * independent, and `clustered` is false, which the report says.
  *
- * verdict.json: {"v": 1, "verdict", "sentence", "detail", "n", "n_fake", "n_real", "bricks", "alpha",
- *   "accuracy": {"value", "low", "high" (95 %), "correct", "majority", "p", "balanced", "total_variation",
- *                "fisher_p", "called_fake": {"fake", "real"}},
- *   "auc": {"value", "low", "high" (95 %), "standard_error", "p", "clustered", "design_effect",
- * "n_effective"}, "equivalence": {"delta", "upper", "margin", "needed", "more"}, "bins": [{"column": "mag_g",
- * "low", "high", "from_percentile", "to_percentile", "n_fake", "n_real", "auc": {"value", "low", "high", "p",
- * "p_holm"} or null}], and what evaluate.c adds: "part", "model", "dataset", "fingerprint", "version", "job",
- * "attempt"}. */
+ * verdict.json:
+ *   {"v": 1, "verdict", "sentence", "detail", "n", "n_fake", "n_real", "bricks", "alpha",
+ *    "accuracy": {"value", "low", "high" (95 %), "correct", "majority", "p", "balanced", "total_variation",
+ *                 "fisher_p", "called_fake": {"fake", "real"}},
+ *    "auc": {"value", "low", "high" (95 %), "standard_error", "p", "clustered", "design_effect", "n_effective"},
+ *    "equivalence": {"delta", "upper", "margin", "needed" or null, "more" or null},
+ *    "bins": [{"column": "mag_g", "low", "high", "from_percentile", "to_percentile", "n_fake", "n_real",
+ *              "auc": {"value", "low", "high", "p", "p_holm"} or null}],
+ *    and from evaluate.c: "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
+ *    "split_seed" or null}. */
+/* clang-format on */
 #ifndef DECOY_EVALUATE_VERDICT_H
 #define DECOY_EVALUATE_VERDICT_H
 

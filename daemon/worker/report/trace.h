@@ -12,7 +12,8 @@ int trace_create(struct trace **out, int node, int rank, const char *node_name);
 void trace_destroy(struct trace *trace);
 CLEANUP_DEFINE(trace_destroy_ptr, struct trace, trace_destroy)
 
-/* Times by clock_monotonic_s. name is copied. category: "forward", "backward", "input", "reduce", "update", "checkpoint". */
+/* Times by clock_monotonic_s. name is copied. category: "forward", "backward", "input", "reduce", "update",
+ * "checkpoint". */
 void trace_slice(struct trace *trace, const char *name, const char *category, double start_s, double end_s);
 
 int trace_publish(const struct trace *trace, const char *path, struct err *err);

@@ -133,7 +133,7 @@ static int put_source(struct index *index, const struct source *source, struct e
 {
     CLEANUP(cutout_file_close_ptr) struct cutout_file *file = NULL;
     const struct cutout_column *columns;
-    size_t count;
+    size_t count = 0;
     int code = cutout_file_open(&file, source->path, err);
     if (!code && cutout_file_count(file) != source->count)
         code = err_set(err, -EBUSY, "%s changed while it was read", source->path);

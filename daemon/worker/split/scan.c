@@ -3,74 +3,19 @@
 #include "daemon/worker/split/scan.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/split/listing.h"
 
 #include <errno.h>
-#include <fts.h>
 #include <string.h>
 
 const char *const CLASS_NAMES[CLASS_MAX] = {"real", "fake"};
 
-/* Attributes that differ from file to file or from run to run, and say nothing of how stamps were made. */
-static const char *const PRIVATE_ATTRIBUTES[] = {"job",       "attempt", "sources", "seed", "brick",
-                                                 "brickname", "run",     "rs",      "count"};
-
-struct paths {
-    char **items;
-    size_t count, room;
+/* Attributes that differ from file to file, from run to run or from machine to machine, and say nothing of
+ * how stamps were made. */
+static const char *const PRIVATE_ATTRIBUTES[] = {
+    "job", "attempt",  "sources", "source_directory", "seed",       "class",  "brick",     "brickname",
+    "run", "injected", "matched", "selected",         "catalogued", "stamps", "cuts_left", "edge",
 };
-
-static void paths_free(struct paths *paths)
-{
-    for (size_t i = 0; i < paths->count; i++)
-        free(paths->items[i]);
-    free(paths->items);
-}
-
-/* Room for one more item of an array that grows by doubling. */
-static int grow(void *items, size_t item_size, size_t count, size_t *room)
-{
-    void **array = items;
-    if (count < *room)
-        return 0;
-    size_t wanted = *room ? 2 * *room : 64;
-    void *larger = realloc(*array, wanted * item_size);
-    if (!larger)
-        return -ENOMEM;
-    *array = larger;
-    *room = wanted;
-    return 0;
-}
-
-static bool is_cutout_name(const char *name, size_t length)
-{
-    return length > 3 && name[0] != '.' && strcmp(name + length - 3, ".h5") == 0;
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int list_files(struct paths *paths, const char *directory, struct err *err)
-{
-    char *roots[] = {(char *)directory, NULL};
-    FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
-    int code = tree ? 0 : err_set(err, -errno, "cannot read %s: %s", directory, strerror(errno));
-    for (FTSENT *entry; !code && (entry = fts_read(tree)) != NULL;) {
-        if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
-            code = err_set(err, -entry->fts_errno, "cannot read %s: %s", entry->fts_path,
-                           strerror(entry->fts_errno));
-        if (entry->fts_info != FTS_F || !is_cutout_name(entry->fts_name, entry->fts_namelen))
-            continue;
-        code = grow(&paths->items, sizeof *paths->items, paths->count, &paths->room);
-        if (!code)
-            paths->items[paths->count++] = str_format("%s", entry->fts_path);
-    }
-    if (tree)
-        fts_close(tree);
-    qsort(paths->items, paths->count, sizeof *paths->items, compare_texts);
-    return code;
-}
 
 static bool is_private(const char *name)
 {
@@ -144,9 +89,10 @@ static int add_column(struct scan *scan, const struct cutout_column *column, con
                        "%s: column %s is a text here and a number in other files, or the other way round",
                        path, column->name);
     }
-    size_t room = scan->column_count;
-    if (grow(&scan->columns, sizeof *scan->columns, scan->column_count, &room) != 0)
+    void *larger = realloc(scan->columns, (scan->column_count + 1) * sizeof *scan->columns);
+    if (!larger)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
+    scan->columns = larger;
     scan->columns[scan->column_count++] = (struct scan_column){
         .name = str_format("%s", column->name),
         .unit = column->unit ? str_format("%s", column->unit) : NULL,
@@ -250,23 +196,19 @@ static int scan_file(struct scan *scan, const char *path, int label, struct err 
     return cutout_file_count(file) ? add_source(scan, file, path, label, err) : 0;
 }
 
-static int scan_class(struct scan *scan, const char *root, int label, struct err *err)
+static int scan_class(struct scan *scan, const char *root, const json_t *manifest, int label, struct err *err)
 {
-    CLEANUP(free_ptr) char *directory = path_join(root, CLASS_NAMES[label]);
-    CLEANUP(paths_free) struct paths paths = {0};
-    if (!path_is_directory(directory))
-        return err_set(err, -ENOENT,
-                       "%s has no directory %s: it is not the output of a cutouts job of both classes", root,
-                       CLASS_NAMES[label]);
-    int code = list_files(&paths, directory, err);
-    if (!code && paths.count) {
-        void *larger = realloc(scan->sources, (scan->source_count + paths.count) * sizeof *scan->sources);
-        code = larger ? 0 : err_set(err, -ENOMEM, "out of memory for %s", directory);
+    CLEANUP(listing_free) struct listing listing = {0};
+    int code = manifest ? listing_read(&listing, root, manifest, CLASS_NAMES[label], err)
+                        : listing_walk(&listing, root, CLASS_NAMES[label], err);
+    if (!code && listing.count) {
+        void *larger = realloc(scan->sources, (scan->source_count + listing.count) * sizeof *scan->sources);
+        code = larger ? 0 : err_set(err, -ENOMEM, "out of memory for %s", root);
         if (larger)
             scan->sources = larger;
     }
-    for (size_t i = 0; i < paths.count && !code; i++)
-        code = scan_file(scan, paths.items[i], label, err);
+    for (size_t i = 0; i < listing.count && !code; i++)
+        code = scan_file(scan, listing.paths[i], label, err);
     return code;
 }
 
@@ -275,9 +217,11 @@ int scan_cutouts(struct scan *scan, const char *root, struct err *err)
     memset(scan, 0, sizeof *scan);
     scan->provenance = json_pack("{s{} s{}}", CLASS_NAMES[CLASS_REAL], CLASS_NAMES[CLASS_FAKE]);
     scan->brick_index = json_object();
-    int code = 0;
+    json_t *manifest = NULL;
+    int code = listing_manifest(root, &manifest, err);
     for (int label = 0; label < CLASS_MAX && !code; label++)
-        code = scan_class(scan, root, label, err);
+        code = scan_class(scan, root, manifest, label, err);
+    json_decref(manifest);
     if (code)
         scan_free(scan);
     return code;

@@ -1,5 +1,5 @@
-/* What a directory of cutout files holds: <root>/{real,fake}/.../<brick>[-<run>].h5, in the order of their
- * paths. Every file is opened once, its pixels are not read. */
+/* What a directory of cutout files holds (listing.h), in the order of class and path. Every file is opened
+ * once, its pixels are not read. */
 #ifndef DECOY_SPLIT_SCAN_H
 #define DECOY_SPLIT_SCAN_H
 

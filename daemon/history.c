@@ -1,0 +1,284 @@
+/* See history.h. A pending change holds the job's row as it will be; the row in memory is replaced at commit.
+ * A job that waits is settled whenever one of those before it ends: all succeeded, it is ready; one ended
+ * otherwise, it is skipped, and so are those after it. */
+#include "daemon/history.h"
+#include "common/clock.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct pending {
+    struct job *job;     /* NULL: a new one, to be added */
+    struct job_row *row; /* a new job's row, owned; else NULL */
+    struct job_life life;
+    json_t *result;
+};
+
+struct change {
+    size_t pending; /* index of its job */
+    struct job_event event;
+};
+
+struct history {
+    struct store *store;
+    struct queue *queue;
+    history_listener *listener;
+    void *context;
+    struct pending *pending;
+    size_t pending_count, pending_room;
+    struct change *changes;
+    size_t change_count, change_room;
+    int64_t last_us;
+};
+
+struct history *history_create(struct store *store, struct queue *queue, history_listener *listener,
+                               void *context)
+{
+    struct history *history = calloc(1, sizeof *history);
+    if (!history)
+        abort();
+    history->store = store;
+    history->queue = queue;
+    history->listener = listener;
+    history->context = context;
+    return history;
+}
+
+static void clear(struct history *history)
+{
+    for (size_t i = 0; i < history->change_count; i++)
+        json_decref((json_t *)history->changes[i].event.context);
+    for (size_t i = 0; i < history->pending_count; i++) {
+        job_row_destroy(history->pending[i].row);
+        json_decref(history->pending[i].result);
+    }
+    history->change_count = history->pending_count = 0;
+}
+
+void history_destroy(struct history *history)
+{
+    if (!history)
+        return;
+    clear(history);
+    free(history->pending);
+    free(history->changes);
+    free(history);
+}
+
+/* The next place of a growing array. */
+static void *next_place(void **items, size_t *count, size_t *room, size_t size)
+{
+    if (*count == *room) {
+        *room = *room ? 2 * *room : 16;
+        *items = realloc(*items, *room * size);
+        if (!*items)
+            abort();
+    }
+    return memset((char *)*items + (*count)++ * size, 0, size);
+}
+
+static size_t add_pending(struct history *history, struct job *job, struct job_row *row)
+{
+    struct pending *pending = next_place((void **)&history->pending, &history->pending_count,
+                                         &history->pending_room, sizeof *pending);
+    pending->job = job;
+    pending->row = row;
+    if (job)
+        pending->life = job->row->life;
+    return history->pending_count - 1;
+}
+
+static const struct job_row *row_of(const struct pending *pending)
+{
+    return pending->row ? pending->row : pending->job->row;
+}
+
+static size_t find_pending(const struct history *history, int64_t id)
+{
+    size_t i = history->pending_count;
+    while (i > 0 && row_of(&history->pending[i - 1])->id != id)
+        i--;
+    return i ? i - 1 : history->pending_count;
+}
+
+static size_t pending_of(struct history *history, struct job *job)
+{
+    size_t found = find_pending(history, job->row->id);
+    return found < history->pending_count ? found : add_pending(history, job, NULL);
+}
+
+int history_begin(struct history *history, struct err *err)
+{
+    int64_t now_us = clock_realtime_us();
+    history->last_us =
+        now_us > history->last_us ? now_us : history->last_us; /* times of events never go back */
+    return store_begin(history->store, err);
+}
+
+/* Writes one event of a pending job and the row it leads to. Takes context. */
+static int record(struct history *history, size_t index, enum job_event_name name, json_t *context,
+                  struct err *err)
+{
+    struct pending *pending = &history->pending[index];
+    struct job_life before = pending->life;
+    struct job_row row = *row_of(pending);
+    struct change *change =
+        next_place((void **)&history->changes, &history->change_count, &history->change_room, sizeof *change);
+    change->pending = index;
+    change->event =
+        (struct job_event){.job = row.id, .time_us = history->last_us, .name = name, .context = context};
+    change->event.attempt = before.attempt + (name == EVENT_STARTED);
+    int code = job_apply(&pending->life, &change->event, err);
+    change->event.state = pending->life.state;
+    row.life = pending->life;
+    row.result = pending->result ? pending->result : row.result;
+    if (!code)
+        code = store_update_job(history->store, &row, &before, err);
+    return code ? code : store_add_event(history->store, &change->event, err);
+}
+
+static json_t *reason_context(const char *reason)
+{
+    return json_pack("{ss}", "reason", reason);
+}
+
+/* What a waiting or held job becomes now. */
+static int settle(struct history *history, size_t index, struct err *err)
+{
+    const struct pending *pending = &history->pending[index];
+    enum job_state state = pending->life.state;
+    int unmet, broken;
+    if (state != JOB_WAITING && state != JOB_HELD)
+        return 0;
+    int code = store_dependencies(history->store, row_of(pending)->id, &unmet, &broken, err);
+    if (code)
+        return code;
+    if (broken)
+        return record(history, index, EVENT_SKIPPED, reason_context("a job it comes after did not succeed"),
+                      err);
+    if (!unmet && state == JOB_WAITING)
+        return record(history, index, EVENT_READY, NULL, err);
+    return 0;
+}
+
+static int settle_each(struct history *history, const int64_t *ids, size_t count, struct err *err)
+{
+    int code = 0;
+    for (size_t i = 0; !code && i < count; i++) {
+        struct job *job = queue_find(history->queue, ids[i]);
+        size_t index = find_pending(history, ids[i]);
+        if (index == history->pending_count && !job)
+            continue; /* ended before */
+        code = settle(history, index < history->pending_count ? index : add_pending(history, job, NULL), err);
+    }
+    return code;
+}
+
+/* Settles all jobs after those that ended from change number `from` on; skipping adds to that list. */
+static int settle_dependants(struct history *history, size_t from, struct err *err)
+{
+    int code = 0;
+    for (size_t i = from; !code && i < history->change_count; i++) {
+        CLEANUP(free_ptr) int64_t *ids = NULL;
+        size_t count = 0;
+        if (!job_ended(history->changes[i].event.state))
+            continue;
+        code = store_dependants(history->store, history->changes[i].event.job, &ids, &count, err);
+        if (!code)
+            code = settle_each(history, ids, count, err);
+    }
+    return code;
+}
+
+int history_submit(struct history *history, struct job_row **row, int64_t *id, struct err *err)
+{
+    struct job_row *mine = TAKE(*row);
+    size_t index = add_pending(history, NULL, mine);
+    int code = store_add_job(history->store, mine, err);
+    if (!code)
+        code = record(history, index, EVENT_SUBMITTED, NULL, err);
+    if (!code && mine->hold)
+        code = record(history, index, EVENT_HELD, reason_context("submitted with hold"), err);
+    if (!code)
+        code = settle(history, index, err);
+    *id = mine->id;
+    return code;
+}
+
+static int add_at(struct history *history, size_t index, enum job_event_name name, json_t *context,
+                  struct err *err)
+{
+    size_t from = history->change_count;
+    int code = record(history, index, name, context, err);
+    if (!code && name == EVENT_RELEASED)
+        code = settle(history, index, err);
+    return code ? code : settle_dependants(history, from, err);
+}
+
+int history_add(struct history *history, struct job *job, enum job_event_name name, json_t *context,
+                struct err *err)
+{
+    return add_at(history, pending_of(history, job), name, context, err);
+}
+
+int history_succeed(struct history *history, struct job *job, json_t *result, struct err *err)
+{
+    size_t index = pending_of(history, job);
+    json_decref(history->pending[index].result);
+    history->pending[index].result = result;
+    return add_at(history, index, EVENT_SUCCEEDED, result ? json_pack("{sO}", "result", result) : NULL, err);
+}
+
+static void install(struct history *history)
+{
+    for (size_t i = 0; i < history->pending_count; i++) {
+        struct pending *pending = &history->pending[i];
+        if (pending->row) {
+            job_row_forget_spec(pending->row);
+            pending->job = queue_add(history->queue, TAKE(pending->row));
+        }
+        struct job_row *row = pending->job->row;
+        row->life = pending->life;
+        if (pending->result) {
+            json_decref(row->result);
+            row->result = TAKE(pending->result);
+        }
+    }
+}
+
+int history_commit(struct history *history, struct err *err)
+{
+    int code = store_commit(history->store, err);
+    if (code) {
+        history_abort(history);
+        return code;
+    }
+    install(history);
+    for (size_t i = 0; i < history->change_count; i++)
+        history->listener(history->context, history->pending[history->changes[i].pending].job,
+                          &history->changes[i].event);
+    clear(history);
+    return 0;
+}
+
+void history_abort(struct history *history)
+{
+    store_rollback(history->store);
+    clear(history);
+}
+
+int history_one(struct history *history, struct job *job, enum job_event_name name, json_t *context,
+                struct err *err)
+{
+    int code = history_begin(history, err);
+    if (code) {
+        json_decref(context);
+        return code;
+    }
+    code = history_add(history, job, name, context, err);
+    if (code) {
+        history_abort(history);
+        return code;
+    }
+    return history_commit(history, err);
+}

@@ -1,0 +1,218 @@
+/* See loop.h. Only wiring: every part is made here, in the order in which they need one another, and closed
+ * in the reverse one. Handles of libuv are freed by their owners in the close callbacks or after the loop. */
+#include "daemon/loop.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/path.h"
+#include "common/str.h"
+#include "daemon/act.h"
+#include "daemon/background.h"
+#include "daemon/daemon.h"
+#include "daemon/place.h"
+#include "daemon/recover.h"
+#include "daemon/service.h"
+#include "daemon/spawn.h"
+#include "daemon/stream.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+
+#define GRACE_S 10.0
+
+struct part {
+    struct daemon daemon;
+    uv_loop_t loop;
+    uv_signal_t term, interrupt, hangup;
+    bool has_loop;
+    int lock;
+};
+
+void daemon_fail(struct daemon *daemon, const struct err *err)
+{
+    if (!daemon->failed)
+        log_error("%s; decoyd stops, and acknowledges nothing of it", err->text);
+    daemon->failed = true;
+    uv_stop(daemon->loop);
+}
+
+void daemon_check_end(struct daemon *daemon)
+{
+    if (daemon->draining && acts_running(daemon->acts) == 0)
+        uv_stop(daemon->loop);
+}
+
+void daemon_shut_down(struct daemon *daemon)
+{
+    struct err err = {0};
+    struct job *job;
+    if (daemon->draining)
+        return;
+    log_info("shutting down; %zu jobs run", acts_running(daemon->acts));
+    daemon->draining = true;
+    for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
+        if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, "decoyd was shut down", &err) != 0) {
+            daemon_fail(daemon, &err);
+            return;
+        }
+    }
+    daemon_check_end(daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    daemon_shut_down(handle->data);
+}
+
+static void on_event(void *context, struct job *job, const struct job_event *event)
+{
+    struct daemon *daemon = context;
+    streams_event(daemon->streams, job, event);
+}
+
+static int grace_from_environment(double *grace_s, struct err *err)
+{
+    const char *text = getenv("DECOY_GRACE");
+    *grace_s = GRACE_S;
+    if (text && *text && (!str_to_seconds(text, grace_s) || *grace_s <= 0 || *grace_s > 86400))
+        return err_set(err, -EINVAL, "DECOY_GRACE must be a time span of at most a day, not %.40s", text);
+    return 0;
+}
+
+static int start_signals(struct part *part)
+{
+    uv_signal_t *handles[] = {&part->term, &part->interrupt, &part->hangup};
+    static const int NUMBERS[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&part->loop, handles[i]);
+        handles[i]->data = &part->daemon;
+        uv_signal_start(handles[i], on_signal, NUMBERS[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static int start_loop(struct part *part, struct err *err)
+{
+    int status = uv_loop_init(&part->loop);
+    if (status != 0)
+        return err_set(err, status, "cannot make a loop: %s", uv_strerror(status));
+    part->has_loop = true;
+    part->daemon.loop = &part->loop;
+    return start_signals(part);
+}
+
+static int open_parts(struct part *part, struct err *err)
+{
+    struct daemon *daemon = &part->daemon;
+    int code = place_lock(daemon->state, daemon->host, &part->lock, err);
+    if (!code)
+        code = slots_init(&daemon->slots, err);
+    if (!code)
+        code = grace_from_environment(&daemon->grace_s, err);
+    if (!code)
+        code = spawn_find_worker(&daemon->worker, err);
+    if (!code)
+        code = store_open(&daemon->store, daemon->state, err);
+    if (!code)
+        code = start_loop(part, err);
+    if (!code)
+        code = streams_create(&daemon->streams, daemon, err);
+    if (!code)
+        code = acts_create(&daemon->acts, daemon, err);
+    if (code)
+        return code;
+    daemon->queue = queue_create();
+    daemon->history = history_create(daemon->store, daemon->queue, on_event, daemon);
+    return recover_queue(daemon, err);
+}
+
+static int serve(struct part *part, struct err *err)
+{
+    struct daemon *daemon = &part->daemon;
+    CLEANUP(free_ptr) char *endpoint = str_format("ipc://%s/decoyd.sock", daemon->state);
+    int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, daemon, err);
+    if (!code)
+        code = recover_runs(daemon, err);
+    if (!code)
+        acts_schedule(daemon->acts);
+    return code             ? code
+           : daemon->failed ? err_set(err, -EIO, "the queue cannot be written; see decoyd.log")
+                            : 0;
+}
+
+static void close_parts(struct part *part)
+{
+    struct daemon *daemon = &part->daemon;
+    if (daemon->acts)
+        acts_close(daemon->acts);
+    if (daemon->streams)
+        streams_close(daemon->streams);
+    zsock_close(daemon->zsock);
+    if (part->has_loop) {
+        uv_close((uv_handle_t *)&part->term, NULL);
+        uv_close((uv_handle_t *)&part->interrupt, NULL);
+        uv_close((uv_handle_t *)&part->hangup, NULL);
+        uv_run(&part->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&part->loop);
+    }
+    acts_destroy(daemon->acts);
+    streams_destroy(daemon->streams);
+    history_destroy(daemon->history);
+    queue_destroy(daemon->queue);
+    store_close(daemon->store);
+    if (daemon->zsock) {
+        CLEANUP(free_ptr) char *socket = path_join(daemon->state, "decoyd.sock");
+        unlink(socket); /* while the lock is still ours */
+    }
+    close_fd(&part->lock);
+    free(daemon->worker);
+    free(daemon->state);
+}
+
+static void run(struct part *part, int *ready)
+{
+    struct daemon *daemon = &part->daemon;
+    log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots", daemon->state, daemon->host,
+             daemon->slots.total);
+    background_ready(ready, NULL);
+    uv_run(daemon->loop, UV_RUN_DEFAULT);
+    log_info("decoyd ends%s", daemon->failed ? " because of an error" : "");
+}
+
+static int place(struct daemon *daemon, const struct loop_options *options, int *ready, struct err *err)
+{
+    int code = place_find(options->state, &daemon->state, err);
+    if (!code)
+        code = place_prepare(daemon->state, err);
+    if (!code && !options->foreground)
+        code = background_start(ready, err);
+    if (code || options->foreground)
+        return code;
+    CLEANUP(free_ptr) char *log = path_join(daemon->state, "decoyd.log");
+    return background_log_to(log, err);
+}
+
+int loop_main(const struct loop_options *options)
+{
+    struct part part = {.lock = -1};
+    struct err err = {0};
+    int ready = -1;
+    part.daemon.started_s = clock_monotonic_s();
+    gethostname(part.daemon.host, sizeof part.daemon.host - 1);
+    int code = place(&part.daemon, options, &ready, &err);
+    if (!code)
+        code = open_parts(&part, &err);
+    if (!code)
+        code = serve(&part, &err);
+    if (!code)
+        run(&part, &ready);
+    else if (ready >= 0)
+        background_ready(&ready, err.text);
+    else
+        fprintf(stderr, "decoyd: %s\n", err.text);
+    close_parts(&part);
+    return code || part.daemon.failed ? 1 : 0;
+}

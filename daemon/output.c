@@ -1,0 +1,163 @@
+/* See output.h. The files are a worker's, so nothing in them is believed: sizes are bounded, text is cleaned.
+ */
+#include "daemon/output.h"
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "common/str.h"
+#include "proto/json.h"
+#include "proto/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { TAIL_MAX = 16384, RESULT_MAX = 256 << 10 };
+
+static size_t read_tail(const char *path, char *tail, size_t size)
+{
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return 0;
+    off_t from = status.st_size > (off_t)size ? status.st_size - (off_t)size : 0;
+    ssize_t got = pread(fd, tail, size, from);
+    return got > 0 ? (size_t)got : 0;
+}
+
+/* The text of a line of common/log.h after "TIME error: "; NULL when the line is none. */
+static const char *error_text(const char *line, size_t length, size_t *left)
+{
+    static const char MARK[] = "Z error: ";
+    const char *mark = memmem(line, length < 40 ? length : 40, MARK, sizeof MARK - 1);
+    if (!mark)
+        return NULL;
+    mark += sizeof MARK - 1;
+    *left = length - (size_t)(mark - line);
+    return mark;
+}
+
+static bool says_nothing(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (!strchr(" \t\r-=*", line[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Goes over the lines of tail; the last error line wins over the last line. */
+static void pick_line(const char *tail, size_t size, char reason[JOB_REASON_MAX])
+{
+    bool found_error = false;
+    for (size_t at = 0; at < size;) {
+        const char *line = tail + at;
+        const char *end = memchr(line, '\n', size - at);
+        size_t length = end ? (size_t)(end - line) : size - at, left = 0;
+        const char *text = error_text(line, length, &left);
+        if (text)
+            message_clean(reason, JOB_REASON_MAX, text, left);
+        else if (!found_error && !says_nothing(line, length))
+            message_clean(reason, JOB_REASON_MAX, line, length);
+        found_error |= text != NULL;
+        at += length + 1;
+    }
+}
+
+void output_reason(const char *directory, const struct job_exit *status, char reason[JOB_REASON_MAX])
+{
+    CLEANUP(free_ptr) char *path = path_join(directory, "stderr");
+    char tail[TAIL_MAX];
+    reason[0] = '\0';
+    if (!status->signal)
+        pick_line(tail, read_tail(path, tail, sizeof tail), reason);
+    if (*reason)
+        return;
+    if (status->signal)
+        snprintf(reason, JOB_REASON_MAX, "the worker was ended by signal %d (%s)", status->signal,
+                 strsignal(status->signal));
+    else
+        snprintf(reason, JOB_REASON_MAX, "the worker ended with status %d and said nothing", status->status);
+}
+
+json_t *output_result(const char *directory, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = path_join(directory, "result.json");
+    struct stat status;
+    json_t *result = NULL;
+    if (stat(path, &status) != 0)
+        return NULL;
+    if (status.st_size > RESULT_MAX) {
+        err_set(err, -EFBIG, "%s has %lld bytes, more than the %d that are kept", path,
+                (long long)status.st_size, RESULT_MAX);
+        return NULL;
+    }
+    if (json_read_file(path, &result, err) != 0)
+        return NULL;
+    if (json_is_object(result))
+        return result;
+    err_set(err, -EINVAL, "%s is not a JSON object", path);
+    json_decref(result);
+    return NULL;
+}
+
+/* Bytes at the end of data that begin a character and do not finish it. */
+static size_t unfinished(const char *data, size_t size)
+{
+    for (size_t back = 1; back <= 3 && back <= size; back++) {
+        unsigned char byte = (unsigned char)data[size - back];
+        if (byte >= 0xc0)
+            return (byte >= 0xf0 ? 4u : byte >= 0xe0 ? 3u : 2u) > back ? back : 0;
+        if (byte < 0x80)
+            break;
+    }
+    return 0;
+}
+
+/* JSON holds no stray bytes: each becomes '?'. Newlines and tabs stay. */
+static char *clean_lines(const char *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    size_t used = 0;
+    if (!text)
+        abort();
+    for (size_t at = 0; at < size;) {
+        const char *end = memchr(data + at, '\n', size - at);
+        size_t length = end ? (size_t)(end - data) - at : size - at;
+        for (size_t done = 0; done < length;) { /* message_clean ends at a NUL */
+            size_t piece = strnlen(data + at + done, length - done);
+            message_clean(text + used, piece + 1, data + at + done, piece);
+            used += strlen(text + used);
+            done += piece;
+            if (done < length) {
+                text[used++] = '?';
+                done++;
+            }
+        }
+        if (end)
+            text[used++] = '\n';
+        at += length + 1;
+    }
+    text[used] = '\0';
+    return text;
+}
+
+int output_chunk(const char *path, int64_t offset, int64_t limit, char **text, int64_t *next, bool *at_end,
+                 struct err *err)
+{
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    CLEANUP(free_ptr) char *data = malloc((size_t)limit);
+    ssize_t got = data ? pread(fd, data, (size_t)limit, offset) : -1;
+    if (got < 0)
+        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    size_t size = (size_t)got;
+    if (offset + got < status.st_size)
+        size -= unfinished(data, size);
+    *text = clean_lines(data, size);
+    *next = offset + (int64_t)size;
+    *at_end = *next >= status.st_size;
+    return 0;
+}

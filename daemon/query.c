@@ -1,0 +1,197 @@
+/* Verbs that only look. */
+#include "common/path.h"
+#include "daemon/output.h"
+#include "daemon/service.h"
+#include "daemon/spawn.h"
+#include "daemon/stream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+enum { CHUNK_DEFAULT = 64 << 10, CHUNK_MAX = 512 << 10, SELECTION_MAX = 10000 };
+
+struct listing {
+    struct call *call;
+    const char *group;
+    json_t *rows;
+};
+
+static int list_row(void *context, struct job_row **row)
+{
+    struct listing *listing = context;
+    if (listing->group && (!(*row)->group || strcmp((*row)->group, listing->group) != 0))
+        return 0;
+    struct job *job = queue_find(listing->call->daemon->queue, (*row)->id);
+    json_array_append_new(listing->rows, job ? stream_job_row(listing->call->daemon->streams, job)
+                                             : message_row(*row, NULL, NULL));
+    return 0;
+}
+
+int verb_list(struct call *call, struct err *err)
+{
+    bool all = json_is_true(json_object_get(call->body, "all"));
+    struct listing listing = {call, json_string_value(json_object_get(call->body, "group")), json_array()};
+    int code = store_each_job(call->daemon->store, all ? STORE_ALL : STORE_LIVE, list_row, &listing, err);
+    call->answer = json_pack("{so}", "jobs", listing.rows);
+    return code;
+}
+
+static int find_row(struct call *call, struct job_row **row, struct err *err)
+{
+    int64_t id;
+    if (!message_int(call->body, "job", 1, &id))
+        return call_refuse(call, err, "bad_request", "job must be a job's id");
+    int code = store_find_job(call->daemon->store, id, row, err);
+    if (code == -ENOENT)
+        call->code = "no_job";
+    return code;
+}
+
+static json_t *attempt_json(const struct daemon *daemon, const struct attempt *attempt)
+{
+    CLEANUP(free_ptr) char *directory = spawn_directory(daemon->state, attempt->job, attempt->attempt);
+    return json_pack("{si sI sI ss? si si ss}", "attempt", attempt->attempt, "started_us",
+                     (json_int_t)attempt->started_us, "ended_us", (json_int_t)attempt->ended_us, "outcome",
+                     *attempt->outcome ? attempt->outcome : NULL, "exit_status", attempt->exit_status,
+                     "signal", attempt->signal, "directory", directory);
+}
+
+static int show_attempt(void *context, const struct attempt *attempt)
+{
+    struct listing *listing = context;
+    return json_array_append_new(listing->rows, attempt_json(listing->call->daemon, attempt));
+}
+
+int verb_show(struct call *call, struct err *err)
+{
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    struct listing listing = {.call = call};
+    int code = find_row(call, &row, err);
+    if (!code)
+        code = store_load_spec(call->daemon->store, row, err);
+    if (code)
+        return code;
+    json_t *shown = stream_row(call->daemon->streams, row->id);
+    json_object_set_new(
+        shown, "spec",
+        json_pack("{ss sO sO}", "kind", row->kind, "fields", row->fields, "options", row->options));
+    listing.rows = json_array();
+    json_object_set_new(shown, "attempts", listing.rows);
+    call->answer = json_pack("{so}", "job", shown);
+    return store_each_attempt(call->daemon->store, row->id, show_attempt, &listing, err);
+}
+
+int verb_logs(struct call *call, struct err *err)
+{
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    struct attempt attempt;
+    int64_t number = 0, offset = 0, limit = CHUNK_DEFAULT, next;
+    bool at_end;
+    message_int(call->body, "attempt", 0, &number);
+    message_int(call->body, "offset", 0, &offset);
+    if (!message_int(call->body, "limit", 1, &limit))
+        limit = CHUNK_DEFAULT;
+    if (number < 0 || offset < 0)
+        return call_refuse(call, err, "bad_request", "attempt and offset must not be negative");
+    limit = limit < 16 ? 16 : limit > CHUNK_MAX ? CHUNK_MAX : limit;
+    const char *which = json_string_value(json_object_get(call->body, "stream"));
+    if (which && strcmp(which, "stdout") != 0 && strcmp(which, "stderr") != 0)
+        return call_refuse(call, err, "bad_request", "stream must be stdout or stderr");
+    int code = find_row(call, &row, err);
+    if (code)
+        return code;
+    if (!number && !row->life.attempt)
+        return call_refuse(call, err, "refused", "job %lld has not started yet", (long long)row->id);
+    number = number ? number : row->life.attempt;
+    if (number > INT_MAX || store_find_attempt(call->daemon->store, row->id, (int)number, &attempt, err) != 0)
+        return call_refuse(call, err, "refused", "job %lld has no output of an attempt %lld",
+                           (long long)row->id, (long long)number);
+    CLEANUP(free_ptr) char *directory = spawn_directory(call->daemon->state, attempt.job, attempt.attempt);
+    CLEANUP(free_ptr) char *path = path_join(directory, which ? which : "stderr"), *text = NULL;
+    code = output_chunk(path, offset, limit, &text, &next, &at_end, err);
+    if (!code)
+        call->answer = json_pack("{si ss ss sI sb}", "attempt", attempt.attempt, "path", path, "text", text,
+                                 "next", (json_int_t)next, "ended", attempt.ended_us != 0 && at_end);
+    return code;
+}
+
+/* One id; 0 stands for all jobs where that is allowed. */
+static int select_job(struct call *call, int64_t id, struct err *err)
+{
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    int code = store_find_job(call->daemon->store, id, &row, err);
+    if (code == -ENOENT)
+        call->code = "no_job";
+    return code;
+}
+
+/* The body's "jobs"; *ids is the caller's. */
+static int select_jobs(struct call *call, int64_t **ids, size_t *count, struct err *err)
+{
+    const json_t *jobs = json_object_get(call->body, "jobs");
+    size_t size = json_array_size(jobs);
+    if (!json_is_array(jobs) || size > SELECTION_MAX)
+        return call_refuse(call, err, "bad_request", "jobs must be an array of at most %d ids",
+                           SELECTION_MAX);
+    CLEANUP(free_ptr) int64_t *list = calloc(size + 1, sizeof *list);
+    int code = list ? 0 : -ENOMEM;
+    for (size_t i = 0; !code && i < size; i++) {
+        const json_t *id = json_array_get(jobs, i);
+        list[i] = json_integer_value(id);
+        code = json_is_integer(id) ? select_job(call, list[i], err)
+                                   : call_refuse(call, err, "bad_request", "jobs[%zu] is not a job's id", i);
+    }
+    *ids = code ? NULL : TAKE(list);
+    *count = size;
+    return code;
+}
+
+static int start_stream(struct call *call, enum stream_kind kind, int64_t *ids, size_t count,
+                        int64_t after_seq, bool follow, struct err *err)
+{
+    int code = streams_start(call->daemon->streams, kind, call->peer, call->request, ids, count, after_seq,
+                             follow, err);
+    if (code)
+        call->code = "refused";
+    return code;
+}
+
+int verb_events(struct call *call, struct err *err)
+{
+    int64_t id = 0, after_seq = 0;
+    if (json_object_get(call->body, "job") && !message_int(call->body, "job", 0, &id))
+        return call_refuse(call, err, "bad_request", "job must be a job's id, or 0 for all");
+    if (json_object_get(call->body, "after_seq") && !message_int(call->body, "after_seq", 0, &after_seq))
+        return call_refuse(call, err, "bad_request", "after_seq must be a number from 0 on");
+    int code = id ? select_job(call, id, err) : 0;
+    if (code)
+        return code;
+    int64_t *ids = calloc(1, sizeof *ids);
+    if (!ids)
+        return err_set(err, -ENOMEM, "out of memory");
+    *ids = id;
+    bool follow = json_is_true(json_object_get(call->body, "follow"));
+    return start_stream(call, STREAM_EVENTS, ids, id != 0, after_seq, follow, err);
+}
+
+int verb_wait(struct call *call, struct err *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0;
+    int code = select_jobs(call, &ids, &count, err);
+    if (!code && !count) {
+        free(ids);
+        return call_refuse(call, err, "bad_request", "jobs is empty: there is nothing to wait for");
+    }
+    return code ? code
+                : start_stream(call, STREAM_WAIT, ids, count, call->daemon->streams->last_seq, true, err);
+}
+
+int verb_watch(struct call *call, struct err *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0;
+    int code = select_jobs(call, &ids, &count, err);
+    return code ? code : start_stream(call, STREAM_WATCH, ids, count, 0, true, err);
+}

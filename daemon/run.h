@@ -1,0 +1,36 @@
+/* One attempt of a job while it runs: what its worker reports. act.c owns it. */
+#ifndef DECOY_DAEMON_RUN_H
+#define DECOY_DAEMON_RUN_H
+
+#include "daemon/progress.h"
+#include "daemon/queue.h"
+#include "daemon/spawn.h"
+#include "daemon/store.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <uv.h>
+
+struct acts;
+
+struct run {
+    struct acts *acts;
+    struct run *next;
+    struct job *job;
+    struct attempt attempt;
+    char *directory;
+    struct progress *progress;
+    json_t *metrics; /* last row, or NULL */
+    int notes;       /* recorded so far */
+    uv_timer_t timer;
+    double limit_s, kill_s; /* when its time is up, and when it is killed; monotonic, 0: never */
+    bool adopted;           /* of an earlier daemon: not our child */
+    bool leader_gone;       /* reaped; what is left of its session is being ended */
+    struct job_exit status; /* once leader_gone */
+};
+
+/* The run that a worker's message speaks for, or NULL when it is not the present attempt of a running job, or
+ * has another token. */
+struct run *run_of_message(struct queue *queue, const json_t *body);
+
+#endif

@@ -1,0 +1,125 @@
+/* See service.h. */
+#include "daemon/service.h"
+#include "common/log.h"
+#include "proto/message.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    verb_run *run;
+    bool silent; /* of a worker: no reply */
+} VERBS[] = {
+    {"hello", verb_hello},
+    {"submit", verb_submit},
+    {"list", verb_list},
+    {"show", verb_show},
+    {"events", verb_events},
+    {"wait", verb_wait},
+    {"watch", verb_watch},
+    {"cancel", verb_cancel},
+    {"release", verb_release},
+    {"logs", verb_logs},
+    {"status", verb_status},
+    {"shutdown", verb_shutdown},
+    {"progress", verb_progress, true},
+    {"metrics", verb_metrics, true},
+    {"note", verb_note, true},
+    {"warning", verb_warning, true},
+};
+
+static void reply(struct daemon *daemon, const struct peer *peer, const struct request *request,
+                  const char *kind, json_t *body)
+{
+    zsock_send(daemon->zsock, peer, kind, request->id, request->id_size, body);
+    json_decref(body);
+}
+
+static void run_verb(struct daemon *daemon, const struct peer *peer, const struct request *request,
+                     size_t verb)
+{
+    struct err err = {0};
+    struct call call = {
+        .daemon = daemon, .peer = peer, .request = request, .body = request->body, .code = "internal"};
+    int code = VERBS[verb].run(&call, &err);
+    bool answered = !daemon->failed && !VERBS[verb].silent; /* a failed daemon acknowledges nothing */
+    if (answered && code)
+        reply(daemon, peer, request, "error", message_error(call.code, err.text));
+    else if (answered && call.answer)
+        reply(daemon, peer, request, "ok", json_incref(call.answer));
+    json_decref(call.answer);
+}
+
+static bool is_silent(const char *verb)
+{
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++) {
+        if (strcmp(verb, VERBS[i].name) == 0)
+            return VERBS[i].silent;
+    }
+    return false;
+}
+
+void service_on_message(void *context, const struct peer *peer, const struct frame *frames, size_t count)
+{
+    struct daemon *daemon = context;
+    struct request request;
+    const char *code;
+    struct err err = {0};
+    if (daemon->failed)
+        return;
+    if (frame_parse(frames, count, &request, &code, &err) != 0) {
+        if (!is_silent(request.verb))
+            reply(daemon, peer, &request, "error", message_error(code, err.text));
+        return;
+    }
+    size_t verb = 0;
+    while (verb < sizeof VERBS / sizeof *VERBS && strcmp(request.verb, VERBS[verb].name) != 0)
+        verb++;
+    if (verb < sizeof VERBS / sizeof *VERBS) {
+        run_verb(daemon, peer, &request, verb);
+    } else {
+        err_set(&err, -EINVAL, "there is no verb %s", request.verb);
+        reply(daemon, peer, &request, "error", message_error("unknown_verb", err.text));
+    }
+    request_clear(&request);
+}
+
+int call_refuse(struct call *call, struct err *err, const char *code, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    call->code = code;
+    return err_set(err, -EINVAL, "%s", text);
+}
+
+int call_live_job(struct call *call, struct job **job, struct err *err)
+{
+    int64_t id;
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    if (!message_int(call->body, "job", 1, &id))
+        return call_refuse(call, err, "bad_request", "job must be a job's id");
+    *job = queue_find(call->daemon->queue, id);
+    if (!*job && store_find_job(call->daemon->store, id, &row, NULL) != 0)
+        return call_refuse(call, err, "no_job", "there is no job %lld", (long long)id);
+    const struct job_life *life = *job ? &(*job)->row->life : &row->life;
+    if (job_ended(life->state))
+        return call_refuse(call, err, "refused", "job %lld has %s%s", (long long)id,
+                           life->state == JOB_FAILED || life->state == JOB_SUCCEEDED ? "" : "been ",
+                           job_state_name(life->state));
+    return 0;
+}
+
+int call_commit_failed(struct call *call, int code, const struct err *err)
+{
+    call->code = "internal";
+    if (code == -ENOSPC)
+        log_error("%s", err->text);
+    else
+        daemon_fail(call->daemon, err);
+    return code;
+}

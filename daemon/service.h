@@ -1,0 +1,40 @@
+/* The verbs of decoyd: a message comes in, is checked, does one thing, and is answered. */
+#ifndef DECOY_DAEMON_SERVICE_H
+#define DECOY_DAEMON_SERVICE_H
+
+#include "daemon/daemon.h"
+#include "proto/frame.h"
+
+/* What a verb is given. It sets *answer (a new reference; NULL: a stream answers, or nobody) or fails with
+ * one of README.md's codes in *code ("internal" unless it says otherwise) and a sentence. */
+struct call {
+    struct daemon *daemon;
+    const struct peer *peer;
+    const struct request *request;
+    const json_t *body;
+    json_t *answer;
+    const char *code;
+};
+
+typedef int verb_run(struct call *call, struct err *err);
+
+verb_run verb_submit;                                                         /* submit.c */
+verb_run verb_hello, verb_status, verb_shutdown, verb_cancel, verb_release;   /* control.c */
+verb_run verb_list, verb_show, verb_logs, verb_events, verb_wait, verb_watch; /* query.c */
+verb_run verb_progress, verb_metrics, verb_note, verb_warning;                /* report.c */
+
+/* For zsock.h; context is the daemon. */
+void service_on_message(void *context, const struct peer *peer, const struct frame *frames, size_t count);
+
+/* Fails with bad_request, refused, ... and a sentence. */
+int call_refuse(struct call *call, struct err *err, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The job that the body's "job" names, in memory; fails with no_job, or with refused when it has ended. */
+int call_live_job(struct call *call, struct job **job, struct err *err);
+
+/* What to answer when a change could not be committed: on a full disk the caller is told and the daemon goes
+ * on; anything else it cannot go on from. */
+int call_commit_failed(struct call *call, int code, const struct err *err);
+
+#endif

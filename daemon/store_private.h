@@ -1,0 +1,50 @@
+/* What store.c and store_read.c share; nobody else includes it. */
+#ifndef DECOY_DAEMON_STORE_PRIVATE_H
+#define DECOY_DAEMON_STORE_PRIVATE_H
+
+#include "daemon/store.h"
+
+#include <sqlite3.h>
+
+/* The prepared statements; their text is in store_sql.h. */
+enum statement {
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    ADD_JOB,
+    ADD_AFTER,
+    UPDATE_JOB,
+    ADD_EVENT,
+    ADD_ATTEMPT,
+    END_ATTEMPT,
+    LIVE_JOBS,
+    ALL_JOBS,
+    FIND_JOB,
+    FIND_KEY,
+    JOB_SPEC,
+    JOB_AFTER,
+    DEPENDENCIES,
+    DEPENDANTS,
+    CHANGED_JOBS,
+    ALL_EVENTS,
+    JOB_EVENTS,
+    JOB_ATTEMPTS,
+    COUNT_STATES,
+    LAST_SEQ,
+    STATEMENT_MAX
+};
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *statements[STATEMENT_MAX];
+};
+
+/* The last error as a negative errno and a sentence that names the database. */
+int store_failed(struct store *store, struct err *err);
+
+/* Binds by the letters of types: i int64, d double, t text or NULL. Returns the statement, ready to step; who
+ * steps it resets it. */
+sqlite3_stmt *store_bind(struct store *store, enum statement which, const char *types, ...);
+
+#endif

@@ -1,0 +1,127 @@
+/* Checks on the distributions of catalogue columns: were both classes selected alike? */
+#include "daemon/worker/audit/audit.h"
+#include "common/str.h"
+#include "daemon/worker/audit/plot.h"
+#include "daemon/worker/audit/statistics.h"
+
+#include <errno.h>
+#include <math.h>
+
+/* Kolmogorov-Smirnov distances below LEAST_DISTANCE are of little use to a network; above, chance must be
+ * unlikely. */
+#define LEAST_DISTANCE 0.03
+#define PROBABILITY    1e-4
+enum { CURVE_POINTS = 200 };
+
+struct sample {
+    double *values[2]; /* by class, sorted */
+    size_t counts[2];
+};
+
+static void sample_free(struct sample *sample)
+{
+    free(sample->values[0]);
+    free(sample->values[1]);
+}
+
+/* Finite values of a column, or of their fractional parts. -ENOENT: no such column. */
+static int sample_read(const struct audit *audit, const char *column, bool fraction, struct sample *sample,
+                       struct err *err)
+{
+    CLEANUP(free_ptr) double *all = calloc(audit->count + 1, sizeof *all);
+    for (int label = 0; label < 2; label++)
+        sample->values[label] = calloc(audit->count + 1, sizeof(double));
+    if (!all || !sample->values[0] || !sample->values[1])
+        return err_set(err, -ENOMEM, "column %s of %zu stamps does not fit in memory", column, audit->count);
+    int code = audit_column(audit, column, all, err);
+    for (size_t i = 0; i < audit->count && !code; i++) {
+        const int label = audit->labels[i];
+        if (isfinite(all[i]))
+            sample->values[label][sample->counts[label]++] = fraction ? all[i] - floor(all[i]) : all[i];
+    }
+    return code;
+}
+
+static double quantile(const double *sorted, size_t count, double q)
+{
+    return sorted[(size_t)(q * (double)(count - 1))];
+}
+
+/* Both cumulative distributions: "real fake share" a line. */
+static char *curves_data(const struct sample *sample)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    for (int i = 0; stream && i <= CURVE_POINTS; i++) {
+        double share = (double)i / CURVE_POINTS;
+        fprintf(stream, "%.6g %.6g %.4f\n", quantile(sample->values[0], sample->counts[0], share),
+                quantile(sample->values[1], sample->counts[1], share), share);
+    }
+    if (stream)
+        fclose(stream);
+    return text;
+}
+
+static int draw_curves(const struct audit *audit, const char *name, const char *axis,
+                       const struct sample *sample, struct err *err)
+{
+    CLEANUP(free_ptr) char *data = curves_data(sample);
+    CLEANUP(free_ptr)
+    char *commands = str_format(
+        "set xlabel '%s' noenhanced\nset ylabel 'share of the stamps below'\nset key bottom right\n", axis);
+    return plot_draw(
+        audit->out, name, data ? data : "", commands,
+        "plot DATA using 1:3 with lines title 'real' ls 1, '' using 2:3 with lines title 'fake' ls 2",
+        audit->plotting, err);
+}
+
+/* The check of one column. -ENOENT, and no check, when the dataset has none or a class has no value. */
+static int compare_column(struct audit *audit, const char *name, const char *column, bool fraction,
+                          struct err *err)
+{
+    CLEANUP(sample_free) struct sample sample = {{NULL, NULL}, {0, 0}};
+    int code = sample_read(audit, column, fraction, &sample, err);
+    if (!code && (sample.counts[0] == 0 || sample.counts[1] == 0))
+        code = -ENOENT;
+    if (code)
+        return code;
+    const double distance =
+        ks_distance(sample.values[0], sample.counts[0], sample.values[1], sample.counts[1]);
+    const double p = ks_probability(distance, sample.counts[0], sample.counts[1]);
+    const double threshold =
+        fmax(LEAST_DISTANCE, ks_critical(PROBABILITY, sample.counts[0], sample.counts[1]));
+    CLEANUP(free_ptr) char *axis = str_format("%s%s", fraction ? "fractional part of " : "", column);
+    code = draw_curves(audit, name, axis, &sample, err);
+    if (code)
+        return code;
+    const struct check check = {name, "", distance, NAN, threshold, audit->plotting};
+    return check_add(audit, &check,
+                     "%s of fakes and of reals are %s distributed: D = %.3f, p = %.2g, medians %.4g and %.4g "
+                     "(%zu fakes, %zu reals)",
+                     axis, distance > threshold ? "differently" : "alike", distance, p,
+                     quantile(sample.values[1], sample.counts[1], 0.5),
+                     quantile(sample.values[0], sample.counts[0], 0.5), sample.counts[1], sample.counts[0]);
+}
+
+int check_fractions(struct audit *audit, struct err *err)
+{
+    int code = compare_column(audit, "fractions_x", "x", true, err);
+    if (!code)
+        code = compare_column(audit, "fractions_y", "y", true, err);
+    return code == -ENOENT ? 0 : code;
+}
+
+int check_selection(struct audit *audit, struct err *err)
+{
+    static const char *const COLUMNS[][2] = {
+        {"selection_mag_g", "mag_g"}, {"selection_mag_r", "mag_r"},         {"selection_mag_z", "mag_z"},
+        {"selection_rhalf", "rhalf"}, {"selection_neighbour", "neighbour"},
+    };
+    for (size_t i = 0; i < sizeof COLUMNS / sizeof *COLUMNS; i++) {
+        int code = compare_column(audit, COLUMNS[i][0], COLUMNS[i][1], false, err);
+        if (code && code != -ENOENT)
+            return code;
+    }
+    return 0;
+}

@@ -1,0 +1,111 @@
+/* The galleries of a report: <out>/galleries/p01.png ... p99.png, giveaways.png, passed.png. */
+#include "common/path.h"
+#include "common/str.h"
+#include "daemon/worker/evaluate/evaluation.h"
+#include "daemon/worker/report/gallery.h"
+#include "proto/spec.h"
+
+#include <errno.h>
+#include <math.h>
+
+enum { CHANNELS_MAX = 64 };
+
+static int fill_layout(struct stamp_layout *layout, const struct evaluation *evaluation, struct err *err)
+{
+    const char *channels[CHANNELS_MAX];
+    int count = dataset_channels(evaluation->dataset);
+    for (int i = 0; i < count && i < CHANNELS_MAX; i++)
+        channels[i] = dataset_channel_name(evaluation->dataset, i);
+    return stamp_layout_fill(layout, dataset_stamp(evaluation->dataset), channels, count, err);
+}
+
+static struct gallery_example example_at(const struct evaluation *evaluation, size_t i)
+{
+    if (i >= evaluation->n)
+        return (struct gallery_example){.mag = NAN, .score = NAN};
+    return (struct gallery_example){.pixels = dataset_pixels(evaluation->dataset, evaluation->part, i),
+                                    .fake = evaluation->label[i],
+                                    .mag = evaluation->mag_g ? evaluation->mag_g[i] : NAN,
+                                    .score = evaluation->score[i]};
+}
+
+static int publish(struct figure *figure, const struct evaluation *evaluation, const char *name,
+                   const struct gallery_example *examples, int rows, int columns, struct err *err)
+{
+    struct stamp_layout layout;
+    CLEANUP(picture_destroy_ptr) struct picture *picture = NULL;
+    CLEANUP(free_ptr) char *path = str_format("%s/galleries/%s.png", evaluation->out, name);
+    int code = fill_layout(&layout, evaluation, err);
+    if (!code)
+        code = gallery_draw(&picture, &layout, examples, rows, columns, err);
+    if (!code)
+        code = picture_publish_png(picture, path, err);
+    if (!code)
+        figure->path = TAKE(path);
+    return code;
+}
+
+int gallery_of_percentile(struct figure *figure, const struct evaluation *evaluation, int percentile,
+                          struct err *err)
+{
+    const double mag = evaluation->verdict.percentile_mag[percentile];
+    const size_t rows = (size_t)spec_int(evaluation->job->spec, "examples");
+    if (!isfinite(mag))
+        return err_set(err, -ENOENT, "the dataset has no magnitudes mag_g, by which examples are chosen");
+    CLEANUP(free_ptr) size_t *pairs = calloc(2 * rows, sizeof *pairs);
+    CLEANUP(free_ptr) struct gallery_example *examples = calloc(2 * rows, sizeof *examples);
+    if (!pairs || !examples)
+        return err_set(err, -ENOMEM, "out of memory for a gallery");
+    examples_near(evaluation, mag, rows, pairs);
+    for (size_t i = 0; i < 2 * rows; i++)
+        examples[i] = example_at(evaluation, pairs[i]);
+    CLEANUP(free_ptr) char *name = str_format("p%02.0f", VERDICT_PERCENTILE[percentile]);
+    figure->caption = str_format(
+        "Percentile %g of g among the examples: %.2f. Left real (R), right fake (F), of like magnitude; "
+        "both in a row on one grey scale. P is the network's probability of fake.",
+        VERDICT_PERCENTILE[percentile], mag);
+    return publish(figure, evaluation, name, examples, (int)rows, 2, err);
+}
+
+/* Gradients of the stamps shown, one block. */
+static int find_gradients(const struct evaluation *evaluation, struct gallery_example *examples, size_t count,
+                          float *gradients, struct err *err)
+{
+    const size_t side = (size_t)dataset_stamp(evaluation->dataset);
+    const size_t items = side * side * (size_t)dataset_channels(evaluation->dataset);
+    for (size_t i = 0; i < count; i++) {
+        double score;
+        int code = predictor_score(evaluation->predictor, &examples[i].pixels, 1, &score,
+                                   gradients + i * items, err);
+        if (code)
+            return code;
+        examples[i].gradient = gradients + i * items;
+    }
+    return 0;
+}
+
+int gallery_of_fakes(struct figure *figure, const struct evaluation *evaluation, bool giveaways,
+                     struct err *err)
+{
+    const size_t room = (size_t)spec_int(evaluation->job->spec, "examples"),
+                 side = (size_t)dataset_stamp(evaluation->dataset);
+    CLEANUP(free_ptr) size_t *fakes = calloc(room, sizeof *fakes);
+    CLEANUP(free_ptr) struct gallery_example *examples = calloc(room, sizeof *examples);
+    CLEANUP(free_ptr)
+    float *gradients =
+        calloc(room * side * side * (size_t)dataset_channels(evaluation->dataset), sizeof *gradients);
+    if (!fakes || !examples || !gradients)
+        return err_set(err, -ENOMEM, "out of memory for a gallery");
+    size_t count = examples_extreme(evaluation, giveaways, room, fakes);
+    for (size_t i = 0; i < count; i++)
+        examples[i] = example_at(evaluation, fakes[i]);
+    int code = find_gradients(evaluation, examples, count, gradients, err);
+    if (code)
+        return code;
+    figure->caption = str_format(
+        "The %zu of %zu fakes with the %s P. The last two panels show where a change of a pixel would "
+        "change P most: length of the gradient over the image channels and over the invvar channels, "
+        "on one scale.",
+        count, evaluation->verdict.fakes, giveaways ? "highest" : "lowest");
+    return publish(figure, evaluation, giveaways ? "giveaways" : "passed", examples, (int)count, 1, err);
+}

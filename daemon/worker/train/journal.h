@@ -1,0 +1,37 @@
+/* What a run tells while it goes: rows to metrics.jsonl, TensorBoard's events in logs/ and the daemon. Rank
+ * 0 alone has one. Rows of metrics.jsonl, one JSON object a line, by their keys:
+ *
+ *   every few steps: step, epoch, loss, accuracy, rate, img_per_s, input_share (of the time, on input)
+ *   every epoch:     step, epoch, epoch_loss, epoch_accuracy, and valid_loss, valid_accuracy where there is a
+ *                    validation part
+ *
+ * loss and accuracy are means over the examples since the last such row, in training. */
+#ifndef DECOY_TRAIN_JOURNAL_H
+#define DECOY_TRAIN_JOURNAL_H
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "daemon/worker/link.h"
+#include "daemon/worker/net/model.h"
+#include "daemon/worker/train/checkpoint.h"
+
+struct journal;
+
+/* directory: of the run. Rows of metrics.jsonl that are later than state are cut off, so that none stands
+ * twice; at step 0 the network's graph is written. */
+int journal_open(struct journal **out, const char *directory, const struct model *model,
+                 const struct train_state *state, struct link *link, struct err *err);
+void journal_close(struct journal *journal);
+CLEANUP_DEFINE(journal_close_ptr, struct journal, journal_close)
+
+/* img_per_s, input_share: since the last row, by the clock. */
+int journal_steps(struct journal *journal, const struct train_state *state, int64_t epoch, double rate,
+                  double img_per_s, double input_share, struct err *err);
+/* with_validation: state's valid_loss and valid_accuracy are of this epoch. */
+int journal_epoch(struct journal *journal, const struct train_state *state, int64_t epoch,
+                  bool with_validation, struct err *err);
+
+/* Before a checkpoint: all rows so far are on disk. */
+int journal_sync(struct journal *journal, struct err *err);
+
+#endif

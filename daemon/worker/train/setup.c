@@ -1,0 +1,245 @@
+/* A run's beginning: dataset, model, network, what identifies the run, and where it goes on. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/path.h"
+#include "common/preset.h"
+#include "common/str.h"
+#include "daemon/worker/net/optimiser.h"
+#include "daemon/worker/train/trainer.h"
+#include "proto/json.h"
+#include "proto/spec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static void read_spec(struct trainer *trainer)
+{
+    const json_t *spec = trainer->job->spec;
+    trainer->batch = (int)spec_int(spec, "batch");
+    trainer->micro_batch = (int)spec_int(spec, "micro_batch");
+    if (trainer->micro_batch > trainer->batch)
+        trainer->micro_batch = trainer->batch;
+    trainer->micro_batches = (trainer->batch + trainer->micro_batch - 1) / trainer->micro_batch;
+    trainer->keep = (int)spec_int(spec, "keep");
+    trainer->epochs = spec_int(spec, "epochs");
+    trainer->highest_rate = spec_real(spec, "rate");
+    trainer->onecycle = strcmp(spec_text(spec, "schedule"), "onecycle") == 0;
+    trainer->seed = (uint64_t)spec_int(spec, "seed");
+    trainer->checkpoint_every_s = spec_real(spec, "checkpoint_every");
+    trainer->trace_from = spec_int(spec, "trace_from");
+    trainer->trace_end = trainer->trace_from + spec_int(spec, "trace_steps");
+    trainer->ordered_epoch = -1;
+}
+
+static int open_dataset(struct trainer *trainer, struct err *err)
+{
+    const char *path = spec_text(trainer->job->spec, "dataset");
+    int code = dataset_open(&trainer->dataset, path, err);
+    if (code)
+        return code;
+    size_t count = dataset_count(trainer->dataset, DATASET_TRAIN);
+    trainer->steps_per_epoch = (int64_t)count / trainer->batch;
+    trainer->steps = trainer->steps_per_epoch * trainer->epochs;
+    if (!trainer->steps_per_epoch)
+        return err_set(err, -EINVAL, "the training part of %s has %zu examples, fewer than a --batch of %d",
+                       path, count, trainer->batch);
+    trainer->order = calloc(count, sizeof *trainer->order);
+    trainer->labels = calloc((size_t)trainer->micro_batch, 1);
+    return trainer->order && trainer->labels ? 0
+                                             : err_set(err, -ENOMEM, "out of memory for %zu examples", count);
+}
+
+static int open_input(struct trainer *trainer, struct err *err)
+{
+    int channels = dataset_channels(trainer->dataset);
+    CLEANUP(free_ptr) const char **names = calloc((size_t)channels, sizeof *names);
+    CLEANUP(free_ptr) double *medians = calloc((size_t)channels, sizeof *medians);
+    if (!names || !medians)
+        return err_set(err, -ENOMEM, "out of memory");
+    for (int c = 0; c < channels; c++) {
+        names[c] = dataset_channel_name(trainer->dataset, c);
+        medians[c] = dataset_channel_median(trainer->dataset, c);
+    }
+    int code = input_create(&trainer->input, spec_text(trainer->job->spec, "image_scale"),
+                            spec_text(trainer->job->spec, "invvar_scale"), dataset_stamp(trainer->dataset),
+                            channels, names, medians, err);
+    return code ? err_prefix(err, "%s", spec_text(trainer->job->spec, "dataset")) : 0;
+}
+
+static int open_network(struct trainer *trainer, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = NULL;
+    int code = preset_find("models", spec_text(trainer->job->spec, "model"), &path, err);
+    if (!code)
+        code = model_read(&trainer->model, path, dataset_stamp(trainer->dataset),
+                          dataset_channels(trainer->dataset), err);
+    if (!code)
+        code = network_create(&trainer->network, trainer->model, trainer->micro_batch, trainer->job->threads,
+                              NETWORK_TRAIN, err);
+    if (code)
+        return code;
+    size_t count = trainer->model->parameter_count;
+    trainer->moments = calloc(2 * count, sizeof *trainer->moments);
+    if (!trainer->moments)
+        return err_set(err, -ENOMEM, "out of memory for Adam's moments");
+    trainer->now = (struct checkpoint){
+        .parameters = network_parameters(trainer->network),
+        .first = trainer->moments,
+        .second = trainer->moments + count,
+        .count = count,
+        .steps_per_epoch = trainer->steps_per_epoch,
+    };
+    code = tree_create(&trainer->gradients, trainer->job->team, count, STATISTIC_MAX, err);
+    return code ? code : tree_create(&trainer->scores, trainer->job->team, 0, STATISTIC_MAX, err);
+}
+
+/* What must be equal for a checkpoint to be gone on from; `library` and `threads` should be. */
+static void describe_run(struct trainer *trainer)
+{
+    static const char *const SAME[] = {"epochs", "rate", "schedule", "image_scale", "invvar_scale", "seed"};
+    char library[64];
+    CLEANUP(free_ptr) char *model = model_text(trainer->model);
+    CLEANUP(free_ptr) char *dataset = str_format("%016" PRIx64, dataset_fingerprint(trainer->dataset));
+    network_describe_library(library);
+    trainer->setup =
+        json_pack("{ss ss si si si ss}", "dataset", dataset, "model", model, "batch", trainer->batch,
+                  "micro_batch", trainer->micro_batch, "threads", trainer->job->threads, "library", library);
+    for (size_t i = 0; i < sizeof SAME / sizeof *SAME; i++)
+        json_object_set(trainer->setup, SAME[i], json_object_get(trainer->job->spec, SAME[i]));
+    trainer->now.setup = trainer->setup;
+}
+
+/* The files that do not change, and room for those that do. */
+static int write_descriptions(struct trainer *trainer, struct err *err)
+{
+    if (!trainer->first)
+        return 0;
+    CLEANUP(free_ptr) char *model = path_join(trainer->out, "model.yaml");
+    CLEANUP(free_ptr) char *input = path_join(trainer->out, "input.json");
+    int code = model_publish(trainer->model, model, err);
+    if (code)
+        return code;
+    json_t *description = input_to_json(trainer->input);
+    code = json_publish_file(input, description, err);
+    json_decref(description);
+    return code;
+}
+
+int trainer_open(struct trainer *trainer, struct job *job, struct err *err)
+{
+    trainer->job = job;
+    trainer->first = team_rank(job->team) == 0;
+    trainer->out = str_format("%s", spec_text(job->spec, "out"));
+    trainer->checkpoints = path_join(trainer->out, "ckpts");
+    read_spec(trainer);
+    int code = open_dataset(trainer, err);
+    if (!code)
+        code = open_input(trainer, err);
+    if (!code)
+        code = open_network(trainer, err);
+    if (!code)
+        describe_run(trainer);
+    if (!code && trainer->first)
+        code = path_make_directories(trainer->checkpoints, 0777, err);
+    return code;
+}
+
+void trainer_close(struct trainer *trainer)
+{
+    journal_close(trainer->journal);
+    trace_destroy(trainer->trace);
+    tree_destroy(trainer->gradients);
+    tree_destroy(trainer->scores);
+    network_destroy(trainer->network);
+    model_destroy(trainer->model);
+    input_destroy(trainer->input);
+    dataset_close(trainer->dataset);
+    json_decref(trainer->setup);
+    free(trainer->moments);
+    free(trainer->labels);
+    free(trainer->order);
+    free(trainer->checkpoints);
+    free(trainer->out);
+}
+
+static void pass_warning(void *context, const char *text)
+{
+    link_warning(context, "%s", text);
+}
+
+/* Models of an earlier run in the same directory must not be taken for this one's. */
+static int remove_models(const struct trainer *trainer, struct err *err)
+{
+    static const char *const NAMES[] = {"model.safetensors", "best.safetensors"};
+    for (size_t i = 0; i < 2; i++) {
+        CLEANUP(free_ptr) char *path = path_join(trainer->out, NAMES[i]);
+        if (unlink(path) != 0 && errno != ENOENT)
+            return err_set(err, -errno, "cannot delete %s: %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+/* The best model as of the checkpoint gone on from: a later one may have been published since. */
+static int restore_best(struct trainer *trainer, struct err *err)
+{
+    size_t count = trainer->now.count;
+    int64_t best_step = trainer->now.state.best_step;
+    if (!best_step)
+        return 0;
+    CLEANUP(free_ptr) float *blocks = calloc(3 * count, sizeof *blocks);
+    if (!blocks)
+        return err_set(err, -ENOMEM, "out of memory for the best model");
+    struct checkpoint best = {.parameters = blocks,
+                              .first = blocks + count,
+                              .second = blocks + 2 * count,
+                              .count = count,
+                              .setup = trainer->setup};
+    struct err why = {0};
+    if (checkpoint_load(trainer->checkpoints, best_step, &best, NULL, &why) == 0)
+        return trainer_publish(trainer, "best", best.parameters, &best.state, err);
+    link_warning(trainer->job->link, "best.safetensors stays as it is: %s", why.text);
+    return 0;
+}
+
+static int load_newest(struct trainer *trainer, struct err *err)
+{
+    struct link *link = trainer->job->link;
+    int code = checkpoint_load_newest(trainer->checkpoints, &trainer->now, pass_warning, link, err);
+    if (!code) {
+        link_note(link, "goes on from the checkpoint after step %" PRId64 " of %" PRId64,
+                  trainer->now.state.step, trainer->steps);
+        return restore_best(trainer, err);
+    }
+    if (code != -ENOENT)
+        return code;
+    memset(&trainer->now.state, 0, sizeof trainer->now.state);
+    memset(trainer->moments, 0, 2 * trainer->now.count * sizeof *trainer->moments);
+    model_initial_weights(trainer->model, trainer->seed, trainer->now.parameters);
+    return remove_models(trainer, err);
+}
+
+int trainer_resume(struct trainer *trainer, struct err *err)
+{
+    struct team *team = trainer->job->team;
+    int code = trainer->first ? load_newest(trainer, err) : 0;
+    if (!code)
+        code = write_descriptions(trainer, err);
+    if (code)
+        return code;
+    team_broadcast(team, &trainer->now.state, sizeof trainer->now.state, 0);
+    team_broadcast(team, trainer->now.parameters, trainer->now.count * sizeof(float), 0);
+    team_broadcast(team, trainer->moments, 2 * trainer->now.count * sizeof(float), 0);
+    if (trainer->first)
+        code = journal_open(&trainer->journal, trainer->out, trainer->model, &trainer->now.state,
+                            trainer->job->link, err);
+    trainer->first_step = trainer->row_start_step = trainer->now.state.step;
+    trainer->row_start_s = trainer->last_checkpoint_s = clock_monotonic_s();
+    return code;
+}
+
+double trainer_rate(const struct trainer *trainer, int64_t step)
+{
+    return trainer->onecycle ? rate_onecycle(trainer->highest_rate, step, trainer->steps)
+                             : trainer->highest_rate;
+}

@@ -1,0 +1,75 @@
+/* Private to train/: one run under way, as its files share it. */
+#ifndef DECOY_TRAIN_TRAINER_H
+#define DECOY_TRAIN_TRAINER_H
+
+#include "daemon/worker/dataset/dataset.h"
+#include "daemon/worker/job.h"
+#include "daemon/worker/net/input.h"
+#include "daemon/worker/net/network.h"
+#include "daemon/worker/report/trace.h"
+#include "daemon/worker/train/checkpoint.h"
+#include "daemon/worker/train/journal.h"
+#include "daemon/worker/train/tree.h"
+
+/* What ranks tell each other with every step, summed over micro-batches. */
+enum statistic { STATISTIC_LOSS, STATISTIC_CORRECT, STATISTIC_STOP, STATISTIC_CHECKPOINT, STATISTIC_MAX };
+
+struct trainer {
+    struct job *job;
+    bool first;              /* rank 0: it alone writes files and reports */
+    char *out, *checkpoints; /* directories */
+    struct dataset *dataset;
+    struct model *model;
+    struct network *network;
+    struct input *input;
+    struct tree *gradients, *scores; /* sums for a step and for a validation */
+    struct journal *journal;         /* rank 0 */
+    json_t *setup;
+
+    struct checkpoint now; /* state, and the three blocks: parameters are the network's */
+    float *moments;        /* both, owned */
+
+    uint8_t *labels; /* of the micro-batch in the network's input */
+
+    int batch, micro_batch, keep;
+    int64_t micro_batches; /* a step */
+    int64_t epochs, steps_per_epoch, steps;
+    double highest_rate;
+    bool onecycle;
+    uint64_t seed;
+    uint64_t *order; /* of the examples in ordered_epoch */
+    int64_t ordered_epoch;
+    bool stop_asked, checkpoint_asked; /* the same on every rank */
+    double checkpoint_every_s, last_checkpoint_s;
+
+    struct trace *trace; /* while its steps last */
+    int64_t trace_from, trace_end;
+    double row_start_s, row_input_s; /* since the last row of metrics.jsonl */
+    int64_t row_start_step;
+    double trained_s;   /* by the clock, in this attempt */
+    int64_t first_step; /* of this attempt */
+};
+
+/* A part of train_run each; 0 or a negative errno and a sentence. All are collective. */
+int trainer_open(struct trainer *trainer, struct job *job, struct err *err); /* dataset, model, network */
+void trainer_close(struct trainer *trainer);
+int trainer_resume(struct trainer *trainer,
+                   struct err *err); /* from the newest checkpoint, or from first weights */
+int trainer_step(struct trainer *trainer, struct err *err); /* one update; state.step counts it */
+int trainer_validate(struct trainer *trainer, double *loss, double *accuracy,
+                     struct err *err);                      /* -EINTR: asked to stop */
+int trainer_save(struct trainer *trainer, struct err *err); /* a checkpoint */
+int trainer_publish(struct trainer *trainer, const char *name, const float *parameters,
+                    const struct train_state *state,
+                    struct err *err);                         /* <out>/<name>.safetensors, on rank 0 */
+int trainer_finish(struct trainer *trainer, struct err *err); /* the last model and the result */
+
+double trainer_rate(const struct trainer *trainer,
+                    int64_t step); /* learning rate of the step after `step` steps */
+
+/* Around a step, a trace of whose parts was asked for. */
+int trainer_trace_begin(struct trainer *trainer, struct err *err);
+int trainer_trace_end(struct trainer *trainer, bool last, struct err *err);
+void trainer_trace(struct trainer *trainer, const char *name, const char *category, double start_s);
+
+#endif

@@ -1,0 +1,250 @@
+/* See message.h. A job is checked here by the same table (spec.h) as on the command line: the daemon believes
+ * no client's validation. */
+#include "proto/message.h"
+#include "common/str.h"
+#include "proto/spec.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WORD_MAX = 64 };
+
+void job_row_destroy(struct job_row *row)
+{
+    if (!row)
+        return;
+    free(row->kind);
+    free(row->name);
+    free(row->group);
+    free(row->key);
+    free(row->out);
+    free(row->body);
+    free(row->after);
+    json_decref(row->fields);
+    json_decref(row->options);
+    json_decref(row->result);
+    free(row);
+}
+
+static void set_text(char **to, const char *text)
+{
+    free(*to);
+    *to = text ? str_format("%s", text) : NULL;
+}
+
+void job_row_use(struct job_row *row)
+{
+    const json_t *options = row->options;
+    set_text(&row->name, spec_text(options, "name"));
+    row->ranks = (int)spec_int(options, "ranks");
+    row->threads = (int)spec_int(options, "threads");
+    row->priority = (int)spec_int(options, "priority");
+    row->retries = (int)spec_int(options, "retries");
+    row->time_limit_s = spec_real(options, "time_limit");
+    row->hold = spec_bool(options, "hold");
+    if (row->fields)
+        set_text(&row->out, spec_text(row->fields, "out"));
+}
+
+void job_row_forget_spec(struct job_row *row)
+{
+    json_decref(row->fields);
+    json_decref(row->options);
+    free(row->body);
+    row->fields = row->options = NULL;
+    row->body = NULL;
+}
+
+/* key and group: null, or 1 to 64 bytes of clean text. */
+static int take_word(const json_t *job, const char *name, char **word, struct err *err)
+{
+    const json_t *value = json_object_get(job, name);
+    if (!value || json_is_null(value))
+        return 0;
+    const char *text = json_string_value(value);
+    if (!text || json_string_length(value) != strlen(text) || !*text || strlen(text) > WORD_MAX ||
+        str_has_control(text))
+        return err_set(err, -EINVAL, "%s must be null or a text of 1 to %d bytes", name, WORD_MAX);
+    set_text(word, text);
+    return 0;
+}
+
+static int64_t reference_id(const json_t *reference, const int64_t *ids, size_t count)
+{
+    const char *text = json_string_value(reference);
+    int64_t index;
+    if (!text)
+        return json_integer_value(reference);
+    if (*text != '#' || !str_to_int(text + 1, &index) || index < 0 || (size_t)index >= count)
+        return 0;
+    return ids[index];
+}
+
+static void add_after(struct job_row *row, int64_t id)
+{
+    for (size_t i = 0; i < row->after_count; i++) {
+        if (row->after[i] == id)
+            return;
+    }
+    row->after[row->after_count++] = id;
+}
+
+static int take_after(const json_t *job, const int64_t *ids, size_t count, struct job_row *row,
+                      struct err *err)
+{
+    const json_t *after = json_object_get(job, "after");
+    if (!after || json_is_null(after))
+        return 0;
+    if (!json_is_array(after))
+        return err_set(err, -EINVAL, "after must be an array of job ids or \"#i\"");
+    row->after = calloc(json_array_size(after) + 1, sizeof *row->after);
+    if (!row->after)
+        return err_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < json_array_size(after); i++) {
+        int64_t id = reference_id(json_array_get(after, i), ids, count);
+        if (id < 1)
+            return err_set(err, -EINVAL,
+                           "after[%zu] is neither a job's id nor \"#i\" of an earlier job of the submit", i);
+        add_after(row, id);
+    }
+    return 0;
+}
+
+/* Two submits with one key are the same when this text is. */
+static char *canonical_body(const json_t *job, const struct job_row *row)
+{
+    json_t *after = json_array();
+    for (size_t i = 0; i < row->after_count; i++)
+        json_array_append_new(after, json_integer(row->after[i]));
+    json_t *fields = json_object_get(job, "fields"), *options = json_object_get(job, "options");
+    json_t *body = json_pack("{ss sO? sO? so ss?}", "kind", row->kind, "fields", fields, "options", options,
+                             "after", after, "group", row->group);
+    char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    json_decref(body);
+    return text;
+}
+
+static int resolve(const json_t *job, const char *name, const struct spec_kind *kind, json_t **resolved,
+                   struct err *err)
+{
+    json_t *given = json_object_get(job, name);
+    if (given && !json_is_null(given))
+        return spec_resolve(kind, given, resolved, err);
+    json_t *empty = json_object();
+    int code = spec_resolve(kind, empty, resolved, err);
+    json_decref(empty);
+    return code;
+}
+
+static int resolve_specs(const json_t *job, struct job_row *row, struct err *err)
+{
+    const char *name = json_string_value(json_object_get(job, "kind"));
+    const struct spec_kind *kind = name ? spec_kind_find(name, err) : NULL;
+    if (!kind)
+        return name ? -EINVAL : err_set(err, -EINVAL, "a job needs a kind");
+    set_text(&row->kind, name);
+    int code = resolve(job, "fields", kind, &row->fields, err);
+    return code ? code : resolve(job, "options", spec_job_options(), &row->options, err);
+}
+
+int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struct job_row **out,
+                      const char **code, struct err *err)
+{
+    *code = "bad_request";
+    if (!json_is_object(job))
+        return err_set(err, -EINVAL, "a job must be an object");
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = calloc(1, sizeof *row);
+    if (!row)
+        return err_set(err, -ENOMEM, "out of memory");
+    if (take_word(job, "key", &row->key, err) != 0 || take_word(job, "group", &row->group, err) != 0 ||
+        take_after(job, ids, count, row, err) != 0)
+        return -EINVAL;
+    *code = "bad_spec";
+    if (resolve_specs(job, row, err) != 0)
+        return -EINVAL;
+    job_row_use(row);
+    if (row->key)
+        row->body = canonical_body(job, row);
+    *out = TAKE(row);
+    return 0;
+}
+
+json_t *message_row(const struct job_row *row, json_t *progress, json_t *metrics)
+{
+    const struct job_life *life = &row->life;
+    json_t *after = json_array();
+    for (size_t i = 0; i < row->after_count; i++)
+        json_array_append_new(after, json_integer(row->after[i]));
+    json_t *result =
+        json_pack("{sI ss ss? ss? ss si si si si sI sI sI ss? ss? so}", "id", (json_int_t)row->id, "kind",
+                  row->kind, "name", row->name, "group", row->group, "state", job_state_name(life->state),
+                  "attempt", life->attempt, "priority", row->priority, "ranks", row->ranks, "threads",
+                  row->threads, "submitted_us", (json_int_t)life->submitted_us, "started_us",
+                  (json_int_t)life->started_us, "ended_us", (json_int_t)life->ended_us, "reason",
+                  *life->reason ? life->reason : NULL, "out", row->out, "after", after);
+    json_object_set_new(result, "progress", progress ? json_incref(progress) : json_null());
+    json_object_set_new(result, "metrics", metrics ? json_incref(metrics) : json_null());
+    json_object_set_new(result, "result", row->result ? json_incref(row->result) : json_null());
+    return result;
+}
+
+json_t *message_event(const struct job_event *event)
+{
+    json_t *context = event->context ? json_incref((json_t *)event->context) : json_object();
+    return json_pack("{sI sI sI ss ss si so}", "job", (json_int_t)event->job, "seq", (json_int_t)event->seq,
+                     "time_us", (json_int_t)event->time_us, "name", job_event_text(event->name), "state",
+                     job_state_name(event->state), "attempt", event->attempt, "context", context);
+}
+
+json_t *message_error(const char *code, const char *text)
+{
+    return json_pack("{ss ss}", "code", code, "text", text);
+}
+
+bool message_int(const json_t *body, const char *name, int64_t least, int64_t *value)
+{
+    const json_t *number = json_object_get(body, name);
+    *value = json_integer_value(number);
+    return json_is_integer(number) && *value >= least;
+}
+
+/* Length of the good UTF-8 sequence at text, 0 when it is none. Overlong forms and surrogates are none. */
+static size_t sequence_length(const unsigned char *text, size_t left)
+{
+    static const unsigned LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = *text < 0x80             ? 1
+                    : (*text & 0xe0) == 0xc0 ? 2
+                    : (*text & 0xf0) == 0xe0 ? 3
+                    : (*text & 0xf8) == 0xf0 ? 4
+                                             : 0;
+    if (length < 2 || length > left)
+        return length == 1;
+    unsigned point = *text & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (text[i] & 0x3f);
+    }
+    bool good = point >= LEAST[length] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+    return good ? length : 0;
+}
+
+void message_clean(char *to, size_t size, const char *from, size_t length)
+{
+    size_t used = 0;
+    while (length && *from) {
+        size_t step = sequence_length((const unsigned char *)from, length);
+        bool good = step && !(step == 1 && ((unsigned char)*from < 0x20 || *from == 0x7f) && *from != '\t');
+        if (used + (step ? step : 1) >= size)
+            break;
+        if (good)
+            memcpy(to + used, from, step);
+        else
+            to[used] = '?';
+        step = step ? step : 1;
+        used += good ? step : 1;
+        from += step;
+        length -= step;
+    }
+    to[used] = '\0';
+}

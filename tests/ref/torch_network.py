@@ -1,0 +1,86 @@
+"""A model file as a PyTorch module, and its weights from a safetensors file: what a user of PyTorch would
+write to go on from a model of decoy's. Pooling pads as TensorFlow's SAME does, and padding does not count."""
+import json
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+from torch.nn import functional as F
+
+
+def same(x, kernel, stride):
+    """x with TensorFlow's SAME padding, zeros."""
+    side = x.shape[-1]
+    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    before, after = total // 2, total - total // 2
+    return F.pad(x, (before, after, before, after))
+
+
+class Conv(nn.Module):
+    def __init__(self, layer, channels):
+        super().__init__()
+        self.kernel, self.stride, self.valid = layer['kernel'], layer.get('stride', 1), layer.get('padding') == 'valid'
+        self.conv = nn.Conv2d(channels, layer['features'], self.kernel, self.stride)
+
+    def forward(self, x):
+        return self.conv(x if self.valid else same(x, self.kernel, self.stride))
+
+
+class Pool(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.maximum = layer['kind'] == 'maxpool'
+        self.kernel, self.stride, self.valid = layer['kernel'], layer.get('stride', layer['kernel']), layer.get('padding') == 'valid'
+
+    def pad(self, x):
+        return x if self.valid else same(x, self.kernel, self.stride)
+
+    def forward(self, x):
+        if self.maximum:  # padding must not win: what is pooled is never negative after a ReLU
+            return F.max_pool2d(self.pad(x), self.kernel, self.stride)
+        inside = F.avg_pool2d(self.pad(torch.ones_like(x)), self.kernel, self.stride)
+        return F.avg_pool2d(self.pad(x), self.kernel, self.stride) / inside
+
+
+class Flat(nn.Module):
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
+
+
+def network(path, side, channels):
+    """nn.Sequential of the model file at path; dense layers see row, column, channel."""
+    with open(path) as file:
+        layers = yaml.safe_load(file)['layers']
+    parts, x = [], torch.zeros(1, channels, side, side)
+    for layer in layers:
+        new = []
+        if layer['kind'] == 'conv':
+            new.append(Conv(layer, x.shape[1]))
+        elif layer['kind'] == 'dense':
+            new += [Flat(), nn.Linear(int(np.prod(x.shape[1:])), layer['features'])]
+        else:
+            new.append(Pool(layer))
+        if layer.get('relu'):
+            new.append(nn.ReLU())
+        for part in new:
+            x = part(x)
+        parts += new
+    return nn.Sequential(*parts)
+
+
+def read_safetensors(path):
+    with open(path, 'rb') as file:
+        data = file.read()
+    length = int.from_bytes(data[:8], 'little')
+    header = json.loads(data[8:8 + length])
+    header.pop('__metadata__', None)
+    return {name: np.frombuffer(data[8 + length:][slice(*entry['data_offsets'])], '<f4').reshape(entry['shape'])
+            for name, entry in header.items()}
+
+
+def load(net, tensors):
+    """Tensors in the file's order are the module's parameters in theirs."""
+    with torch.no_grad():
+        for parameter, values in zip(net.parameters(), tensors, strict=True):
+            parameter.copy_(torch.from_numpy(np.array(values)))

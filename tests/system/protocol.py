@@ -1,0 +1,157 @@
+"""decoyd with fake workers (fake_worker.py), spoken to by its protocol and nothing else."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import zmq
+
+DECOYD = pathlib.Path(os.environ['DECOY_BUILD']) / 'daemon' / 'decoyd'
+WORKER = pathlib.Path(__file__).resolve().parent / 'fake_worker.py'
+
+
+class Refused(Exception):
+    def __init__(self, body):
+        super().__init__(body['text'])
+        self.code, self.text = body['code'], body['text']
+
+
+class Peer:
+    """One connection."""
+
+    def __init__(self, state):
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.linger = 0
+        self.socket.connect(f'ipc://{state}/decoyd.sock')
+        self.count = 0
+
+    def send(self, verb, **body):
+        self.count += 1
+        name = b'r%d' % self.count
+        self.socket.send_multipart([b'decoy1', verb.encode(), name, json.dumps(body).encode()])
+        return name
+
+    def receive(self, seconds=10):
+        assert self.socket.poll(int(1000 * seconds)), f'no reply within {seconds} s'
+        frames = self.socket.recv_multipart()
+        assert len(frames) == 4 and frames[0] == b'decoy1'
+        return frames[1].decode(), frames[2], json.loads(frames[3])
+
+    def stream(self, verb, seconds=20, **body):
+        """The bodies of events, then that of ok."""
+        name = self.send(verb, **body)
+        while True:
+            kind, to, reply = self.receive(seconds)
+            assert to == name
+            if kind == 'error':
+                raise Refused(reply)
+            yield reply
+            if kind == 'ok':
+                return
+
+    def ask(self, verb, **body):
+        return list(self.stream(verb, **body))[-1]
+
+    def close(self):
+        self.context.destroy(linger=0)
+
+
+class Daemon:
+    def __init__(self, slots=2, grace=10, **environment):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
+        self.state = self.directory / 'state'
+        self.environment = dict(os.environ, DECOY_WORKER=str(WORKER), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
+        self.process = None
+        self.start()
+
+    def command(self):
+        return subprocess.run([DECOYD, '--state', self.state], env=self.environment, text=True, stderr=subprocess.PIPE, timeout=20, check=False)
+
+    def start(self):
+        log = open(self.directory / 'log', 'a')
+        self.process = subprocess.Popen([DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log)
+        log.close()
+        self.peer = Peer(self.state)
+        self.peer.ask('hello')
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.peer.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(timeout=30)
+        self.peer.close()
+        return status
+
+    def close(self):
+        if self.process.poll() is None:
+            self.kill()
+        for pid in self.left():
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def left(self):
+        """Processes that still work in one of our attempts' directories."""
+        pids = []
+        for link in pathlib.Path('/proc').glob('[0-9]*/cwd'):
+            try:
+                if os.readlink(link).startswith(f'{self.state}/jobs/'):
+                    pids.append(int(link.parent.name))
+            except OSError:
+                pass  # gone, or not ours to look at
+        return pids
+
+    def log(self):
+        return (self.directory / 'log').read_text()
+
+    def submit(self, *words, after=(), key=None, group=None, kind='mock', **options):
+        """One job that plays words (fake_worker.py)."""
+        job = {'kind': kind, 'fields': {'out': '/x/' + ','.join(words or ('quick',))}, 'options': options, 'after': list(after), 'key': key, 'group': group}
+        return self.peer.ask('submit', jobs=[job])['ids'][0]
+
+    def show(self, job):
+        return self.peer.ask('show', job=job)['job']
+
+    def state_of(self, job):
+        return self.show(job)['state']
+
+    def finish(self, *jobs):
+        return [row['state'] for row in self.peer.ask('wait', jobs=list(jobs))['jobs']]
+
+    def events(self, job=0):
+        return list(self.peer.stream('events', job=job))[:-1]
+
+    def names(self, job):
+        return [event['name'] for event in self.events(job)]
+
+    def until(self, question, seconds=10):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            answer = question()
+            if answer:
+                return answer
+            time.sleep(0.02)
+        raise AssertionError(f'not within {seconds} s; the log:\n{self.log()}')
+
+    def pids(self, job, ranks=1):
+        """Processes of the job's last attempt, once they run."""
+        def look():
+            path = pathlib.Path(self.show(job)['attempts'][-1]['directory']) / 'ran'
+            lines = path.read_text().splitlines() if path.exists() else []
+            return [int(line.split()[1]) for line in lines] if len(lines) >= ranks else None
+        self.until(lambda: self.show(job)['attempts'])
+        return self.until(look)
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] not in 'ZX'
+    except OSError:
+        return False

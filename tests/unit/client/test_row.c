@@ -1,0 +1,87 @@
+#include "client/row.h"
+#include "tests/unit/check.h"
+
+static json_t *row_of(const char *state, double done, double total)
+{
+    return json_pack("{si ss ss ss sI sI s{sf sf ss sf sf}}", "id", 3, "kind", "cutouts", "name", "stamps",
+                     "state", state, "started_us", (json_int_t)1000000, "ended_us", (json_int_t)13000000,
+                     "progress", "done", done, "total", total, "unit", "bricks", "rate", 1.2, "left_s",
+                     125.0);
+}
+
+static void bar_shows_share_rate_and_time_left(void **state)
+{
+    (void)state;
+    json_t *row = row_of("running", 8, 16);
+    CLEANUP(free_ptr) char *line = row_bar(row, 79, false);
+    assert_string_equal(line,
+                        "   3  stamps          #######.......  50 %  8/16 bricks  1.20/s  2 min 5 s left");
+    json_decref(row);
+}
+
+static void bar_fits_any_width(void **state)
+{
+    (void)state;
+    json_t *row = row_of("running", 123456, 60e6);
+    json_object_set_new(row, "metrics", json_pack("{sf}", "loss", 0.693));
+    json_object_set_new(row, "name", json_string("a name that is much too long for a line"));
+    for (int width = 20; width < 200; width++) {
+        CLEANUP(free_ptr) char *line = row_bar(row, width, true);
+        assert_true(print_columns(line) <= width);
+    }
+    json_decref(row);
+}
+
+static void bar_never_overflows_on_odd_progress(void **state)
+{
+    (void)state;
+    static const double ODD[][2] = {{20, 10}, {-1, 10}, {0, 0}, {5, -1}};
+    for (size_t i = 0; i < sizeof ODD / sizeof *ODD; i++) {
+        json_t *row = row_of("running", ODD[i][0], ODD[i][1]);
+        CLEANUP(free_ptr) char *line = row_bar(row, 79, false);
+        assert_true(print_columns(line) <= 79);
+        assert_null(strstr(line, "200 %"));
+        assert_null(strstr(line, "-10 %"));
+        json_decref(row);
+    }
+}
+
+static void outcome_tells_time_and_reason(void **state)
+{
+    (void)state;
+    json_t *row = row_of("succeeded", 1, 1);
+    CLEANUP(free_ptr) char *good = row_outcome(row);
+    json_object_set_new(row, "state", json_string("failed"));
+    json_object_set_new(row, "reason", json_string("the disk is full"));
+    CLEANUP(free_ptr) char *bad = row_outcome(row);
+    json_object_set_new(row, "state", json_string("skipped"));
+    json_object_set_new(row, "started_us", json_integer(0));
+    CLEANUP(free_ptr) char *skipped = row_outcome(row);
+    assert_string_equal(good, "succeeded in 12 s");
+    assert_string_equal(bad, "failed after 12 s: the disk is full");
+    assert_string_equal(skipped, "skipped: the disk is full");
+    json_decref(row);
+}
+
+static void rows_of_a_strange_daemon_do_no_harm(void **state)
+{
+    (void)state;
+    json_t *row = json_pack("{ss si sn s[]}", "id", "x", "state", 4, "kind", "progress");
+    CLEANUP(free_ptr)
+    char *line = row_bar(row, 79, false), *outcome = row_outcome(row), *progress = row_progress(row);
+    assert_false(row_ended(row));
+    assert_string_equal(progress, "");
+    json_decref(row);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bar_shows_share_rate_and_time_left),
+        cmocka_unit_test(bar_fits_any_width),
+        cmocka_unit_test(bar_never_overflows_on_odd_progress),
+        cmocka_unit_test(outcome_tells_time_and_reason),
+        cmocka_unit_test(rows_of_a_strange_daemon_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+#include "daemon/queue.h"
+#include "daemon/slots.h"
+#include "tests/unit/check.h"
+
+#include <errno.h>
+
+static struct job *add(struct queue *queue, int64_t id, int priority, enum job_state state)
+{
+    struct job_row *row = calloc(1, sizeof *row);
+    row->id = id;
+    row->priority = priority;
+    row->ranks = row->threads = 1;
+    row->life.state = state;
+    return queue_add(queue, row);
+}
+
+static void priority_comes_before_order_of_submission(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    int64_t wake_us;
+    static const struct {
+        int64_t id;
+        int priority;
+    } JOBS[] = {{1, 0}, {2, 5}, {3, 0}, {4, 5}, {5, -1}};
+    static const int64_t ORDER[] = {2, 4, 1, 3, 5};
+    for (size_t i = 0; i < 5; i++)
+        add(queue, JOBS[i].id, JOBS[i].priority, JOB_READY);
+    for (size_t i = 0; i < 5; i++) {
+        struct job *next = queue_next(queue, 4, 0, &wake_us);
+        assert_int_equal(next->row->id, ORDER[i]);
+        next->row->life.state = JOB_RUNNING;
+    }
+    assert_null(queue_next(queue, 4, 0, &wake_us));
+    assert_int_equal(wake_us, 0);
+    queue_destroy(queue);
+}
+
+static void only_ready_jobs_whose_time_has_come_are_next(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    int64_t wake_us;
+    add(queue, 1, 0, JOB_WAITING);
+    add(queue, 2, 0, JOB_HELD);
+    add(queue, 3, 9, JOB_READY)->row->life.not_before_us = 700;
+    add(queue, 4, 9, JOB_READY)->row->life.not_before_us = 500;
+    assert_null(queue_next(queue, 4, 499, &wake_us));
+    assert_int_equal(wake_us, 500);
+    assert_int_equal(queue_next(queue, 4, 500, &wake_us)->row->id, 4);
+    assert_int_equal(wake_us, 700);
+    queue_destroy(queue);
+}
+
+static void a_job_too_big_for_this_daemon_does_not_block_the_others(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    int64_t wake_us;
+    add(queue, 1, 9, JOB_READY)->row->ranks = 5;
+    add(queue, 2, 0, JOB_READY)->row->ranks = 4;
+    assert_int_equal(queue_next(queue, 4, 0, &wake_us)->row->id, 2);
+    assert_int_equal(queue_next(queue, 5, 0, &wake_us)->row->id, 1);
+    queue_destroy(queue);
+}
+
+static void jobs_are_found_until_they_have_ended_and_are_forgotten(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    for (int64_t id = 1; id <= 200; id += 2)
+        add(queue, id, 0, id % 3 ? JOB_READY : JOB_FAILED);
+    assert_non_null(queue_find(queue, 3));
+    assert_null(queue_find(queue, 4));
+    queue_forget_ended(queue);
+    for (int64_t id = 0; id <= 201; id++) {
+        struct job *job = queue_find(queue, id);
+        assert_int_equal(job != NULL, id < 200 && id % 2 && id % 3);
+        assert_true(!job || job->row->id == id);
+    }
+    queue_destroy(queue);
+}
+
+static void slots_are_ranks_times_threads_and_are_given_back(void **unused)
+{
+    (void)unused;
+    struct slots slots = {.total = 6};
+    struct job_row four = {.kind = (char *)"train", .ranks = 2, .threads = 2},
+                   three = {.kind = (char *)"mock", .ranks = 1, .threads = 3};
+    assert_true(slots_take(&slots, &four));
+    assert_false(slots_take(&slots, &three));
+    slots_give(&slots, &four);
+    assert_true(slots_take(&slots, &three));
+    assert_true(slots_take(&slots, &three));
+    assert_int_equal(slots.used, 6);
+}
+
+static void a_job_that_can_never_start_is_refused_with_the_numbers(void **unused)
+{
+    (void)unused;
+    struct slots slots = {.total = 2};
+    struct err err = {0};
+    struct job_row fits = {.kind = (char *)"train", .ranks = 2, .threads = 1},
+                   huge = {.kind = (char *)"train", .ranks = 100000, .threads = 1024};
+    assert_int_equal(slots_check(&slots, &fits, &err), 0);
+    assert_int_equal(slots_check(&slots, &huge, &err), -EINVAL);
+    assert_contains(err.text, "100000 ranks x 1024 threads = 102400000 slots, but decoyd has 2");
+}
+
+static void the_number_of_slots_can_be_given(void **unused)
+{
+    (void)unused;
+    struct slots slots;
+    struct err err = {0};
+    unsetenv("DECOY_SLOTS");
+    assert_int_equal(slots_init(&slots, &err), 0);
+    assert_true(slots.total >= 1);
+    setenv("DECOY_SLOTS", "7", 1);
+    assert_int_equal(slots_init(&slots, &err), 0);
+    assert_int_equal(slots.total, 7);
+    static const char *const BAD[] = {"0", "-1", "many", "1e9", "99999999"};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        setenv("DECOY_SLOTS", BAD[i], 1);
+        assert_int_equal(slots_init(&slots, &err), -EINVAL);
+        assert_contains(err.text, BAD[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(priority_comes_before_order_of_submission),
+        cmocka_unit_test(only_ready_jobs_whose_time_has_come_are_next),
+        cmocka_unit_test(a_job_too_big_for_this_daemon_does_not_block_the_others),
+        cmocka_unit_test(jobs_are_found_until_they_have_ended_and_are_forgotten),
+        cmocka_unit_test(slots_are_ranks_times_threads_and_are_given_back),
+        cmocka_unit_test(a_job_that_can_never_start_is_refused_with_the_numbers),
+        cmocka_unit_test(the_number_of_slots_can_be_given),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

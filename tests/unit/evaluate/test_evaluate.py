@@ -1,0 +1,171 @@
+"""The evaluate job as a whole, with fake_predictor.c: run_evaluate (argv[1]), mpirun and its options (the rest)."""
+import base64
+import glob
+import html.parser
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import xml.dom.minidom
+import zlib
+
+import h5py
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUN, MPIRUN = os.path.abspath(sys.argv[1]), sys.argv[2:]
+VOID = {"meta", "img", "br", "link"}
+
+
+def make(directory, *options):
+    subprocess.run([sys.executable, HERE + "/make_dataset.py", directory, *options], check=True)
+
+
+def evaluate(directory, out, ranks=1, audit="audit", delta="0.05", model="model", dataset="dataset"):
+    command = [RUN, f"{directory}/{out}", f"{directory}/{model}", f"{directory}/{dataset}", audit and f"{directory}/{audit}" or "-", delta]
+    if ranks > 1:
+        command = [MPIRUN[0], "-n", str(ranks), *MPIRUN[1:], *command]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+class Page(html.parser.HTMLParser):
+    """Well-formed: every tag closed in order; nothing is fetched; pictures decode."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.images, self.text = [], [], ""
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        assert tag not in ("script", "link", "iframe", "object")
+        for name in ("src", "href"):
+            assert name not in attributes or attributes[name].startswith("data:image/"), attributes[name][:50]
+        if tag == "img":
+            kind, data = attributes["src"].split(";base64,")
+            self.images.append((kind, base64.b64decode(data, validate=True)))
+            assert attributes["alt"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def png_size(data):
+    """Width and height, after every chunk's checksum and the length of the pixels were found right."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at, pixels = 8, b""
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8:at + 8 + size]
+        assert zlib.crc32(kind + body) == struct.unpack_from(">I", data, at + 8 + size)[0]
+        if kind == b"IHDR":
+            width, height, depth, color = struct.unpack_from(">IIBB", body)
+        pixels += body if kind == b"IDAT" else b""
+        at += 12 + size
+    assert (depth, color) == (8, 2) and len(zlib.decompress(pixels)) == height * (1 + 3 * width)
+    return width, height
+
+
+def check_page(path, images):
+    page = Page()
+    page.feed(open(path, encoding="utf-8").read())
+    page.close()
+    assert not page.open, page.open
+    assert len(page.images) == images, len(page.images)
+    for kind, data in page.images:
+        if kind == "data:image/png":
+            png_size(data)
+        else:
+            xml.dom.minidom.parseString(data)
+    return page.text
+
+
+def auc_of(score, label):
+    fake, real = score[label == 1], score[label == 0]
+    return ((fake[:, None] > real).mean() + (fake[:, None] == real).mean() / 2)
+
+
+def spoiled_fakes_are_distinguishable_and_everything_is_there(directory):
+    done = evaluate(directory, "out")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    verdict = json.load(open(directory + "/out/verdict.json"))
+    assert verdict["verdict"] == result["verdict"] == "distinguishable" and verdict["v"] == 1
+    assert result["report"] == directory + "/out/report.html" and result["n"] == verdict["n"] == 700
+    assert verdict["bricks"] == 14 and verdict["auc"]["clustered"] and len(verdict["bins"]) == 4
+    assert verdict["part"] == "test" and len(verdict["fingerprint"]) == 16
+    with h5py.File(directory + "/out/predictions.h5") as table, h5py.File(directory + "/dataset/index.h5") as index:
+        assert set(table) == set(index) | {"score"}
+        for name in set(index) - {"label"}:
+            assert table[name].dtype == index[name].dtype and (table[name][:] == index[name][30:]).all(), name
+        assert (table["label"][:] == np.concatenate([np.load(f"{directory}/dataset/ytest_{k}.npy") for k in (1, 2)])).all()
+        assert abs(auc_of(table["score"][:], table["label"][:]) - verdict["auc"]["value"]) < 1e-9
+    text = check_page(directory + "/out/report.html", 12)
+    assert verdict["sentence"] in text and "Audit, invvar: the mean invvar" in text and "<in g>" in text
+    for name in ("p01", "p25", "p50", "p75", "p99", "giveaways", "passed"):
+        width, height = png_size(open(f"{directory}/out/galleries/{name}.png", "rb").read())
+        assert height > 4 * 128 and width > (14 if name[0] == "p" and name != "passed" else 9) * 128
+    for name in ("roc", "scores", "auc-by-g", "learning-loss", "learning-accuracy"):
+        for suffix in ("png", "svg", "tsv", "gp"):
+            assert os.path.getsize(f"{directory}/out/plots/{name}.{suffix}") > 0
+    assert not glob.glob(directory + "/out/**/*.part", recursive=True)
+
+
+def two_and_three_ranks_give_the_same_bytes(directory):
+    for ranks in (2, 3):
+        done = evaluate(directory, f"out{ranks}", ranks)
+        assert done.returncode == 0, done.stderr
+        for name in ("predictions.h5", "verdict.json", "report.html", "galleries/p50.png", "galleries/giveaways.png", "plots/roc.tsv"):
+            one, other = (open(f"{directory}/{out}/{name}", "rb").read() for out in ("out", f"out{ranks}"))
+            assert one == other, (ranks, name)
+
+
+def honest_fakes_are_not_distinguishable(directory):
+    make(directory + "/honest", "--bricks", "4", "--examples", "400")
+    done = evaluate(directory + "/honest", "out", audit=None, delta="0.2")
+    assert done.returncode == 0, done.stderr
+    verdict = json.load(open(directory + "/honest/out/verdict.json"))
+    assert verdict["verdict"] == "representative" and not verdict["auc"]["clustered"]
+    text = check_page(directory + "/honest/out/report.html", 12)
+    assert "fewer than 10 bricks do not show how much that matters" in text and "No audit was given" in text
+    assert "lie in 4 bricks" in text
+
+
+def what_is_missing_is_named(directory):
+    for change, word in (({"model": "nowhere"}, "nowhere"), ({"dataset": "model"}, "manifest.json"), ({"audit": "model"}, "audit.json")):
+        done = evaluate(directory, "bad", **change)
+        assert done.returncode == 1 and done.stdout == ""
+        last = done.stderr.strip().splitlines()
+        assert len(last) == 1 and word in last[0], done.stderr
+        assert not os.path.exists(directory + "/bad/verdict.json")
+
+
+def a_dataset_without_magnitudes_or_history_has_a_verdict(directory):
+    shutil.copytree(directory + "/dataset", directory + "/bare")
+    os.makedirs(directory + "/untold")
+    with h5py.File(directory + "/bare/index.h5", "a") as index:
+        del index["mag_g"], index["brickname"]
+    done = evaluate(directory, "bare-out", dataset="bare", model="untold")
+    assert done.returncode == 0, done.stderr
+    verdict = json.load(open(directory + "/bare-out/verdict.json"))
+    assert verdict["verdict"] == "distinguishable" and verdict["bins"] == [] and verdict["bricks"] == 0
+    text = check_page(directory + "/bare-out/report.html", 4)
+    assert "no magnitudes mag_g" in text and "metrics.jsonl" in text
+
+
+with tempfile.TemporaryDirectory(prefix="decoy-test-") as scratch:
+    place = scratch + "/run"
+    make(place, "--spoil", "0.12")
+    tests = [spoiled_fakes_are_distinguishable_and_everything_is_there, two_and_three_ranks_give_the_same_bytes,
+             honest_fakes_are_not_distinguishable, what_is_missing_is_named, a_dataset_without_magnitudes_or_history_has_a_verdict]
+    for test in tests:
+        test(place)
+        print("ok", test.__name__)
+    print(len(tests), "tests passed")

@@ -1,0 +1,260 @@
+/* Layers against tests/ref/net_reference.c. Tolerances are relative to the largest value of a quantity: 2e-6
+ * for logits (float32 sums of at most a few thousand terms), 1e-5 for gradients. */
+#include "common/rng.h"
+#include "daemon/worker/net/network.h"
+#include "proto/json.h"
+#include "tests/ref/net_reference.h"
+#include "tests/unit/check.h"
+
+#include <math.h>
+
+#define LOGIT_TOLERANCE    2e-6
+#define GRADIENT_TOLERANCE 1e-5
+
+static struct model *make_model(const char *layers, int side, int channels)
+{
+    struct err err = {0};
+    struct model *model;
+    char text[2048];
+    json_t *file;
+    snprintf(text, sizeof text, "{\"name\": \"test\", \"layers\": [%s]}", layers);
+    assert_int_equal(json_parse_bytes(text, strlen(text), &file, &err), 0);
+    if (model_from_json(&model, file, side, channels, &err) != 0)
+        fail_msg("%s", err.text);
+    json_decref(file);
+    return model;
+}
+
+static void fill_normal(float *values, size_t count, double scale, uint64_t index)
+{
+    struct rng rng;
+    rng_init(&rng, 5, 1, index);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(scale * rng_normal(&rng));
+}
+
+static double *widen(const float *values, size_t count)
+{
+    double *wide = malloc(count * sizeof *wide);
+    for (size_t i = 0; i < count; i++)
+        wide[i] = values[i];
+    return wide;
+}
+
+static void compare(const char *what, const float *ours, const double *reference, size_t count,
+                    double tolerance)
+{
+    double largest = 0, off = 0;
+    for (size_t i = 0; i < count; i++) {
+        largest = fmax(largest, fabs(reference[i]));
+        off = fmax(off, fabs(ours[i] - reference[i]));
+    }
+    if (!(largest > 0) || !(off <= tolerance * largest))
+        fail_msg("%s: off by %g, largest value %g, tolerance %g", what, off, largest, tolerance);
+}
+
+static struct network *make_network(const struct model *model, int batch, int uses)
+{
+    struct err err = {0};
+    struct network *network;
+    if (network_create(&network, model, batch, 1, uses, &err) != 0)
+        fail_msg("%s", err.text);
+    model_initial_weights(model, 3, network_parameters(network));
+    for (int t = 1; t < model_tensor_count(model); t += 2) /* biases are 0 at first: give them values */
+        fill_normal(network_parameters(network) + model_tensor(model, t).offset, model_tensor(model, t).count,
+                    0.1, (uint64_t)t);
+    fill_normal(network_input(network),
+                (size_t)batch * (size_t)(model->in.side_px * model->in.side_px * model->in.channels), 1, 99);
+    return network;
+}
+
+static void check_model(const char *layers, int side, int channels)
+{
+    enum { BATCH = 5 };
+    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1};
+    struct err err = {0};
+    struct model *model = make_model(layers, side, channels);
+    struct network *network = make_network(model, BATCH, NETWORK_TRAIN | NETWORK_INPUT_GRADIENT);
+    size_t inputs = (size_t)(BATCH * side * side * channels), count = model->parameter_count;
+    float *gradient = malloc(count * sizeof *gradient);
+    double logits[2 * BATCH], *slopes = malloc(count * sizeof *slopes),
+                              *input_slopes = malloc(inputs * sizeof *input_slopes);
+    double *parameters = widen(network_parameters(network), count),
+           *input = widen(network_input(network), inputs);
+    int correct;
+    double loss = reference_run(model, parameters, input, labels, BATCH, 0.25, logits, slopes, input_slopes);
+    assert_int_equal(network_load(network, &err), 0);
+    assert_int_equal(network_forward(network, &err), 0);
+    assert_near(0.25 * network_loss(network, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
+    assert_int_equal(network_backward(network, gradient, &err), 0);
+    compare("logits", network_logits(network), logits, 2 * BATCH, LOGIT_TOLERANCE);
+    for (int t = 0; t < model_tensor_count(model); t++) {
+        struct model_tensor tensor = model_tensor(model, t);
+        compare(tensor.name, gradient + tensor.offset, slopes + tensor.offset, tensor.count,
+                GRADIENT_TOLERANCE);
+    }
+    compare("input gradient", network_input_gradient(network), input_slopes, inputs, GRADIENT_TOLERANCE);
+    free(gradient);
+    free(slopes);
+    free(input_slopes);
+    free(parameters);
+    free(input);
+    network_destroy(network);
+    model_destroy(model);
+}
+
+#define LAST "{\"kind\": \"dense\", \"features\": 2}"
+
+static void network_dense_equals_the_reference(void **state)
+{
+    (void)state;
+    check_model(LAST, 4, 3);
+    check_model("{\"kind\": \"dense\", \"features\": 13, \"relu\": true}," LAST, 6, 5);
+}
+
+static void network_conv_equals_the_reference(void **state)
+{
+    (void)state;
+    check_model("{\"kind\": \"conv\", \"features\": 18, \"kernel\": 7, \"relu\": true}," LAST, 16, 6);
+    check_model("{\"kind\": \"conv\", \"features\": 5, \"kernel\": 4}," LAST, 9, 2);
+    check_model("{\"kind\": \"conv\", \"features\": 7, \"kernel\": 5, \"stride\": 3, \"relu\": true}," LAST,
+                17, 3);
+    check_model(
+        "{\"kind\": \"conv\", \"features\": 4, \"kernel\": 3, \"padding\": \"valid\", \"relu\": true}," LAST,
+        8, 3);
+}
+
+static void network_pooling_equals_the_reference(void **state)
+{
+    (void)state;
+    check_model("{\"kind\": \"avgpool\", \"kernel\": 2}," LAST, 8, 6);
+    check_model("{\"kind\": \"avgpool\", \"kernel\": 7, \"stride\": 2}," LAST, 16, 18);
+    check_model("{\"kind\": \"avgpool\", \"kernel\": 3, \"stride\": 2}," LAST, 11, 4);
+    check_model("{\"kind\": \"maxpool\", \"kernel\": 2}," LAST, 8, 6);
+    check_model("{\"kind\": \"maxpool\", \"kernel\": 3, \"stride\": 2}," LAST, 12, 5);
+    check_model("{\"kind\": \"maxpool\", \"kernel\": 3, \"stride\": 2, \"padding\": \"valid\"}," LAST, 12, 5);
+}
+
+static void network_of_all_layers_equals_the_reference(void **state)
+{
+    (void)state;
+    check_model("{\"kind\": \"conv\", \"features\": 18, \"kernel\": 7, \"relu\": true}, {\"kind\": "
+                "\"avgpool\", \"kernel\": 7, \"stride\": 2},"
+                "{\"kind\": \"conv\", \"features\": 36, \"kernel\": 7, \"relu\": true}, {\"kind\": "
+                "\"maxpool\", \"kernel\": 2},"
+                "{\"kind\": \"conv\", \"features\": 20, \"kernel\": 3, \"relu\": true}, {\"kind\": "
+                "\"avgpool\", \"kernel\": 2},"
+                "{\"kind\": \"dense\", \"features\": 16, \"relu\": true}," LAST,
+                16, 6);
+}
+
+static double loss_at(struct network *network, const float *origin, const float *direction, size_t count,
+                      double step, const uint8_t *labels, int batch)
+{
+    struct err err = {0};
+    int correct;
+    for (size_t i = 0; i < count; i++)
+        network_parameters(network)[i] = origin[i] + (float)step * direction[i];
+    assert_int_equal(network_load(network, &err), 0);
+    assert_int_equal(network_forward(network, &err), 0);
+    return network_loss(network, labels, batch, 1, &correct);
+}
+
+/* Along the gradient itself, normalised: the central difference must be its length. The step is small enough
+ * for few ReLUs to flip, and large beside the rounding of the loss: 0.2 %. */
+static void network_gradient_equals_finite_differences(void **state)
+{
+    (void)state;
+    enum { BATCH = 8 };
+    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1, 0, 0, 1};
+    const double step = 5e-5;
+    struct err err = {0};
+    struct model *model = make_model("{\"kind\": \"conv\", \"features\": 18, \"kernel\": 7, \"relu\": true},"
+                                     "{\"kind\": \"avgpool\", \"kernel\": 7, \"stride\": 2},"
+                                     "{\"kind\": \"dense\", \"features\": 16, \"relu\": true}," LAST,
+                                     32, 6);
+    struct network *network = make_network(model, BATCH, NETWORK_TRAIN);
+    size_t count = model->parameter_count;
+    float *origin = malloc(count * sizeof *origin), *gradient = malloc(count * sizeof *gradient);
+    double length = 0;
+    memcpy(origin, network_parameters(network), count * sizeof *origin);
+    loss_at(network, origin, origin, count, 0, labels, BATCH);
+    assert_int_equal(network_backward(network, gradient, &err), 0);
+    for (size_t i = 0; i < count; i++)
+        length += (double)gradient[i] * gradient[i];
+    length = sqrt(length);
+    for (size_t i = 0; i < count; i++)
+        gradient[i] /= (float)length;
+    double after = loss_at(network, origin, gradient, count, step, labels, BATCH);
+    double before = loss_at(network, origin, gradient, count, -step, labels, BATCH);
+    assert_near((after - before) / (2 * step), length, 0.002 * length);
+    free(origin);
+    free(gradient);
+    network_destroy(network);
+    model_destroy(model);
+}
+
+static void network_rows_beyond_count_change_nothing(void **state)
+{
+    (void)state;
+    const uint8_t labels[4] = {1, 0, 1, 0};
+    struct err err = {0};
+    struct model *model =
+        make_model("{\"kind\": \"conv\", \"features\": 4, \"kernel\": 3, \"relu\": true}," LAST, 8, 2);
+    struct network *network = make_network(model, 4, NETWORK_TRAIN);
+    size_t count = model->parameter_count;
+    float *first = malloc(count * sizeof *first), *second = malloc(count * sizeof *second);
+    int correct;
+    assert_int_equal(network_load(network, &err), 0);
+    for (int run = 0; run < 2; run++) {
+        fill_normal(network_input(network) + 2 * 8 * 8 * 2, 2 * 8 * 8 * 2, 3, (uint64_t)run);
+        assert_int_equal(network_forward(network, &err), 0);
+        network_loss(network, labels, 2, 1, &correct);
+        assert_int_equal(network_backward(network, run ? second : first, &err), 0);
+    }
+    assert_memory_equal(first, second, count * sizeof *first);
+    free(first);
+    free(second);
+    network_destroy(network);
+    model_destroy(model);
+}
+
+static void network_score_is_the_same_in_any_company(void **state)
+{
+    (void)state;
+    enum { BATCH = 16, SIZE = 64 * 64 * 6 };
+    struct err err = {0};
+    struct model *model;
+    assert_int_equal(model_read(&model, DECOY_SOURCE_ETC "/models/lenet-2x2.yaml", 64, 6, &err), 0);
+    struct network *network = make_network(model, BATCH, NETWORK_SCORE);
+    float *stamp = malloc(SIZE * sizeof *stamp), *rows = network_input(network);
+    double scores[BATCH], alone = -1;
+    memcpy(stamp, rows, SIZE * sizeof *stamp);
+    assert_int_equal(network_load(network, &err), 0);
+    for (int place = 0; place < BATCH; place++) {
+        fill_normal(rows, BATCH * SIZE, place, (uint64_t)place);
+        memcpy(rows + place * SIZE, stamp, SIZE * sizeof *stamp);
+        assert_int_equal(network_forward(network, &err), 0);
+        network_scores(network, scores);
+        if (place == 0)
+            alone = scores[0];
+        assert_true(scores[place] == alone);
+    }
+    free(stamp);
+    network_destroy(network);
+    model_destroy(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(network_dense_equals_the_reference),
+        cmocka_unit_test(network_conv_equals_the_reference),
+        cmocka_unit_test(network_pooling_equals_the_reference),
+        cmocka_unit_test(network_of_all_layers_equals_the_reference),
+        cmocka_unit_test(network_gradient_equals_finite_differences),
+        cmocka_unit_test(network_rows_beyond_count_change_nothing),
+        cmocka_unit_test(network_score_is_the_same_in_any_company),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+"""Against PyTorch. argv: net_probe, decoy-worker, etc/models, a tiny model file.
+- one Adam step of lenet and lenet-2x2 from the same weights on the same batch: loss to 1e-6, gradients to 3e-5
+  of each tensor's largest, weights after the step to 2e-6 (where a gradient is not rounding noise: Adam's
+  first step is rate x sign(gradient));
+- a trained model's safetensors and normalisation rebuilt in numpy and PyTorch give the predictor's scores."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+    import yaml
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'ref'))
+import synthetic
+import torch_network
+
+PROBE, WORKER, MODELS, TINY = sys.argv[1:5]
+torch.set_num_threads(1)
+
+
+def near(what, ours, theirs, tolerance):
+    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
+    off, largest = np.abs(ours - theirs).max(), np.abs(theirs).max()
+    assert ours.shape == theirs.shape and largest > 0 and off <= tolerance * largest, (what, off, largest)
+
+
+def check_step(name, batch=4, side=64, channels=6):
+    path = f'{MODELS}/{name}.yaml'
+    torch.manual_seed(1)
+    net = torch_network.network(path, side, channels).double()
+    assert sum(p.numel() for p in net.parameters()) == 353786
+    with torch.no_grad():  # values of float32, sums in float64: rounding is all ours
+        for parameter in net.parameters():
+            parameter.copy_(parameter.float())
+    x = torch.randn(batch, side, side, channels)
+    y = torch.tensor([0, 1, 1, 0])
+    with tempfile.TemporaryDirectory() as directory:
+        def put(name, array):
+            np.ascontiguousarray(array).tofile(f'{directory}/{name}')
+
+        def flat(tensors, kind='f8'):
+            return np.concatenate([t.detach().numpy().ravel() for t in tensors]).astype(kind)
+        put('parameters.f32', flat(net.parameters(), 'f4'))
+        put('input.f32', x.numpy())
+        put('labels.u8', y.numpy().astype('u1'))
+        out = subprocess.run([PROBE, 'step', path, str(side), str(channels), str(batch), directory], check=True, capture_output=True, text=True)
+        optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+        images = x.permute(0, 3, 1, 2).double().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(net(images), y)
+        loss.backward()
+        near('loss', [float(out.stdout)], [loss.item()], 1e-6)
+        ours, theirs = np.fromfile(f'{directory}/gradient.f32', 'f4'), flat([p.grad for p in net.parameters()])
+        start = 0
+        for key, parameter in net.named_parameters():
+            part = slice(start, start + parameter.numel())
+            near(f'{name} gradient of {key}', ours[part], theirs[part], 3e-5)
+            start = part.stop
+        near('input gradient', np.fromfile(f'{directory}/input_gradient.f32', 'f4').reshape(batch, side, side, channels),
+             images.grad.permute(0, 2, 3, 1).numpy(), 3e-5)
+        optimiser.step()
+        clear = np.abs(theirs) > 1e-5
+        assert clear.mean() > 0.2, clear.mean()
+        near('weights', np.fromfile(f'{directory}/adam.f32', 'f4')[clear], flat(net.parameters())[clear], 2e-6)
+
+
+def normalise(stamps):
+    """net/input.h in numpy, for the default scales."""
+    out = np.zeros(stamps.shape)
+    for n, stamp in enumerate(stamps.astype(float)):
+        for band in range(3):
+            image, ivar = stamp[..., 2 * band], stamp[..., 2 * band + 1]
+            good = np.sort(ivar[ivar > 0])
+            v0 = good[(len(good) - 1) // 2]
+            out[n, ..., 2 * band] = np.where(ivar > 0, np.arcsinh(image * np.sqrt(v0)) / 2, 0)
+            out[n, ..., 2 * band + 1] = 4 * (ivar / v0 - 1)
+    return out
+
+
+def check_model():
+    with tempfile.TemporaryDirectory() as directory:
+        synthetic.write(directory + '/data', train=96, valid=16, test=20, side=16)
+        run = directory + '/run'
+        with open(directory + '/spec.json', 'w') as file:
+            json.dump({'kind': 'train', 'threads': 1, 'fields': {'out': run, 'dataset': directory + '/data', 'model': TINY, 'epochs': 4}}, file)
+        subprocess.run([WORKER, '--spec', directory + '/spec.json'], check=True, capture_output=True)
+        stamps = np.load(directory + '/data/xtest_1.npy')
+        stamps.tofile(directory + '/stamps.f32')
+        subprocess.run([PROBE, 'score', run, '16', '6', '20', directory], check=True)
+        net = torch_network.network(run + '/model.yaml', 16, 6).double()
+        torch_network.load(net, torch_network.read_safetensors(run + '/best.safetensors').values())
+        x = torch.from_numpy(normalise(stamps)).permute(0, 3, 1, 2).requires_grad_()
+        score = torch.softmax(net(x), 1)[:, 1]
+        score.sum().backward()
+        near('scores', np.fromfile(directory + '/score.f64'), score.detach().numpy(), 1e-5)
+        near('gradients of scores', np.fromfile(directory + '/score_gradient.f32', 'f4').reshape(x.shape[0], 16, 16, 6),
+             x.grad.permute(0, 2, 3, 1).numpy(), 1e-4)
+
+
+check_step('lenet-2x2')
+check_step('lenet')
+check_model()

@@ -1,0 +1,246 @@
+"""The train job from outside: ranks, kills, stops, damaged checkpoints, what it leaves behind.
+argv: decoy-worker, mpirun or '' (then several ranks are left out), a model file."""
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+try:
+    import h5py
+    import numpy as np
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'ref'))
+import synthetic
+
+WORKER, MPIRUN, MODEL = sys.argv[1:4]
+MPI = ['--oversubscribe', '--bind-to', 'none', '--mca', 'pml', 'ob1', '--mca', 'mpi_yield_when_idle', '1']
+ENVIRONMENT = {**os.environ, 'OMPI_ALLOW_RUN_AS_ROOT': '1', 'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1', 'OMP_NUM_THREADS': '1'}
+
+
+class Train(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp(prefix='decoy-test-')
+        cls.data = cls.root + '/data'
+        synthetic.write(cls.data, train=200, valid=40, side=16, shard=64)
+        cls.plain = cls.root + '/plain'
+        cls.finish(cls.plain)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    @classmethod
+    def start(cls, out, ranks=1, **fields):
+        spec = f'{out}.spec.json'
+        given = dict(out=out, dataset=cls.data, model=MODEL, epochs=3, batch=24, micro_batch=4, trace_from=4, trace_steps=3, seed=5)
+        given.update(fields)
+        with open(spec, 'w') as file:
+            json.dump({'kind': 'train', 'threads': 1, 'fields': given}, file)
+        command = [WORKER, '--spec', spec]
+        if ranks > 1:
+            command = [MPIRUN, '-n', str(ranks)] + MPI + command
+        environment = {**ENVIRONMENT, 'ASAN_OPTIONS': 'detect_leaks=0'} if ranks > 1 else ENVIRONMENT  # Open MPI's own
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    @classmethod
+    def finish(cls, out, ranks=1, status=0, **fields):
+        process = cls.start(out, ranks, **fields)
+        output, errors = process.communicate(timeout=100)
+        assert process.returncode == status, (process.returncode, errors[:3000])
+        return output, errors
+
+    def rows(self, out):
+        with open(out + '/metrics.jsonl') as file:
+            rows = [json.loads(line) for line in file]
+        return [{k: v for k, v in row.items() if k not in ('img_per_s', 'input_share')} for row in rows]
+
+    def newest(self, out):
+        return max(glob.glob(out + '/ckpts/ckpt-*.h5'), key=lambda p: int(p.split('-')[-1][:-3]))
+
+    def assert_same_run(self, out):
+        """Bit for bit what the undisturbed run left."""
+        with h5py.File(self.newest(self.plain)) as a, h5py.File(self.newest(out)) as b:
+            self.assertEqual(a.attrs['step'], b.attrs['step'])
+            for name in 'parameters', 'adam/first', 'adam/second':
+                self.assertEqual(a[name][...].tobytes(), b[name][...].tobytes(), name)
+        for name in 'model.safetensors', 'best.safetensors', 'model.yaml', 'input.json':
+            with open(f'{self.plain}/{name}', 'rb') as a, open(f'{out}/{name}', 'rb') as b:
+                self.assertEqual(a.read(), b.read(), name)
+        self.assertEqual(self.rows(self.plain), self.rows(out))
+
+    def test_outputs_are_complete(self):
+        rows = self.rows(self.plain)
+        steps = [r['step'] for r in rows if 'loss' in r]
+        self.assertEqual(steps, [8, 10, 16, 20, 24])  # 200 // 24 = 8 steps an epoch
+        self.assertEqual([r['epoch'] for r in rows if 'valid_loss' in r], [1, 2, 3])
+        self.assertTrue(glob.glob(self.plain + '/logs/events.out.tfevents.*'))
+        with open(self.plain + '/prof/trace-0.json') as file:
+            slices = [e for e in json.load(file)['traceEvents'] if e['ph'] == 'X']
+        kinds = {(e['name'], e['cat']) for e in slices}
+        for layer in 'conv1', 'avgpool1', 'conv2', 'maxpool1', 'dense1', 'dense2':
+            self.assertLessEqual({(layer, 'forward'), (layer, 'backward')}, kinds)
+        self.assertLessEqual({('input', 'input'), ('reduce', 'reduce'), ('adam', 'update')}, kinds)
+        self.assertEqual(sum(e['name'] == 'adam' for e in slices), 3)
+        with h5py.File(self.newest(self.plain)) as file:
+            attributes = dict(file.attrs)
+        self.assertEqual((attributes['step'], attributes['epoch'], attributes['cursor']), (24, 3, 0))
+        self.assertIn('oneDNN', str(attributes['library']))
+        self.assertEqual(attributes['threads'], 1)
+
+    def test_rates_follow_one_cycle(self):
+        rates = [r['rate'] for r in self.rows(self.plain) if 'rate' in r]
+        self.assertAlmostEqual(max(rates), 0.002, delta=0.0001)
+        self.assertLess(rates[-1], 1e-7)
+
+    def test_safetensors_read_by_another_reader(self):
+        with open(self.plain + '/model.safetensors', 'rb') as file:
+            data = file.read()
+        length = int.from_bytes(data[:8], 'little')
+        header = json.loads(data[8:8 + length])
+        self.assertEqual(header.pop('__metadata__')['format'], 'pt')
+        tensors = {k: np.frombuffer(data[8 + length:][slice(*v['data_offsets'])], '<f4').reshape(v['shape']) for k, v in header.items()}
+        self.assertEqual({k: t.shape for k, t in tensors.items()}, {
+            'conv1.weight': (6, 6, 5, 5), 'conv1.bias': (6,), 'conv2.weight': (8, 6, 3, 3), 'conv2.bias': (8,),
+            'dense1.weight': (12, 4 * 4 * 8), 'dense1.bias': (12,), 'dense2.weight': (2, 12), 'dense2.bias': (2,)})
+        self.assertEqual((len(data) - 8 - length), sum(t.nbytes for t in tensors.values()))
+        with h5py.File(self.newest(self.plain)) as file:
+            self.assertEqual(file['parameters'][...].tobytes(), b''.join(t.tobytes() for t in tensors.values()))
+
+    def test_ranks_give_the_same_bits(self):
+        if not MPIRUN:
+            self.skipTest('no mpirun')
+        for ranks in 2, 3, 4:
+            self.finish(f'{self.root}/ranks{ranks}', ranks)
+            self.assert_same_run(f'{self.root}/ranks{ranks}')
+
+    def test_kill_and_resume_gives_the_same_bits(self):
+        draw = random.Random(3)
+        for chain in range(3):
+            out = f'{self.root}/kill{chain}'
+            for _ in range(3):
+                process = self.start(out, checkpoint_every=1)
+                time.sleep(draw.uniform(0.02, 0.35))
+                process.kill()
+                process.communicate()
+            self.finish(out, 2 if MPIRUN and chain == 2 else 1, checkpoint_every=1)
+            self.assert_same_run(out)
+
+    def test_stop_leaves_a_checkpoint_and_more_ranks_go_on(self):
+        out = self.root + '/stop'
+        stopped = 0
+        for _ in range(40):
+            begun = len(glob.glob(out + '/logs/*'))
+            process = self.start(out)
+            while process.poll() is None and len(glob.glob(out + '/logs/*')) == begun:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=60)
+            if process.returncode == 0:
+                break
+            self.assertEqual(process.returncode, 75, errors)
+            self.assertIn('stopped as asked', errors)
+            stopped += 1
+            if stopped == 3:
+                self.finish(out, 2 if MPIRUN else 1)
+                break
+        self.assertGreater(stopped, 0)
+        self.assert_same_run(out)
+
+    def test_signal_asks_for_a_checkpoint(self):
+        out = self.root + '/asked'
+        process = self.start(out, epochs=400)
+        while not glob.glob(out + '/metrics.jsonl'):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGUSR1)
+        deadline = time.time() + 30
+        while time.time() < deadline and not glob.glob(out + '/ckpts/ckpt-*.h5'):
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        self.assertTrue(glob.glob(out + '/ckpts/ckpt-*.h5'))
+
+    def test_damaged_checkpoint_is_passed_over(self):
+        out = self.root + '/damaged'
+        self.finish(out)
+        newest = self.newest(out)
+        size = os.path.getsize(newest)
+        with open(newest, 'rb') as file:
+            good = file.read()
+        draw = random.Random(7)
+        damages = [good[:cut] for cut in (0, 7, 512, size // 2, size - 1)] + [good + b'x', good[:size // 2] + bytes(size - size // 2)]
+        for _ in range(3):
+            bad = bytearray(good)
+            bad[draw.randrange(size)] ^= 1 << draw.randrange(8)
+            damages.append(bytes(bad))
+        with open(out + '/ckpts/ckpt-16.h5', 'rb') as file:
+            damages.append(file.read())  # another step's under this name
+        for bad in damages:
+            with open(newest, 'wb') as file:
+                file.write(bad)
+            _, errors = self.finish(out)
+            self.assertIn('passed over', errors)
+            self.assertIn('after step 16 of 24', errors)
+            self.assert_same_run(out)
+
+    def test_keeps_the_last_and_the_best(self):
+        out = self.root + '/keep'
+        output, _ = self.finish(out, epochs=8, keep=2, rate=0.01, schedule='constant')
+        best = json.loads(output)['best_step']
+        steps = sorted(int(p.split('-')[-1][:-3]) for p in glob.glob(out + '/ckpts/ckpt-*.h5'))
+        self.assertEqual(steps, sorted({56, 64, best}))
+
+    def test_finished_run_is_left_as_it_is(self):
+        output, _ = self.finish(self.plain)
+        self.assertEqual(json.loads(output)['steps'], 24)
+        self.assert_same_run(self.plain)
+
+    def test_another_run_in_the_same_place_is_refused(self):
+        for fields, words in (({'rate': 0.001}, 'its rate is 0.002, this job\'s is 0.001'), ({'epochs': 4}, 'its epochs is 3'),
+                              ({'model': 'lenet-2x2'}, 'its model is'), ({'micro_batch': 8}, 'its micro_batch is 4')):
+            _, errors = self.finish(self.plain, status=1, **fields)
+            self.assertIn('is of another run', errors)
+            self.assertIn(words, errors)
+        other = self.root + '/other'
+        synthetic.write(other, train=200, valid=40, side=16, seed=2)
+        _, errors = self.finish(self.plain, status=1, dataset=other)
+        self.assertIn('its dataset is', errors)
+        self.assert_same_run(self.plain)
+
+    def test_bad_input_gives_a_sentence(self):
+        out = self.root + '/bad'
+        _, errors = self.finish(out, status=1, batch=201)
+        self.assertIn('has 200 examples, fewer than a --batch of 201', errors)
+        _, errors = self.finish(out, status=1, dataset=self.root)
+        self.assertIn('manifest.json', errors)
+        _, errors = self.finish(out, status=1, model='nothing')
+        self.assertIn('nothing', errors)
+        huge = self.root + '/huge'
+        synthetic.write(huge, train=24, valid=0, side=16)
+        pixels = np.load(huge + '/xtrain_1.npy')
+        pixels[3, :, :, 0] = 3e38
+        np.save(huge + '/xtrain_1.npy', pixels)
+        _, errors = self.finish(out, status=1, dataset=huge, image_scale='none')
+        self.assertRegex(errors, 'not (a number|numbers) any more at step')
+
+    def test_no_validation_part_is_fine(self):
+        data, out = self.root + '/novalid-data', self.root + '/novalid'
+        synthetic.write(data, train=48, valid=0, side=16)
+        output, _ = self.finish(out, dataset=data)
+        self.assertNotIn('valid_loss', json.loads(output))
+        self.assertFalse(os.path.exists(out + '/best.safetensors'))
+        self.assertEqual([r['epoch'] for r in self.rows(out) if 'epoch_loss' in r], [1, 2, 3])
+
+
+if __name__ == '__main__':
+    unittest.main(argv=sys.argv[:1])
