@@ -25,16 +25,18 @@ static size_t read_tail(const char *path, char *tail, size_t size)
     return got > 0 ? (size_t)got : 0;
 }
 
-/* The text of a line of common/log.h after "TIME error: "; NULL when the line is none. */
-static const char *error_text(const char *line, size_t length, size_t *left)
+/* Where the text of a line of common/log.h begins ("TIME LEVEL: text", the level in *level); NULL when the
+ * line is none. */
+static const char *logged_text(const char *line, size_t length, const char **level)
 {
-    static const char MARK[] = "Z error: ";
-    const char *mark = memmem(line, length < 40 ? length : 40, MARK, sizeof MARK - 1);
-    if (!mark)
-        return NULL;
-    mark += sizeof MARK - 1;
-    *left = length - (size_t)(mark - line);
-    return mark;
+    static const char *const LEVELS[] = {"Z error: ", "Z warning: ", "Z info: ", "Z debug: "};
+    for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++) {
+        const char *mark = memmem(line, length < 40 ? length : 40, LEVELS[i], strlen(LEVELS[i]));
+        *level = LEVELS[i];
+        if (mark)
+            return mark + strlen(LEVELS[i]);
+    }
+    return NULL;
 }
 
 static bool says_nothing(const char *line, size_t length)
@@ -46,20 +48,22 @@ static bool says_nothing(const char *line, size_t length)
     return true;
 }
 
-/* Goes over the lines of tail; the last error line wins over the last line. */
+/* Goes over the lines of tail: the last error wins over the last line that is no log line; a note is no
+ * reason. */
 static void pick_line(const char *tail, size_t size, char reason[JOB_REASON_MAX])
 {
     bool found_error = false;
     for (size_t at = 0; at < size;) {
-        const char *line = tail + at;
+        const char *line = tail + at, *level;
         const char *end = memchr(line, '\n', size - at);
-        size_t length = end ? (size_t)(end - line) : size - at, left = 0;
-        const char *text = error_text(line, length, &left);
-        if (text)
-            message_clean(reason, JOB_REASON_MAX, text, left);
-        else if (!found_error && !says_nothing(line, length))
+        size_t length = end ? (size_t)(end - line) : size - at;
+        const char *text = logged_text(line, length, &level);
+        bool error = text && strncmp(level, "Z error", 7) == 0;
+        if (error)
+            message_clean(reason, JOB_REASON_MAX, text, length - (size_t)(text - line));
+        else if (!text && !found_error && !says_nothing(line, length))
             message_clean(reason, JOB_REASON_MAX, line, length);
-        found_error |= text != NULL;
+        found_error |= error;
         at += length + 1;
     }
 }
@@ -68,14 +72,16 @@ void output_reason(const char *directory, const struct job_exit *status, char re
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "stderr");
     char tail[TAIL_MAX];
+    int number = status->signal         ? status->signal
+                 : status->status > 128 ? status->status - 128
+                                        : 0; /* mpirun's way */
     reason[0] = '\0';
-    if (!status->signal)
+    if (!number)
         pick_line(tail, read_tail(path, tail, sizeof tail), reason);
     if (*reason)
         return;
-    if (status->signal)
-        snprintf(reason, JOB_REASON_MAX, "the worker was ended by signal %d (%s)", status->signal,
-                 strsignal(status->signal));
+    if (number && sigabbrev_np(number))
+        snprintf(reason, JOB_REASON_MAX, "the worker was ended by signal %d (%s)", number, strsignal(number));
     else
         snprintf(reason, JOB_REASON_MAX, "the worker ended with status %d and said nothing", status->status);
 }

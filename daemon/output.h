@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The last line of stderr that says an error, or else the last that says anything, without its time stamp;
- * when there is none, the exit status or signal in words. */
+/* Why an attempt failed: the signal that ended it (or a rank of it); or the last line of stderr that says an
+ * error, without its time stamp; or the last that is no note; or the exit status in words. */
 void output_reason(const char *directory, const struct job_exit *status, char reason[JOB_REASON_MAX]);
 
 /* result.json as an object; NULL when there is none, or none that can be used (then *err says why). */

@@ -100,6 +100,7 @@ def test_a_repeated_pipeline_is_not_made_twice(daemon):
 
 def test_priority_comes_first_then_order_of_submission(daemon):
     blocker = daemon.submit('sleep=0.5', threads=2)
+    daemon.pids(blocker)
     low, high, also = daemon.submit(threads=2), daemon.submit(threads=2, priority=5), daemon.submit(threads=2, priority=5)
     daemon.finish(blocker, low, high, also)
     assert [event['job'] for event in daemon.events() if event['name'] == 'started'] == [blocker, high, also, low]

@@ -121,13 +121,22 @@ static void add_counts(const struct work *work, json_t *attributes)
     json_decref(left);
 }
 
+/* One text when all planes have the same, else one a plane. */
+static void set_common(json_t *attributes, const char *name, json_t *texts)
+{
+    bool same = json_array_size(texts) > 0;
+    for (size_t i = 1; i < json_array_size(texts); i++)
+        same = same && json_equal(json_array_get(texts, 0), json_array_get(texts, i));
+    json_object_set(attributes, name, same ? json_array_get(texts, 0) : texts);
+}
+
 /* New reference. */
 static json_t *make_attributes(const struct work *work)
 {
     json_t *attributes = json_copy(work->source.identity);
     add_counts(work, attributes);
-    json_object_set(attributes, "compression", work->compression);
-    json_object_set(attributes, "quantize", work->quantize);
+    set_common(attributes, "compression", work->compression);
+    set_common(attributes, "quantize", work->quantize);
     json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
     json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
     json_object_set_new(attributes, "pixscale", json_real(wcs_pixscale(work->wcs)));

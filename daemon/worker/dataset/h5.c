@@ -1,32 +1,60 @@
 /* See h5.h. Files are opened without HDF5's own locks: they are whole before they have their names, and
  * network file systems often refuse flock. HDF5 1.10 is not safe against hostile files; sizes are checked
- * against each other and the caller's memory before anything is read. */
+ * against each other and the caller's memory before anything is read.
+ *
+ * HDF5 dies (segmentation fault in H5Fclose) when the disk is full as it writes its metadata at the end: so
+ * room for them and for each dataset is reserved before HDF5 is asked for anything, and a full disk is an
+ * error of ours. */
 #include "daemon/worker/dataset/h5_private.h"
 #include "common/file.h"
 #include "common/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+enum { FIRST_RESERVE = 1 << 18 };
+
 struct reason {
     char text[256];
+    int code;
 };
 
+/* The innermost entry tells the reason; where it is a failed system call, "errno = N" is in its many lines.
+ */
 static herr_t keep_reason(unsigned n, const H5E_error2_t *entry, void *argument)
 {
     struct reason *reason = argument;
-    if (n == 0)
-        snprintf(reason->text, sizeof reason->text, "%s", entry->desc);
+    const char *number = entry->desc ? strstr(entry->desc, "errno = ") : NULL;
+    if (n > 0 || !entry->desc)
+        return 0;
+    if (number && atoi(number + 8) > 0) {
+        reason->code = -atoi(number + 8);
+        snprintf(reason->text, sizeof reason->text, "%s", strerror(-reason->code));
+    } else {
+        snprintf(reason->text, sizeof reason->text, "%.*s", (int)strcspn(entry->desc, "\n"), entry->desc);
+    }
     return 0;
 }
 
 int h5_fail(const struct h5 *file, const char *what, const char *name, struct err *err)
 {
-    struct reason reason = {"HDF5 gives no reason"};
+    struct reason reason = {"HDF5 gives no reason", -EIO};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, &reason);
-    return err_set(err, -EIO, "cannot %s %s%s%s: %s", what, file->path, name ? ", " : "", name ? name : "",
-                   reason.text);
+    return err_set(err, reason.code, "cannot %s %s%s%s: %s", what, file->path, name ? ", " : "",
+                   name ? name : "", reason.text);
+}
+
+int h5_reserve(struct h5 *file, size_t bytes, struct err *err)
+{
+    enum { OVERHEAD = 8192 }; /* of an object: its header, and what alignment skips */
+    const off_t more = (off_t)bytes + OVERHEAD;
+    if (fallocate(outfile_fd(file->outfile), FALLOC_FL_KEEP_SIZE, file->reserved, more) != 0 &&
+        errno != EOPNOTSUPP && errno != ENOSYS)
+        return err_set(err, -errno, "cannot write %s: %s", file->path, strerror(errno));
+    file->reserved += more;
+    return 0;
 }
 
 size_t h5_item_size(enum h5_type type, size_t width)
@@ -109,6 +137,8 @@ int h5_create(struct h5 **out, const char *path, struct err *err)
 {
     CLEANUP(h5_close_ptr) struct h5 *file = h5_alloc(path, err);
     int code = file ? outfile_open(&file->outfile, path, err) : -ENOMEM;
+    if (!code)
+        code = h5_reserve(file, FIRST_RESERVE, err); /* is there room at all? H5Fcreate gives it back */
     if (code)
         return code;
     hid_t list = access_list(), creation = H5Pcreate(H5P_FILE_CREATE);
@@ -118,20 +148,34 @@ int h5_create(struct h5 **out, const char *path, struct err *err)
     code = file->id < 0 ? h5_fail(file, "write", NULL, err) : 0;
     H5Pclose(creation);
     H5Pclose(list);
+    file->reserved = 0;
+    if (!code)
+        code = h5_reserve(file, FIRST_RESERVE, err);
     if (!code)
         *out = TAKE(file);
     return code;
 }
 
+/* What was reserved past the end goes back to the disk. */
+static int trim(struct h5 *file, struct err *err)
+{
+    struct stat status;
+    const int fd = outfile_fd(file->outfile);
+    if (fstat(fd, &status) != 0 || ftruncate(fd, status.st_size) != 0)
+        return err_set(err, -errno, "cannot write %s: %s", file->path, strerror(errno));
+    return 0;
+}
+
 int h5_publish(struct h5 *file, struct err *err)
 {
-    int code = H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0 ? h5_fail(file, "write", NULL, err) : 0;
+    const hid_t id = file->id;
+    int code = H5Fflush(id, H5F_SCOPE_LOCAL) < 0 ? h5_fail(file, "write", NULL, err) : 0;
     if (!code) {
-        hid_t id = file->id;
         file->id = -1;
-        code =
-            H5Fclose(id) < 0 ? h5_fail(file, "write", NULL, err) : outfile_publish(TAKE(file->outfile), err);
+        code = H5Fclose(id) < 0 ? h5_fail(file, "write", NULL, err) : trim(file, err);
     }
+    if (!code)
+        code = outfile_publish(TAKE(file->outfile), err);
     h5_close(file);
     return code;
 }
@@ -150,6 +194,14 @@ void h5_close(struct h5 *file)
 const char *h5_path(const struct h5 *file)
 {
     return file->path;
+}
+
+static size_t count_bytes(enum h5_type type, size_t width, int rank, const size_t *sizes)
+{
+    size_t bytes = h5_item_size(type, width);
+    for (int i = 0; i < rank; i++)
+        bytes *= sizes[i];
+    return bytes;
 }
 
 /* The groups on the way to name, without the time stamps that HDF5's own intermediate groups get. */
@@ -173,6 +225,9 @@ static void make_groups(struct h5 *file, const char *name)
 int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, int rank, const size_t *sizes,
             struct err *err)
 {
+    int code = h5_reserve(file, count_bytes(type, width, rank, sizes), err);
+    if (code)
+        return code;
     hsize_t extent[H5_RANK_MAX];
     for (int i = 0; i < rank; i++)
         extent[i] = sizes[i];
@@ -183,7 +238,7 @@ int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, 
     H5Pset_obj_track_times(creation, false);
     H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
     hid_t set = H5Dcreate2(file->id, name, item, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-    int code = set < 0 ? h5_fail(file, "write", name, err) : 0;
+    code = set < 0 ? h5_fail(file, "write", name, err) : 0;
     if (set >= 0)
         H5Dclose(set);
     H5Pclose(creation);

@@ -86,15 +86,19 @@ static bool find_type(const json_t *value, enum h5_type *type)
 static int write_values(struct h5 *file, hid_t object, const char *name, const struct values *values,
                         struct err *err)
 {
+    const size_t bytes = h5_item_size(values->type, values->width) * (values->count ? values->count : 1);
+    int code = h5_reserve(file, 2 * bytes, err);
+    if (code)
+        return code;
     hsize_t extent = values->count;
     hid_t space = values->count ? H5Screate_simple(1, &extent, NULL) : H5Screate(H5S_SCALAR);
     hid_t item = h5_type_make(values->type, values->width);
     if (values->type == H5_TYPE_TEXT)
         H5Tset_cset(item, H5T_CSET_UTF8);
     hid_t attribute = H5Acreate2(object, name, item, space, H5P_DEFAULT, H5P_DEFAULT);
-    int code = attribute < 0 || H5Awrite(attribute, item, values->items) < 0
-                   ? h5_fail(file, "write attribute in", name, err)
-                   : 0;
+    code = attribute < 0 || H5Awrite(attribute, item, values->items) < 0
+               ? h5_fail(file, "write attribute in", name, err)
+               : 0;
     if (attribute >= 0)
         H5Aclose(attribute);
     H5Tclose(item);

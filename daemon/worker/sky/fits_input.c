@@ -16,8 +16,7 @@ int fits_input_failed(int status, const char *what, const char *path, struct err
     return err_set(err, -EIO, "cannot %s %s: %s%s%s", what, path, words, detail[0] ? "; " : "", detail);
 }
 
-/* CFITSIO would wait for ever on a pipe, and say little of an empty file. */
-static int check_file(const char *path, struct err *err)
+int fits_input_check(const char *path, struct err *err)
 {
     struct stat status;
     if (stat(path, &status) != 0)
@@ -33,7 +32,7 @@ static int check_file(const char *path, struct err *err)
 
 int fits_input_open(fitsfile **out, const char *path, struct err *err)
 {
-    int status = 0, code = check_file(path, err);
+    int status = 0, code = fits_input_check(path, err);
     if (code)
         return code;
     fitsfile *file = NULL;

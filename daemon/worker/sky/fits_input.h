@@ -8,6 +8,10 @@
 #include <fitsio.h>
 #include <stddef.h>
 
+/* -errno and a sentence for what is no regular file with something in it: CFITSIO would wait for ever on a
+ * pipe, and say little of an empty file. */
+int fits_input_check(const char *path, struct err *err);
+
 /* Opens a regular file read-only, its name taken literally (CFITSIO's extended syntax could write files and
  * fetch URLs). CFITSIO unpacks a gzipped file into memory. */
 int fits_input_open(fitsfile **out, const char *path, struct err *err);

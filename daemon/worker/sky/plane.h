@@ -12,7 +12,7 @@ struct plane {
     long width, height;
     float *pixels;
     char *header;         /* the header's cards, 80 characters each, no newlines, NUL at the end: for WCS */
-    char compression[32]; /* ZCMPTYPE, "" when not tile-compressed */
+    char compression[32]; /* ZCMPTYPE ("RICE_1" also for "RICE_ONE"), "" when not tile-compressed */
     char quantize[32];    /* ZQUANTIZ, "" without */
 };
 

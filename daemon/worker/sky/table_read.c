@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { HDU_MAX = 64 };
+enum { HDU_MAX = 64, TEXT_MAX = 4096 };
 
 struct table {
     fitsfile *file;
@@ -233,8 +233,8 @@ int table_read_text(struct table *table, const char *name, size_t width, char *v
     int status = 0, code = find_column(table, name, &column, err);
     if (code)
         return code;
-    if (column.type != TSTRING || column.repeat < 1)
-        return err_set(err, -EINVAL, "column %s of %s does not hold text", name, table->path);
+    if (column.type != TSTRING || column.repeat < 1 || column.repeat > TEXT_MAX)
+        return err_set(err, -EINVAL, "column %s of %s does not hold short text", name, table->path);
     CLEANUP(free_ptr) char *text = calloc(1, (size_t)column.repeat + 1);
     if (!text)
         return err_set(err, -ENOMEM, "out of memory for column %s of %s", name, table->path);

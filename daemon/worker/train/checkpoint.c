@@ -321,6 +321,19 @@ int checkpoint_prune(const char *directory, int keep, int64_t newest_step, int64
     return code;
 }
 
+void checkpoint_sweep(const char *directory)
+{
+    DIR *stream = opendir(directory);
+    if (!stream)
+        return;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        const char *end = strrchr(entry->d_name, '.');
+        if (entry->d_name[0] == '.' && strstr(entry->d_name, "ckpt-") && end && strcmp(end, ".part") == 0)
+            unlinkat(dirfd(stream), entry->d_name, 0);
+    }
+    closedir(stream);
+}
+
 static void warn_of_platform(const json_t *setup, const json_t *attributes, checkpoint_warn *warn,
                              void *context)
 {

@@ -44,6 +44,9 @@ int checkpoint_save(const char *directory, const struct checkpoint *checkpoint, 
 int checkpoint_prune(const char *directory, int keep, int64_t newest_step, int64_t best_step,
                      struct err *err);
 
+/* Deletes what saves that were killed left half-written. For the one process that writes here. */
+void checkpoint_sweep(const char *directory);
+
 /* Called with one sentence for each checkpoint that was passed over, and for what should be equal and is not.
  */
 typedef void checkpoint_warn(void *context, const char *text);

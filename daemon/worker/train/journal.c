@@ -194,6 +194,19 @@ int journal_epoch(struct journal *journal, const struct train_state *state, int6
     return code;
 }
 
+int journal_picture(struct journal *journal, int64_t step, const char *tag, const struct picture *picture,
+                    struct err *err)
+{
+    void *png;
+    size_t size;
+    int code = picture_encode_png(picture, &png, &size, err);
+    if (code)
+        return code;
+    code = events_image(journal->events, step, tag, picture->width_px, picture->height_px, png, size, err);
+    free(png);
+    return code;
+}
+
 int journal_sync(struct journal *journal, struct err *err)
 {
     if (fsync(fileno(journal->metrics)) == 0)

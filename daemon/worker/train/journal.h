@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "daemon/worker/link.h"
 #include "daemon/worker/net/model.h"
+#include "daemon/worker/report/picture.h"
 #include "daemon/worker/train/checkpoint.h"
 
 struct journal;
@@ -30,6 +31,10 @@ int journal_steps(struct journal *journal, const struct train_state *state, int6
 /* with_validation: state's valid_loss and valid_accuracy are of this epoch. */
 int journal_epoch(struct journal *journal, const struct train_state *state, int64_t epoch,
                   bool with_validation, struct err *err);
+
+/* A picture in TensorBoard, which draws it as it is. */
+int journal_picture(struct journal *journal, int64_t step, const char *tag, const struct picture *picture,
+                    struct err *err);
 
 /* Before a checkpoint: all rows so far are on disk. */
 int journal_sync(struct journal *journal, struct err *err);

@@ -205,6 +205,7 @@ static int restore_best(struct trainer *trainer, struct err *err)
 static int load_newest(struct trainer *trainer, struct err *err)
 {
     struct link *link = trainer->job->link;
+    checkpoint_sweep(trainer->checkpoints);
     int code = checkpoint_load_newest(trainer->checkpoints, &trainer->now, pass_warning, link, err);
     if (!code) {
         link_note(link, "goes on from the checkpoint after step %" PRId64 " of %" PRId64,

@@ -2,6 +2,7 @@
  * weights after a step are a function of the spec, the dataset, the threads a rank and the library, whatever
  * the number of ranks and however often the run was stopped (tree.h, checkpoint.h, common/rng.h). */
 #include "common/clock.h"
+#include "daemon/worker/train/filters.h"
 #include "daemon/worker/train/trainer.h"
 #include "proto/spec.h"
 
@@ -27,6 +28,16 @@ static int write_row(struct trainer *trainer, struct err *err)
     return code;
 }
 
+static int tell_epoch(struct trainer *trainer, bool validating, struct err *err)
+{
+    const struct train_state *state = &trainer->now.state;
+    int code =
+        journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);
+    CLEANUP(picture_destroy_ptr)
+    struct picture *filters = filters_picture(trainer->model, trainer->now.parameters);
+    return code || !filters ? code : journal_picture(trainer->journal, state->step, "filters", filters, err);
+}
+
 /* After the last step of an epoch. When asked to stop meanwhile, validated_step stays behind, and the next
  * attempt begins here. */
 static int close_epoch(struct trainer *trainer, struct err *err)
@@ -44,9 +55,7 @@ static int close_epoch(struct trainer *trainer, struct err *err)
         state->best_loss = state->valid_loss;
         state->best_accuracy = state->valid_accuracy;
     }
-    return trainer->first ? journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch,
-                                          validating, err)
-                          : 0;
+    return trainer->first ? tell_epoch(trainer, validating, err) : 0;
 }
 
 static bool epoch_is_open(const struct trainer *trainer)

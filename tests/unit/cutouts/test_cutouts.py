@@ -43,14 +43,15 @@ def plane(root, brick, kind, band, run=""):
 
 def check_stamps(file, root, bands="grz", run=""):
     """Every stamp against the slices by the placement rule."""
-    brick, side = file.attrs["brick"].decode(), file["image"].shape[1]
+    brick, images = file.attrs["brick"].decode(), file["image"][:]
+    side = images.shape[1]
     for b, band in enumerate(bands):
         for c, kind in enumerate(["image", "invvar"]):
             pixels = plane(root, brick, kind, band, run)
             for i, (x, y) in enumerate(zip(file["x"][:], file["y"][:])):
                 column, row = int(x) - side // 2, int(y) - side // 2
                 expected = pixels[row:row + side, column:column + side]
-                assert np.array_equal(file["image"][i, :, :, 2 * b + c], expected), (brick, i, band, kind)
+                assert np.array_equal(images[i, :, :, 2 * b + c], expected), (brick, i, band, kind)
 
 
 def catalogue(path):

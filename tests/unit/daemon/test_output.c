@@ -31,6 +31,10 @@ static void the_reason_is_the_last_error_line_or_the_last_line(void **unused)
         {"no newline", "no newline", {.status = 2}},
         {"esc \x1b[31mred\n", "esc ?[31mred", {.status = 2}},
         {"", "the worker ended with status 9 and said nothing", {.status = 9}},
+        {"2026-01-31T12:00:00Z info: all is well\n",
+         "the worker ended with status 3 and said nothing",
+         {.status = 3}},
+        {"mpirun noticed something\n", "the worker was ended by signal 9 (Killed)", {.status = 137}},
         {"something before\n", "the worker was ended by signal 11 (Segmentation fault)", {.signal = 11}},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {

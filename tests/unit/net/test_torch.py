@@ -12,7 +12,6 @@ import tempfile
 try:
     import numpy as np
     import torch
-    import yaml
 except ImportError as missing:
     print(missing)
     sys.exit(77)

@@ -135,6 +135,7 @@ class Train(unittest.TestCase):
                 process.communicate()
             self.finish(out, 2 if MPIRUN and chain == 2 else 1, checkpoint_every=1)
             self.assert_same_run(out)
+            self.assertEqual(glob.glob(out + '/ckpts/.*'), [])
 
     def test_stop_leaves_a_checkpoint_and_more_ranks_go_on(self):
         out = self.root + '/stop'
