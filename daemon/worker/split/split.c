@@ -262,11 +262,12 @@ static int report(struct split *split, struct err *err)
     {
         size_t bricks = json_array_size(json_object_get(part, "bricks"));
         json_object_set_new(part, "bricks", json_integer((json_int_t)bricks));
-        link_note(link, "%s: %lld examples of %zu bricks", name,
-                  (long long)json_integer_value(json_object_get(part, "examples")), bricks);
+        link_note(link, "%s: %lld examples of %zu brick%s", name,
+                  (long long)json_integer_value(json_object_get(part, "examples")), bricks,
+                  bricks == 1 ? "" : "s");
     }
     if (spec_real(split->job->spec, "valid") > 0 && plan->counts[DATASET_VALID] == 0)
-        link_warning(link, "there is no validation part: %zu bricks are too few for three parts",
+        link_warning(link, "there is no validation part: %zu bricks give none that has both classes",
                      split->scan.brick_count);
     json_t *result = json_pack("{so sI sI sI}", "parts", parts, "examples", (json_int_t)plan->total, "stamps",
                                (json_int_t)split->scan.total, "shards", (json_int_t)plan_shard_count(plan));
