@@ -24,20 +24,35 @@ static void sample_free(struct sample *sample)
     free(sample->values[1]);
 }
 
-/* Finite values of a column, or of their fractional parts. -ENOENT: no such column. */
-static int sample_read(const struct audit *audit, const char *column, bool fraction, struct sample *sample,
+/* What is compared of a column's finite values. */
+struct aspect {
+    const char *check, *column;
+    bool fraction; /* their fractional parts */
+    double most;   /* greater ones count as this; 0: none do */
+};
+
+static double aspect_of(const struct aspect *aspect, double value)
+{
+    if (aspect->fraction)
+        return value - floor(value);
+    return aspect->most > 0 ? fmin(value, aspect->most) : value;
+}
+
+/* -ENOENT: no such column. */
+static int sample_read(const struct audit *audit, const struct aspect *aspect, struct sample *sample,
                        struct err *err)
 {
     CLEANUP(free_ptr) double *all = calloc(audit->count + 1, sizeof *all);
     for (int label = 0; label < 2; label++)
         sample->values[label] = calloc(audit->count + 1, sizeof(double));
     if (!all || !sample->values[0] || !sample->values[1])
-        return err_set(err, -ENOMEM, "column %s of %zu stamps does not fit in memory", column, audit->count);
-    int code = audit_column(audit, column, all, err);
+        return err_set(err, -ENOMEM, "column %s of %zu stamps does not fit in memory", aspect->column,
+                       audit->count);
+    int code = audit_column(audit, aspect->column, all, err);
     for (size_t i = 0; i < audit->count && !code; i++) {
         const int label = audit->labels[i];
         if (isfinite(all[i]))
-            sample->values[label][sample->counts[label]++] = fraction ? all[i] - floor(all[i]) : all[i];
+            sample->values[label][sample->counts[label]++] = aspect_of(aspect, all[i]);
     }
     return code;
 }
@@ -77,11 +92,10 @@ static int draw_curves(const struct audit *audit, const char *name, const char *
 }
 
 /* The check of one column. -ENOENT, and no check, when the dataset has none or a class has no value. */
-static int compare_column(struct audit *audit, const char *name, const char *column, bool fraction,
-                          struct err *err)
+static int compare_column(struct audit *audit, const struct aspect *aspect, struct err *err)
 {
     CLEANUP(sample_free) struct sample sample = {{NULL, NULL}, {0, 0}};
-    int code = sample_read(audit, column, fraction, &sample, err);
+    int code = sample_read(audit, aspect, &sample, err);
     if (!code && (sample.counts[0] == 0 || sample.counts[1] == 0))
         code = -ENOENT;
     if (code)
@@ -91,11 +105,12 @@ static int compare_column(struct audit *audit, const char *name, const char *col
     const double p = ks_probability(distance, sample.counts[0], sample.counts[1]);
     const double threshold =
         fmax(LEAST_DISTANCE, ks_critical(PROBABILITY, sample.counts[0], sample.counts[1]));
-    CLEANUP(free_ptr) char *axis = str_format("%s%s", fraction ? "fractional part of " : "", column);
-    code = draw_curves(audit, name, axis, &sample, err);
+    CLEANUP(free_ptr)
+    char *axis = str_format("%s%s", aspect->fraction ? "fractional part of " : "", aspect->column);
+    code = draw_curves(audit, aspect->check, axis, &sample, err);
     if (code)
         return code;
-    const struct check check = {name, "", distance, NAN, threshold, audit->plotting};
+    const struct check check = {aspect->check, "", distance, NAN, threshold, audit->plotting};
     return check_add(audit, &check,
                      "%s of fakes and of reals are %s distributed: D = %.3f, p = %.2g, medians %.4g and %.4g "
                      "(%zu fakes, %zu reals)",
@@ -104,24 +119,40 @@ static int compare_column(struct audit *audit, const char *name, const char *col
                      quantile(sample.values[0], sample.counts[0], 0.5), sample.counts[1], sample.counts[0]);
 }
 
-int check_fractions(struct audit *audit, struct err *err)
+static int compare_columns(struct audit *audit, const struct aspect *aspects, size_t count, struct err *err)
 {
-    int code = compare_column(audit, "fractions_x", "x", true, err);
-    if (!code)
-        code = compare_column(audit, "fractions_y", "y", true, err);
-    return code == -ENOENT ? 0 : code;
-}
-
-int check_selection(struct audit *audit, struct err *err)
-{
-    static const char *const COLUMNS[][2] = {
-        {"selection_mag_g", "mag_g"}, {"selection_mag_r", "mag_r"},         {"selection_mag_z", "mag_z"},
-        {"selection_rhalf", "rhalf"}, {"selection_neighbour", "neighbour"},
-    };
-    for (size_t i = 0; i < sizeof COLUMNS / sizeof *COLUMNS; i++) {
-        int code = compare_column(audit, COLUMNS[i][0], COLUMNS[i][1], false, err);
+    for (size_t i = 0; i < count; i++) {
+        int code = compare_column(audit, &aspects[i], err);
         if (code && code != -ENOENT)
             return code;
     }
     return 0;
+}
+
+int check_fractions(struct audit *audit, struct err *err)
+{
+    static const struct aspect ASPECTS[] = {{"fractions_x", "x", true, 0}, {"fractions_y", "y", true, 0}};
+    return compare_columns(audit, ASPECTS, 2, err);
+}
+
+/* Arcsec from a stamp's middle to its corner; 0 when the cutouts do not say their pixel scale. A neighbour
+ * farther away is in no stamp, and injections keep their distance from one another there. */
+static double stamp_reach(const struct audit *audit)
+{
+    double pixscale = 0;
+    json_unpack((json_t *)dataset_manifest(audit->dataset), "{s{s{s[{sF}]}}}", "provenance", "real",
+                "pixscale", "value", &pixscale);
+    return pixscale * dataset_stamp(audit->dataset) * M_SQRT1_2;
+}
+
+int check_selection(struct audit *audit, struct err *err)
+{
+    const struct aspect aspects[] = {
+        {"selection_mag_g", "mag_g", false, 0},
+        {"selection_mag_r", "mag_r", false, 0},
+        {"selection_mag_z", "mag_z", false, 0},
+        {"selection_rhalf", "rhalf", false, 0},
+        {"selection_neighbour", "neighbour", false, stamp_reach(audit)},
+    };
+    return compare_columns(audit, aspects, sizeof aspects / sizeof *aspects, err);
 }
