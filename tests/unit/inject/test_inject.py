@@ -132,6 +132,9 @@ def test_no_statistic_tells_fakes_from_reals(classes, name):
 @pytest.mark.parametrize("kind", [1, 2], ids=["image", "invvar"])
 def test_mean_stamps_are_the_same_about_the_centre(classes, kind):
     real, fake = classes[0][kind], classes[1][kind]
+    if kind == 2:  # a chip's edge is shared by many stamps: without those that one crosses, stamps are independent
+        real, fake = (part[np.abs(np.percentile(part, [10, 90], axis=(1, 2))).max(axis=0) < 0.02] for part in (real, fake))
+        assert len(real) > 200
     noise = np.sqrt(real.var(axis=0) / len(real) + fake.var(axis=0) / len(fake))
     score = ((real.mean(axis=0) - fake.mean(axis=0)) / noise)[26:39, 26:39]
     assert np.abs(score).max() < 4.5, np.abs(score).max()
