@@ -29,7 +29,7 @@ static const struct spec_field INJECT_FIELDS[] = {
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "every number drawn is a function of it"},
     {"per_brick", SPEC_INT, "0", LIMITS(0, 1e6), .help = "fakes a brick and realisation; 0: as many as min_separation lets in, at most"},
     {"realisations", SPEC_INT, "1", LIMITS(1, 1000), .help = "realisations of each brick, with other fakes each (rs0, rs<n>, ...)"},
-    {"min_separation", SPEC_REAL, "13", LIMITS(0, 3600), .unit = "arcsec", .help = "least distance of two fakes along x or y, so that none is in another's stamp"},
+    {"min_separation", SPEC_REAL, "50", LIMITS(0, 30000), .unit = "px", .help = "least distance of two fakes along x or y, so that none is in another's stamp"},
     {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of the fakes"},
     {"psf_scale", SPEC_REAL, "1", LIMITS(0.1, 10), .help = "spoil: factor on the fakes' PSF FWHM"},
     {"flux_scale", SPEC_REAL, "1", LIMITS(0.01, 100), .help = "spoil: factor on the fakes' flux, not on their catalogue's"},

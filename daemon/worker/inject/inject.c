@@ -27,7 +27,7 @@ struct injection {
     struct prior *prior; /* NULL: the mock's population */
     uint64_t seed;
     size_t per_brick;
-    double min_separation_arcsec, gain;
+    double min_separation_px, gain;
     struct spoils spoils;
     struct brick *runs; /* every brick, every realisation */
     long run_count;
@@ -71,17 +71,15 @@ static int list_inputs(void *context, const struct brick *run, struct brick_yiel
 
 /* Fakes for a run; *rows is the caller's to free. */
 static int draw_fakes(const struct injection *injection, const struct brick *run, const struct coadd *coadd,
-                      const struct observation *observation, struct simcat_row **rows, size_t *count,
-                      struct err *err)
+                      struct simcat_row **rows, size_t *count, struct err *err)
 {
     CLEANUP(free_ptr) double *x = NULL;
     CLEANUP(free_ptr) double *y = NULL;
     struct rng places, fakes;
     rng_init(&places, injection->seed, STREAM_PLACES, brick_index(run));
     rng_init(&fakes, injection->seed, STREAM_FAKES, brick_index(run));
-    *count = places_draw(coadd->width, coadd->height,
-                         injection->min_separation_arcsec / observation->pixscale_arcsec,
-                         injection->per_brick, &places, &x, &y);
+    *count = places_draw(coadd->width, coadd->height, injection->min_separation_px, injection->per_brick,
+                         &places, &x, &y);
     *rows = calloc(*count + 1, sizeof **rows);
     if (!*count || !*rows)
         return err_set(err, -ENOMEM, "out of memory for the fakes of brick %s", run->name);
@@ -158,7 +156,7 @@ static int make_run(void *context, const struct brick *run, struct brick_yield *
     if (!code)
         code = observation_read(&observation, injection->survey, &parent, &coadd, err);
     if (!code)
-        code = draw_fakes(injection, run, &coadd, &observation, &rows, &count, err);
+        code = draw_fakes(injection, run, &coadd, &rows, &count, err);
     if (!code)
         code = fakes_add(&coadd, rows, count, &observation, &injection->spoils, injection->gain,
                          injection->seed, run, err);
@@ -238,9 +236,9 @@ int inject_run(struct job *job, struct err *err)
                                   .seed = (uint64_t)spec_int(spec, "seed"),
                                   .per_brick = (size_t)spec_int(spec, "per_brick"),
                                   .gain = spec_real(spec, "gain"),
-                                  .min_separation_arcsec = spec_real(spec, "min_separation"),
+                                  .min_separation_px = spec_real(spec, "min_separation"),
                                   .spoils = read_spoils(spec)};
-    if (!injection.per_brick && !(injection.min_separation_arcsec > 0))
+    if (!injection.per_brick && !(injection.min_separation_px > 0))
         return err_set(err, -EINVAL, "min_separation is 0: give per_brick, for any number would fit");
     int code = survey_open(&injection.survey, spec_text(spec, "survey"), NULL, err);
     if (!code && prior)

@@ -132,6 +132,9 @@ def test_no_statistic_tells_fakes_from_reals(classes, name):
 @pytest.mark.parametrize("kind", [1, 2], ids=["image", "invvar"])
 def test_mean_stamps_are_the_same_about_the_centre(classes, kind):
     real, fake = classes[0][kind], classes[1][kind]
+    if kind == 2:  # a chip's edge is shared by many stamps: without those that one crosses, stamps are independent
+        real, fake = (part[np.abs(np.percentile(part, [10, 90], axis=(1, 2))).max(axis=0) < 0.02] for part in (real, fake))
+        assert len(real) > 200
     noise = np.sqrt(real.var(axis=0) / len(real) + fake.var(axis=0) / len(fake))
     score = ((real.mean(axis=0) - fake.mean(axis=0)) / noise)[26:39, 26:39]
     assert np.abs(score).max() < 4.5, np.abs(score).max()
@@ -273,8 +276,8 @@ def test_a_survey_without_psf_sizes_is_quarantined_by_column(pair, tmp_path):
 @real_data
 def test_a_real_survey_takes_a_real_prior(tmp_path):
     prior = f"{DATA}/elg-prior/eboss_elg_dr3deep2_EXP.csv"
-    result = run(tmp_path, "inject", out=tmp_path / "i", survey=f"{DATA}/kids3", prior=prior, min_separation=20)
-    assert result["made"] == 3 and result["fakes"] > 900
+    result = run(tmp_path, "inject", out=tmp_path / "i", survey=f"{DATA}/kids3", prior=prior, min_separation=60)
+    assert result["made"] == 3 and result["fakes"] == 3 * 21 * 21
     brick = names(tmp_path / "i")[0]
     rows, sources = catalogue(tmp_path / "i", brick, "rs0"), simcat(tmp_path / "i", brick)
     row, good = matched(rows, sources)
