@@ -5,7 +5,6 @@
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -48,6 +47,13 @@ int check_add(struct audit *audit, const struct check *check, const char *format
                             "threshold", check->threshold, "unit", check->unit, "status",
                             warn ? "warn" : "pass", "sentence", sentence, "plot", plot);
     return json_array_append_new(audit->checks, row) == 0 ? 0 : -ENOMEM;
+}
+
+int audit_plot(const struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
+               const char *script, struct err *err)
+{
+    int code = plot_publish(audit->out, name, tables, count, script, err);
+    return code == -ENOENT && !audit->plotting ? 0 : code;
 }
 
 int audit_column(const struct audit *audit, const char *name, double *values, struct err *err)

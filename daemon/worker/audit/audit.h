@@ -1,5 +1,5 @@
 /* The job `audit`: what a classifier could cheat with, measured before anyone trains. Writes audit.json, and
- * for most checks a plot: NAME.png and NAME.svg, drawn by gnuplot from NAME.gnuplot and NAME.txt beside them.
+ * for most checks a plot: NAME.png and NAME.svg, drawn by gnuplot from NAME.gp and NAME.tsv beside them.
  *
  *     {"v": 1, "stamps": {"real": n, "fake": n}, "warnings": n,
  *      "checks": [{"name", "value", "error": number or null, "threshold", "unit": "px" or "",
@@ -29,6 +29,7 @@
 #include "daemon/worker/audit/measure.h"
 #include "daemon/worker/dataset/dataset.h"
 #include "daemon/worker/job.h"
+#include "daemon/worker/report/plot.h"
 
 /* What the checks share; of rank 0. Examples of all parts in one row: train, valid, test. */
 struct audit {
@@ -55,6 +56,10 @@ struct check {
 /* Appends to audit->checks, with a sentence. */
 int check_add(struct audit *audit, const struct check *check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A plot in the audit's directory; without gnuplot its data and script alone. */
+int audit_plot(const struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
+               const char *script, struct err *err);
 
 /* A column over all parts; -ENOENT when the dataset has none. */
 int audit_column(const struct audit *audit, const char *name, double *values, struct err *err);

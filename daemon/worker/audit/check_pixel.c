@@ -1,11 +1,11 @@
 /* Checks on what the pixels say: centroids, invvar, the rim of the stamps. */
 #include "daemon/worker/audit/audit.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 #include "daemon/worker/audit/statistics.h"
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 /* Below these a difference is of no use to a network of today; four errors where those are larger. */
 #define PLACEMENT_PX      0.1
@@ -87,48 +87,49 @@ static struct check check_of(const struct audit *audit, const char *name, const 
                           audit->plotting};
 }
 
-/* A band's values by class as two histograms over the central 98 %: "value real fake" a line. */
-static char *histogram_data(const struct audit *audit, quantity *of, int which)
+/* A band's values by class as two histograms over the central 98 %: rows of value, real, fake. */
+static int histogram_of(const struct audit *audit, quantity *of, int which, double rows[BINS][3])
 {
     CLEANUP(free_ptr) double *values = calloc(audit->count + 1, sizeof *values);
     if (!values)
-        return NULL;
+        return -ENOMEM;
     for (size_t i = 0; i < audit->count; i++)
         values[i] = of(audit, i, which);
     const size_t kept = keep_finite(values, audit->count);
     sort_values(values, kept);
     const double low = kept ? values[kept / 100] : 0, high = kept ? values[kept - 1 - kept / 100] : 1;
     const double step = high > low ? (high - low) / BINS : 1;
-    double bins[2][BINS] = {{0}}, totals[2] = {0, 0};
+    double totals[2] = {0, 0};
+    for (int b = 0; b < BINS; b++)
+        memcpy(rows[b], (double[]){low + (b + 0.5) * step, 0, 0}, sizeof rows[b]);
     for (size_t i = 0; i < audit->count; i++) {
-        const double value = of(audit, i, which), bin = (value - low) / step;
+        const double bin = (of(audit, i, which) - low) / step;
         if (!(bin >= 0 && bin < BINS))
             continue;
-        bins[audit->labels[i]][(int)bin]++;
+        rows[(int)bin][1 + audit->labels[i]]++;
         totals[audit->labels[i]]++;
     }
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int b = 0; stream && b < BINS; b++)
-        fprintf(stream, "%.6g %.6g %.6g\n", low + (b + 0.5) * step, bins[0][b] / fmax(totals[0], 1),
-                bins[1][b] / fmax(totals[1], 1));
-    if (stream)
-        fclose(stream);
-    return text;
+    for (int b = 0; b < BINS; b++) {
+        rows[b][1] /= fmax(totals[0], 1);
+        rows[b][2] /= fmax(totals[1], 1);
+    }
+    return 0;
 }
 
 static int draw_histogram(const struct audit *audit, const char *name, const char *label, quantity *of,
                           int which, struct err *err)
 {
-    CLEANUP(free_ptr) char *data = histogram_data(audit, of, which);
+    static const char *const columns[] = {"value", "real", "fake"};
+    double rows[BINS][3];
+    if (histogram_of(audit, of, which, rows) != 0)
+        return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory", audit->count);
     CLEANUP(free_ptr)
-    char *commands =
-        str_format("set xlabel '%s'\nset ylabel 'fraction of the stamps'\nset yrange [0:*]\n", label);
-    return plot_draw(
-        audit->out, name, data ? data : "", commands,
-        "plot DATA using 1:2 with steps title 'real' ls 1, '' using 1:3 with steps title 'fake' ls 2",
-        audit->plotting, err);
+    char *script = str_format("set xlabel '%s'\nset ylabel 'share of the class'\nset yrange [0:*]\n"
+                              "plot data using 1:2 with histeps lc rgb real lw 1.4 title 'real', \\\n"
+                              "     data using 1:3 with histeps lc rgb fake lw 1.4 title 'fake'\n",
+                              label);
+    const struct plot_table table = {columns, 3, BINS, rows[0]};
+    return audit_plot(audit, name, &table, 1, script, err);
 }
 
 /* Bands side by side, a histogram of the worst one, and a check of it. */
@@ -192,29 +193,46 @@ static int find_offsets(const struct audit *audit, struct offsets *offsets, stru
     return 0;
 }
 
-/* Block 0: reals, block 1: fakes (at most POINTS_MAX each), block 2: the two means. */
-static char *placement_data(const struct audit *audit, const struct offsets *offsets,
-                            const struct difference differences[2])
+/* At most POINTS_MAX rows of a class; one of NaN where there is none, for a block must not be empty. */
+static size_t list_offsets(const struct audit *audit, const struct offsets *offsets, int label, double *rows)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int label = 0; stream && label < 2; label++) {
-        int points = 0;
-        for (size_t i = 0; i < audit->count && points < POINTS_MAX; i++) {
-            if (audit->labels[i] != label || !isfinite(offsets->x[i]) || !isfinite(offsets->y[i]))
-                continue;
-            fprintf(stream, "%.4f %.4f\n", offsets->x[i], offsets->y[i]);
-            points++;
-        }
-        fprintf(stream, points ? "\n\n" : "NaN NaN\n\n\n");
+    size_t count = 0;
+    for (size_t i = 0; i < audit->count && count < POINTS_MAX; i++) {
+        if (audit->labels[i] != label || !isfinite(offsets->x[i]) || !isfinite(offsets->y[i]))
+            continue;
+        rows[2 * count] = offsets->x[i];
+        rows[2 * count++ + 1] = offsets->y[i];
     }
-    if (stream) {
-        fprintf(stream, "%g %g\n%g %g\n", differences[0].mean[0], differences[1].mean[0],
-                differences[0].mean[1], differences[1].mean[1]);
-        fclose(stream);
-    }
-    return text;
+    if (count > 0)
+        return count;
+    rows[0] = rows[1] = NAN;
+    return 1;
+}
+
+/* Block 0: reals, block 1: fakes, 2 and 3: their means. */
+static int draw_placement(const struct audit *audit, const struct offsets *offsets,
+                          const struct difference differences[2], struct err *err)
+{
+    static const char *const columns[] = {"x_px", "y_px"};
+    static const char script[] =
+        "set xlabel 'centroid - nominal place in x (px)'\nset ylabel 'in y (px)'\nset size ratio -1\n"
+        "set xrange [-1.5:1.5]\nset yrange [-1.5:1.5]\nset xtics 0.5\nset ytics 0.5\n"
+        "plot data index 0 with points pt 7 ps 0.25 lc rgb real notitle, \\\n"
+        "     data index 1 with points pt 7 ps 0.25 lc rgb fake notitle, \\\n"
+        "     data index 2 with points pt 2 ps 2 lw 2 lc rgb '#0b3c68' title 'mean of reals', \\\n"
+        "     data index 3 with points pt 1 ps 2 lw 2 lc rgb '#7d2f0c' title 'mean of fakes'\n";
+    CLEANUP(free_ptr) double *rows = calloc(2 * 2 * POINTS_MAX, sizeof *rows);
+    if (!rows)
+        return err_set(err, -ENOMEM, "out of memory for the plot of placement");
+    const double means[2][2] = {{differences[0].mean[0], differences[1].mean[0]},
+                                {differences[0].mean[1], differences[1].mean[1]}};
+    const size_t reals = list_offsets(audit, offsets, 0, rows),
+                 fakes = list_offsets(audit, offsets, 1, rows + 2 * POINTS_MAX);
+    const struct plot_table tables[] = {{columns, 2, reals, rows},
+                                        {columns, 2, fakes, rows + 2 * POINTS_MAX},
+                                        {columns, 2, 1, means[0]},
+                                        {columns, 2, 1, means[1]}};
+    return audit_plot(audit, "placement", tables, 4, script, err);
 }
 
 int check_placement(struct audit *audit, struct err *err)
@@ -228,16 +246,7 @@ int check_placement(struct audit *audit, struct err *err)
         code = compare_values(audit, offsets.y, &differences[1], err);
     if (code)
         return code;
-    CLEANUP(free_ptr) char *data = placement_data(audit, &offsets, differences);
-    code = plot_draw(
-        audit->out, "placement", data ? data : "",
-        "set xlabel 'centroid - nominal place in x [px]'\nset ylabel 'in y [px]'\nset size ratio -1\n"
-        "set xrange [-3:3]\nset yrange [-3:3]\nset grid lc '#eeeeee'\n",
-        "plot DATA index 0 with points ls 1 ps 0.3 title 'real', '' index 1 with points ls 2 ps 0.3 title "
-        "'fake', "
-        "'' index 2 every ::0::0 with points pt 2 ps 3 lw 3 lc '#0b3c68' title 'mean of reals', "
-        "'' index 2 every ::1::1 with points pt 1 ps 3 lw 3 lc '#7d2f0c' title 'mean of fakes'",
-        audit->plotting, err);
+    code = draw_placement(audit, &offsets, differences, err);
     if (code)
         return code;
     const struct difference *worst = &differences[find_worst(differences, 2, PLACEMENT_PX)];
@@ -271,24 +280,26 @@ static double texture_of(const struct audit *audit, size_t stamp, int band)
     return audit->measures[stamp].texture[band];
 }
 
-/* Mean relative invvar by distance: "px real fake" a line, a block a band. */
-static char *rings_data(const struct audit *audit)
+/* Mean relative invvar of a band by distance. */
+static int draw_rings(const struct audit *audit, size_t band, struct err *err)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int b = 0; stream && b < audit->layout.bands; b++) {
-        for (int r = 0; r < RINGS; r++) {
-            const size_t real = (size_t)b * RINGS + (size_t)r, fake = real + BANDS_MAX * RINGS;
-            fprintf(stream, "%g %g %g\n", (r + 0.5) * audit->layout.side / 2 / RINGS,
-                    audit->rings[real] / audit->ring_counts[real],
-                    audit->rings[fake] / audit->ring_counts[fake]);
-        }
-        fprintf(stream, "\n\n");
+    static const char *const columns[] = {"px", "real", "fake"};
+    double rows[RINGS][3];
+    for (size_t r = 0; r < RINGS; r++) {
+        const size_t real = band * RINGS + r, fake = real + BANDS_MAX * RINGS;
+        rows[r][0] = ((double)r + 0.5) * audit->layout.side / 2 / RINGS;
+        rows[r][1] = audit->rings[real] / audit->ring_counts[real];
+        rows[r][2] = audit->rings[fake] / audit->ring_counts[fake];
     }
-    if (stream)
-        fclose(stream);
-    return text;
+    CLEANUP(free_ptr)
+    char *script = str_format(
+        "set xlabel 'distance from the middle (px)'\nset ylabel 'invvar / median of the stamp - 1, %s'\n"
+        "plot 0 with lines lc rgb neutral dt 2 lw 1 notitle, \\\n"
+        "     data using 1:2 with linespoints pt 7 ps 0.6 lc rgb real lw 1.4 title 'real', \\\n"
+        "     data using 1:3 with linespoints pt 7 ps 0.6 lc rgb fake lw 1.4 title 'fake'\n",
+        audit->layout.names[band]);
+    const struct plot_table table = {columns, 3, RINGS, rows[0]};
+    return audit_plot(audit, "invvar", &table, 1, script, err);
 }
 
 int check_invvar(struct audit *audit, struct err *err)
@@ -300,16 +311,7 @@ int check_invvar(struct audit *audit, struct err *err)
     if (code)
         return code;
     const size_t worst = find_worst(differences, (size_t)audit->layout.bands, INVVAR_THRESHOLD);
-    CLEANUP(free_ptr) char *data = rings_data(audit);
-    CLEANUP(free_ptr)
-    char *line = str_format("plot DATA index %zu using 1:2 with linespoints ls 1 title 'real, %s', '' index "
-                            "%zu using 1:3 with linespoints ls 2 title "
-                            "'fake, %s', 0 ls 3 notitle",
-                            worst, audit->layout.names[worst], worst, audit->layout.names[worst]);
-    code = plot_draw(
-        audit->out, "invvar", data ? data : "",
-        "set xlabel 'distance from the middle [px]'\nset ylabel 'invvar / median of the stamp - 1'\n", line,
-        audit->plotting, err);
+    code = draw_rings(audit, worst, err);
     if (code)
         return code;
     const struct difference *difference = &differences[worst];
@@ -325,13 +327,13 @@ int check_invvar(struct audit *audit, struct err *err)
 
 int check_background(struct audit *audit, struct err *err)
 {
-    return check_bands(audit, "background", "the background", "median of the rim [sigma]", level_of,
+    return check_bands(audit, "background", "the background", "median of the rim (sigma)", level_of,
                        LEVEL_THRESHOLD, err);
 }
 
 int check_noise(struct audit *audit, struct err *err)
 {
-    return check_bands(audit, "noise", "the noise", "scatter of the rim [sigma by invvar]", noise_of,
+    return check_bands(audit, "noise", "the noise", "scatter of the rim (sigma by invvar)", noise_of,
                        NOISE_THRESHOLD, err);
 }
 

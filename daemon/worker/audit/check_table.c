@@ -2,7 +2,6 @@
 #include "daemon/worker/audit/audit.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 
 #include <errno.h>
 #include <math.h>
@@ -32,22 +31,25 @@ int check_counts(struct audit *audit, struct err *err)
     double worst = 0;
     for (size_t i = 0; i < audit->count; i++)
         counts[audit->parts[i]][audit->labels[i]]++;
-    CLEANUP(free_ptr) char *data = str_format("%s", "");
+    double rows[DATASET_PART_MAX][3];
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         double real = (double)counts[p][0], fake = (double)counts[p][1];
         if (real + fake > 0)
             worst = fmax(worst, fabs(real - fake) / (real + fake));
         else if (p != DATASET_VALID)
             worst = 1;
-        char *longer = str_format("%s%s %zu %zu\n", data, dataset_part_name((enum dataset_part)p),
-                                  counts[p][0], counts[p][1]);
-        free(data);
-        data = longer;
+        memcpy(rows[p], (double[]){p, real, fake}, sizeof rows[p]);
     }
-    int code = plot_draw(
-        audit->out, "counts", data,
-        "set style data histograms\nset style fill solid 0.8\nset yrange [0:*]\nset ylabel 'stamps'\n",
-        "plot DATA using 2:xtic(1) title 'real' ls 1, '' using 3 title 'fake' ls 2", audit->plotting, err);
+    static const char *const columns[] = {"part", "real", "fake"};
+    static const char script[] =
+        "set style data histograms\n"
+        "set style fill solid 0.6\n"
+        "set xtics ('train' 0, 'valid' 1, 'test' 2)\n"
+        "set yrange [0:*]\n"
+        "set ylabel 'stamps'\n"
+        "plot data using 2 lc rgb real title 'real', data using 3 lc rgb fake title 'fake'\n";
+    const struct plot_table table = {columns, 3, DATASET_PART_MAX, rows[0]};
+    int code = audit_plot(audit, "counts", &table, 1, script, err);
     if (code)
         return code;
     const struct check check = {"counts", "", worst, NAN, COUNTS_THRESHOLD, audit->plotting};
