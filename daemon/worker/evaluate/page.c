@@ -179,13 +179,13 @@ static void put_bin(struct html *html, const struct verdict_bin *bin, size_t i)
 {
     char p[32];
     html_tags(html, "<tr>");
-    html_element(html, "td", NULL, "%.2f to %.2f", bin->low, bin->high);
+    html_element(html, "td", "span", "%.2f to %.2f", bin->low, bin->high);
     html_element(html, "td", NULL, "%g to %g", VERDICT_PERCENTILE[i], VERDICT_PERCENTILE[i + 1]);
     html_element(html, "td", "n", "%zu", bin->fakes);
     html_element(html, "td", "n", "%zu", bin->reals);
     if (bin->measured) {
         html_element(html, "td", NULL, "%.3f", bin->auc.value);
-        html_element(html, "td", NULL, "%.3f to %.3f", bin->auc_low, bin->auc_high);
+        html_element(html, "td", "span", "%.3f to %.3f", bin->auc_low, bin->auc_high);
         html_element(html, "td", NULL, "%s", format_p(bin->p_holm, p) + (p[0] == '=' ? 2 : 0));
     } else {
         html_tags(html, "<td colspan=\"3\">too few</td>");
@@ -201,12 +201,13 @@ static int put_brightness(struct html *html, const struct evaluation *evaluation
     int code = put_figure(html, &figures->of[FIGURE_BY_G], "single", err);
     if (verdict->bin_count == 0)
         return code;
-    html_tags(html, "<table>\n<tr><th>g (mag)</th><th>percentiles</th><th class=\"n\">fakes</th><th "
+    html_tags(html, "<div class=\"scroll\"><table>\n<tr><th>g (mag)</th><th>percentiles</th><th "
+                    "class=\"n\">fakes</th><th "
                     "class=\"n\">reals</th>"
                     "<th>AUC</th><th>95 % interval</th><th>p, Holm</th></tr>\n");
     for (size_t i = 0; i < verdict->bin_count; i++)
         put_bin(html, &verdict->bins[i], i);
-    html_tags(html, "</table>\n");
+    html_tags(html, "</table></div>\n");
     html_element(html, "p", "note",
                  "Ranges lie between percentiles of g of all examples; the 1 %% at each end is in none of "
                  "them. p: one-sided against "
