@@ -152,10 +152,10 @@ static int check_bands(struct audit *audit, const char *name, const char *what, 
     const bool warn = !(check.value <= check.threshold);
     return check_add(
         audit, &check,
-        "%s: %s of fakes %s that of reals, %+.4f against %+.4f in %s (error %.4f; %zu fakes, %zu reals)",
-        warn ? "a network can tell by it" : "alike", what, warn ? "differs from" : "is", difference->mean[1],
-        difference->mean[0], audit->layout.names[worst], difference->error, difference->counts[1],
-        difference->counts[0]);
+        "%s of fakes %s that of reals: %.4f against %.4f in %s (error %.4f; %zu fakes, %zu reals)%s", what,
+        warn ? "differs from" : "is like", difference->mean[1], difference->mean[0],
+        audit->layout.names[worst], difference->error, difference->counts[1], difference->counts[0],
+        warn ? ": a network can tell by it" : "");
 }
 
 /* Centroid against the nominal place of the source: pixel S/2 plus the fractional part of its position. */
@@ -318,11 +318,13 @@ int check_invvar(struct audit *audit, struct err *err)
     const struct check check = check_of(audit, "invvar", "", difference, INVVAR_THRESHOLD);
     if (!isfinite(difference->value))
         return check_add(audit, &check, "no stamp has an invvar to compare");
-    return check_add(
-        audit, &check,
-        "invvar at the middle against the rim: %+.4f for fakes, %+.4f for reals in %s (error %.4f)%s",
-        difference->mean[1], difference->mean[0], audit->layout.names[worst], difference->error,
-        check.value > check.threshold ? ": a network can tell by it" : "");
+    return check_add(audit, &check,
+                     "invvar at the middle against the rim: %+.4f for fakes, %+.4f for reals in %s (error "
+                     "%.4f; %zu fakes, "
+                     "%zu reals)%s",
+                     difference->mean[1], difference->mean[0], audit->layout.names[worst], difference->error,
+                     difference->counts[1], difference->counts[0],
+                     check.value > check.threshold ? ": a network can tell by it" : "");
 }
 
 int check_background(struct audit *audit, struct err *err)

@@ -25,7 +25,7 @@ static void sample_free(struct sample *sample)
 
 /* What is compared of a column's finite values. */
 struct aspect {
-    const char *check, *column;
+    const char *check, *column, *unit;
     bool fraction; /* their fractional parts */
     double most;   /* greater ones count as this; 0: none do */
 };
@@ -96,17 +96,21 @@ static int compare_column(struct audit *audit, const struct aspect *aspect, stru
     const double threshold =
         fmax(LEAST_DISTANCE, ks_critical(PROBABILITY, sample.counts[0], sample.counts[1]));
     CLEANUP(free_ptr)
-    char *axis = str_format("%s%s", aspect->fraction ? "fractional part of " : "", aspect->column);
+    char *quantity = str_format("%s%s", aspect->fraction ? "the fractional part of " : "", aspect->column);
+    CLEANUP(free_ptr)
+    char *axis = str_format("%s%s%s%s", aspect->fraction ? "fractional part of " : "", aspect->column,
+                            aspect->unit[0] ? ", " : "", aspect->unit);
     code = draw_curves(audit, aspect->check, axis, &sample, err);
     if (code)
         return code;
     const struct check check = {aspect->check, "", distance, NAN, threshold, audit->plotting};
     return check_add(audit, &check,
-                     "%s of fakes and of reals are %s distributed: D = %.3f, p = %.2g, medians %.4g and %.4g "
+                     "%s is distributed %s fakes and reals: D = %.3f, p = %.2g, medians %.2f and %.2f%s%s "
                      "(%zu fakes, %zu reals)",
-                     axis, distance > threshold ? "differently" : "alike", distance, p,
+                     quantity, distance > threshold ? "differently in" : "alike in", distance, p,
                      quantile(sample.values[1], sample.counts[1], 0.5),
-                     quantile(sample.values[0], sample.counts[0], 0.5), sample.counts[1], sample.counts[0]);
+                     quantile(sample.values[0], sample.counts[0], 0.5), aspect->unit[0] ? " " : "",
+                     aspect->unit, sample.counts[1], sample.counts[0]);
 }
 
 static int compare_columns(struct audit *audit, const struct aspect *aspects, size_t count, struct err *err)
@@ -121,7 +125,8 @@ static int compare_columns(struct audit *audit, const struct aspect *aspects, si
 
 int check_fractions(struct audit *audit, struct err *err)
 {
-    static const struct aspect ASPECTS[] = {{"fractions_x", "x", true, 0}, {"fractions_y", "y", true, 0}};
+    static const struct aspect ASPECTS[] = {{"fractions_x", "x", "px", true, 0},
+                                            {"fractions_y", "y", "px", true, 0}};
     return compare_columns(audit, ASPECTS, 2, err);
 }
 
@@ -138,11 +143,11 @@ static double stamp_reach(const struct audit *audit)
 int check_selection(struct audit *audit, struct err *err)
 {
     const struct aspect aspects[] = {
-        {"selection_mag_g", "mag_g", false, 0},
-        {"selection_mag_r", "mag_r", false, 0},
-        {"selection_mag_z", "mag_z", false, 0},
-        {"selection_rhalf", "rhalf", false, 0},
-        {"selection_neighbour", "neighbour", false, stamp_reach(audit)},
+        {"selection_mag_g", "mag_g", "mag", false, 0},
+        {"selection_mag_r", "mag_r", "mag", false, 0},
+        {"selection_mag_z", "mag_z", "mag", false, 0},
+        {"selection_rhalf", "rhalf", "arcsec", false, 0},
+        {"selection_neighbour", "neighbour", "arcsec", false, stamp_reach(audit)},
     };
     return compare_columns(audit, aspects, sizeof aspects / sizeof *aspects, err);
 }

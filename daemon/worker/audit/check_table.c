@@ -257,6 +257,6 @@ int check_headers(struct audit *audit, struct err *err)
             "the cutout files do not say how they were made: compression and versions cannot be compared");
     check.value = (double)differing;
     if (differing)
-        return check_add(audit, &check, "real and fake stamps were not made alike: %s differ", names);
+        return check_add(audit, &check, "real and fake stamps were not made alike: they differ in %s", names);
     return check_add(audit, &check, "real and fake stamps were made alike: %zu attributes agree", alike);
 }

@@ -10,7 +10,7 @@
  *      "fractions": {"test", "valid"}, "balance": true,
  *      "parts": {"train": {"examples", "real", "fake", "dropped": {"real", "fake"}, "bricks": [...]},
  * "valid", "test"}, "normalisation": {"g": {"median"}, ...}, "provenance": {"real": {"compression":
- * [{"value", "files"}], ...}, "fake": {...}}, "shards": [{"part", "k", "examples", "x": {"bytes", "xxh3": "16
+ * [{"value", "files"}], ...}, "fake": {...}}, "selection": {"real": the class's counts in cutouts.json, "fake"}, "shards": [{"part", "k", "examples", "x": {"bytes", "xxh3": "16
  * hex digits"}, "y": {...}}], "index": {"bytes", "xxh3"}}
  *
  * Nothing in it depends on when, where or on how many ranks it was made. */

@@ -45,6 +45,17 @@ static int publish(struct figure *figure, const struct evaluation *evaluation, c
     return code;
 }
 
+/* The largest difference of magnitude within a pair. */
+static double widest_pair(const struct gallery_example *examples, size_t rows)
+{
+    double widest = 0;
+    for (size_t i = 0; i < rows; i++) {
+        if (examples[2 * i].pixels && examples[2 * i + 1].pixels)
+            widest = fmax(widest, fabs(examples[2 * i].mag - examples[2 * i + 1].mag));
+    }
+    return widest;
+}
+
 int gallery_of_percentile(struct figure *figure, const struct evaluation *evaluation, int percentile,
                           struct err *err)
 {
@@ -61,9 +72,10 @@ int gallery_of_percentile(struct figure *figure, const struct evaluation *evalua
         examples[i] = example_at(evaluation, pairs[i]);
     CLEANUP(free_ptr) char *name = str_format("p%02.0f", VERDICT_PERCENTILE[percentile]);
     figure->caption = str_format(
-        "Percentile %g of g among the examples: %.2f. Left real (R), right fake (F), of like magnitude; "
-        "both in a row on one grey scale. P is the network's probability of fake.",
-        VERDICT_PERCENTILE[percentile], mag);
+        "Percentile %g of g among the %zu examples: %.2f mag. Left real (R), right fake (F), the nearest of "
+        "each "
+        "class to that magnitude; in a row they differ by at most %.2f mag and share one grey scale.",
+        VERDICT_PERCENTILE[percentile], evaluation->n, mag, widest_pair(examples, rows));
     return publish(figure, evaluation, name, examples, (int)rows, 2, err);
 }
 

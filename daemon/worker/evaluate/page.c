@@ -9,14 +9,21 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* "0.012", "3e-15", "< 1e-300": a probability for a person. */
+/* "= 0.012", "= 3e-15", "< 1e-300": a probability for a person. */
 static const char *format_p(double p, char text[32])
 {
     if (p < 1e-300)
         snprintf(text, 32, "< 1e-300");
+    else if (p > 0.99)
+        snprintf(text, 32, "> 0.99");
     else
-        snprintf(text, 32, p < 1e-3 ? "%.0e" : "%.2g", p);
+        snprintf(text, 32, p < 1e-3 ? "= %.0e" : "= %.2g", p);
     return text;
+}
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
 }
 
 static void put_fact(struct html *html, const char *value, const char *name)
@@ -43,8 +50,8 @@ static void put_facts(struct html *html, const struct verdict *verdict)
              0.5 + verdict->delta);
     put_fact(html, value, name);
     snprintf(value, sizeof value, "%zu + %zu", verdict->fakes, verdict->reals);
-    snprintf(name, sizeof name, verdict->bricks ? "fakes + reals, of %zu bricks" : "fakes + reals",
-             verdict->bricks);
+    snprintf(name, sizeof name, verdict->bricks ? "fakes + reals, of %zu brick%s" : "fakes + reals",
+             verdict->bricks, plural(verdict->bricks));
     put_fact(html, value, name);
     html_tags(html, "</div>\n");
 }
@@ -65,11 +72,11 @@ static void put_head(struct html *html, const struct evaluation *evaluation, con
     put_facts(html, verdict);
     if (evaluation->brick && !verdict->clustered)
         html_element(html, "p", "warning",
-                     "The %zu examples lie in %zu bricks. Stamps of one brick share its sky, depth and PSF; "
+                     "The %zu examples lie in %zu brick%s. Stamps of one brick share its sky, depth and PSF; "
                      "fewer than %d bricks do "
                      "not show how much that matters, so every interval here takes stamps as independent and "
                      "may be too narrow.",
-                     verdict->n, verdict->bricks, AUC_LEAST_CLUSTERS);
+                     verdict->n, verdict->bricks, plural(verdict->bricks), AUC_LEAST_CLUSTERS);
     if (evaluation->part != DATASET_TEST)
         html_element(html, "p", "warning", "This is the %s part, not the test part: the network has seen it.",
                      dataset_part_name(evaluation->part));
@@ -83,9 +90,12 @@ static int put_figure(struct html *html, const struct figure *figure, const char
         html_element(html, "p", "note", "%s", figure->caption ? figure->caption : "");
         return 0;
     }
-    html_tags(html, class_name ? "<figure class=\"single\">" : "<figure>");
+    html_tags(html, class_name                       ? "<figure class=\"single\">"
+                    : figure->kind == FIGURE_GALLERY ? "<figure><div class=\"scroll\">"
+                                                     : "<figure>");
     code = html_image(html, figure->path, figure->kind == FIGURE_PLOT ? "plot" : "gallery", figure->caption,
                       err);
+    html_tags(html, figure->kind == FIGURE_GALLERY ? "</div>" : "");
     html_element(html, "figcaption", NULL, "%s", figure->caption);
     html_tags(html, "</figure>\n");
     return code;
@@ -121,30 +131,31 @@ static void put_accuracy_rows(struct html *html, const struct verdict *verdict)
 {
     char p[32];
     const __typeof__(verdict->accuracy) *accuracy = &verdict->accuracy;
-    put_row(html, "accuracy at P = 0.5", "%.4f, 95 %% interval %.4f to %.4f (Clopper-Pearson); %zu of %zu",
+    put_row(html, "accuracy at P = 0.5", "%.3f, 95 %% interval %.3f to %.3f (Clopper-Pearson); %zu of %zu",
             accuracy->value, accuracy->low, accuracy->high, accuracy->correct, verdict->n);
-    put_row(html, "guessing the most numerous class", "%.4f; p = %s (exact binomial, one-sided)",
+    put_row(html, "guessing the most numerous class", "%.3f; p %s (exact binomial, one-sided)",
             accuracy->majority, format_p(accuracy->p, p));
     put_row(html, "fakes called fake", "%zu of %zu", accuracy->fake_as_fake, verdict->fakes);
-    put_row(html, "reals called fake", "%zu of %zu; p = %s (Fisher's exact test, one-sided)",
+    put_row(html, "reals called fake", "%zu of %zu; p %s (Fisher's exact test, one-sided)",
             accuracy->real_as_fake, verdict->reals, format_p(accuracy->fisher_p, p));
-    put_row(html, "balanced accuracy", "%.4f; the classes' total variation distance is at least %.3f",
+    put_row(html, "balanced accuracy", "%.3f; the classes' total variation distance is at least %.3f",
             accuracy->balanced, accuracy->total_variation);
 }
 
 static void put_auc_rows(struct html *html, const struct verdict *verdict)
 {
     char p[32];
-    put_row(html, "AUC", "%.4f, 95 %% interval %.4f to %.4f (%s)", verdict->auc.value, verdict->auc_low,
+    put_row(html, "AUC", "%.3f, 95 %% interval %.3f to %.3f (%s)", verdict->auc.value, verdict->auc_low,
             verdict->auc_high,
             verdict->clustered ? "the larger of DeLong's and the bricks' variance" : "DeLong");
-    put_row(html, "AUC against 0.5", "p = %s (Mann-Whitney, one-sided; decided at %g)",
-            format_p(verdict->p, p), VERDICT_ALPHA);
+    put_row(html, "AUC against 0.5", "p %s (Mann-Whitney, one-sided; decided at %g)", format_p(verdict->p, p),
+            VERDICT_ALPHA);
     if (verdict->clustered)
         put_row(html, "design effect of bricks", "%.2f: %zu examples of %zu bricks count as %.0f",
                 auc_design_effect(&verdict->auc), verdict->n, verdict->bricks,
                 (double)verdict->n / auc_design_effect(&verdict->auc));
-    put_row(html, "equivalence", "95 %% one-sided upper limit %.4f; delta = %g, so the margin is %.4f",
+    put_row(html, "equivalence",
+            "95 %% one-sided upper limit %.3f; with delta = %g representative means below %.3f",
             verdict->upper, verdict->delta, 0.5 + verdict->delta);
     if (verdict->needed > 0)
         put_row(html, "examples that would decide",
@@ -168,14 +179,14 @@ static void put_bin(struct html *html, const struct verdict_bin *bin, size_t i)
 {
     char p[32];
     html_tags(html, "<tr>");
-    html_element(html, "td", NULL, "%.2f to %.2f", bin->low, bin->high);
+    html_element(html, "td", "span", "%.2f to %.2f", bin->low, bin->high);
     html_element(html, "td", NULL, "%g to %g", VERDICT_PERCENTILE[i], VERDICT_PERCENTILE[i + 1]);
     html_element(html, "td", "n", "%zu", bin->fakes);
     html_element(html, "td", "n", "%zu", bin->reals);
     if (bin->measured) {
         html_element(html, "td", NULL, "%.3f", bin->auc.value);
-        html_element(html, "td", NULL, "%.3f to %.3f", bin->auc_low, bin->auc_high);
-        html_element(html, "td", NULL, "%s", format_p(bin->p_holm, p));
+        html_element(html, "td", "span", "%.3f to %.3f", bin->auc_low, bin->auc_high);
+        html_element(html, "td", NULL, "%s", format_p(bin->p_holm, p) + (p[0] == '=' ? 2 : 0));
     } else {
         html_tags(html, "<td colspan=\"3\">too few</td>");
     }
@@ -190,13 +201,13 @@ static int put_brightness(struct html *html, const struct evaluation *evaluation
     int code = put_figure(html, &figures->of[FIGURE_BY_G], "single", err);
     if (verdict->bin_count == 0)
         return code;
-    html_tags(
-        html,
-        "<table>\n<tr><th>g</th><th>percentiles</th><th class=\"n\">fakes</th><th class=\"n\">reals</th>"
-        "<th>AUC</th><th>95 % interval</th><th>p, Holm</th></tr>\n");
+    html_tags(html, "<div class=\"scroll\"><table>\n<tr><th>g (mag)</th><th>percentiles</th><th "
+                    "class=\"n\">fakes</th><th "
+                    "class=\"n\">reals</th>"
+                    "<th>AUC</th><th>95 % interval</th><th>p, Holm</th></tr>\n");
     for (size_t i = 0; i < verdict->bin_count; i++)
         put_bin(html, &verdict->bins[i], i);
-    html_tags(html, "</table>\n");
+    html_tags(html, "</table></div>\n");
     html_element(html, "p", "note",
                  "Ranges lie between percentiles of g of all examples; the 1 %% at each end is in none of "
                  "them. p: one-sided against "
@@ -208,12 +219,14 @@ static int put_galleries(struct html *html, const struct figures *figures, struc
 {
     int code = 0;
     html_element(html, "h2", NULL, "What they look like");
-    html_element(html, "p", NULL,
-                 "Colour stamp, the bands, their inverse variances; north is up where a stamp's y runs "
-                 "north. Bands are "
-                 "stretched by asinh from -3 sigma to 10 sigma or the 99.8th percentile, inverse variance is "
-                 "linear from 0 to "
-                 "1.2 of its median or the 98th percentile, whichever is more; brown pixels have no weight.");
+    html_element(
+        html, "p", NULL,
+        "Each example: a colour stamp, the bands, their inverse variances; north is up where a stamp's y "
+        "runs "
+        "north. The magnitude is g corrected for extinction, P the network's probability of fake. Bands are "
+        "stretched by asinh from -3 sigma to 10 sigma or the 99.8th percentile, inverse variance is "
+        "linear from 0 to "
+        "1.2 of its median or the 98th percentile, whichever is more; brown pixels have no weight.");
     for (int i = 0; i < VERDICT_PERCENTILES && !code; i++)
         code = put_figure(html, &figures->of[FIGURE_PERCENTILES + i], NULL, err);
     html_element(html, "h2", NULL, "The fakes that gave themselves away most");

@@ -19,23 +19,53 @@ static bool warns(const json_t *check)
     return strcmp(text_of(check, "status"), "warn") == 0;
 }
 
-void page_put_audit_warnings(struct html *html, const json_t *audit)
+static size_t count_warnings(const json_t *checks)
 {
-    size_t i;
+    size_t i, count = 0;
     json_t *check;
-    json_array_foreach(json_object_get(audit, "checks"), i, check)
-    {
-        if (warns(check))
-            html_element(html, "p", "warning", "Audit, %s: %s", text_of(check, "name"),
-                         text_of(check, "sentence"));
-    }
+    json_array_foreach(checks, i, check) count += warns(check);
+    return count;
 }
 
-static void put_number(struct html *html, const json_t *check, const char *key, const char *before)
+void page_put_audit_warnings(struct html *html, const json_t *audit)
 {
-    const json_t *value = json_object_get(check, key);
-    if (json_is_number(value))
-        html_text(html, "%s%.3g", before, json_number_value(value));
+    const json_t *checks = json_object_get(audit, "checks");
+    const size_t count = count_warnings(checks);
+    size_t i;
+    json_t *check;
+    if (count == 0)
+        return;
+    html_tags(html, "<div class=\"warning\">");
+    html_element(html, "p", NULL,
+                 "The audit warns in %zu of %zu checks: real and fake stamps differ in more than galaxies.",
+                 count, json_array_size(checks));
+    html_tags(html, "<ul>\n");
+    json_array_foreach(checks, i, check)
+    {
+        if (warns(check))
+            html_element(html, "li", NULL, "%s: %s", text_of(check, "name"), text_of(check, "sentence"));
+    }
+    html_tags(html, "</ul></div>\n");
+}
+
+/* Decimals that show two digits of an error. */
+static int decimals_of(double error)
+{
+    return error > 0 && isfinite(error) ? (int)fmin(6, fmax(0, 1 - floor(log10(error)))) : 0;
+}
+
+/* "0.0087 \302\261 0.0066", "12", "0.037": what is known of it, and no more digits. */
+static void put_measured(struct html *html, const json_t *check)
+{
+    const json_t *value = json_object_get(check, "value"), *error = json_object_get(check, "error");
+    const double number = json_number_value(value);
+    const int decimals = decimals_of(json_number_value(error));
+    if (!json_is_number(value))
+        html_text(html, "none");
+    else if (json_number_value(error) > 0)
+        html_text(html, "%.*f \302\261 %.*f", decimals, number, decimals, json_number_value(error));
+    else
+        html_text(html, number == floor(number) ? "%.0f" : "%#.2g", number);
 }
 
 static void put_check(struct html *html, const json_t *check)
@@ -43,13 +73,12 @@ static void put_check(struct html *html, const json_t *check)
     html_tags(html, "<tr>");
     html_element(html, "td", NULL, "%s", text_of(check, "name"));
     html_element(html, "td", warns(check) ? "warn" : "pass", "%s", text_of(check, "status"));
-    html_tags(html, "<td>");
-    put_number(html, check, "value", "");
-    put_number(html, check, "error", " \302\261 "); /* plus or minus */
+    html_tags(html, "<td class=\"n\">");
+    put_measured(html, check);
     html_text(html, " %s", text_of(check, "unit"));
-    html_tags(html, "</td><td>");
-    put_number(html, check, "threshold", "");
     html_tags(html, "</td>");
+    const double threshold = json_number_value(json_object_get(check, "threshold"));
+    html_element(html, "td", "n", threshold == floor(threshold) ? "%.0f" : "%.2g", threshold);
     html_element(html, "td", NULL, "%s", text_of(check, "sentence"));
     html_tags(html, "</tr>\n");
 }
@@ -88,11 +117,12 @@ void page_put_audit(struct html *html, const char *directory, const json_t *audi
         html_element(html, "p", "note", "No audit was given to this job.");
         return;
     }
-    html_tags(html,
-              "<table "
-              "class=\"wide\">\n<tr><th>check</th><th></th><th>value</th><th>threshold</th><th></th></tr>\n");
+    html_tags(
+        html,
+        "<div class=\"scroll\"><table class=\"wide\">\n<tr><th>check</th><th></th><th class=\"n\">value</th>"
+        "<th class=\"n\">warns above</th><th>what was found</th></tr>\n");
     json_array_foreach(checks, i, check) put_check(html, check);
-    html_tags(html, "</table>\n<div class=\"pair\">\n");
+    html_tags(html, "</table></div>\n<div class=\"pair\">\n");
     json_array_foreach(checks, i, check) put_check_plot(html, directory, check);
     html_tags(html, "</div>\n");
 }
@@ -152,7 +182,8 @@ static void put_parts(struct html *html, const json_t *parts)
     static const char *const names[] = {"train", "valid", "test"};
     if (!json_is_object(parts))
         return;
-    html_tags(html, "<table>\n<tr><th>part</th><th class=\"n\">examples</th><th class=\"n\">real</th><th "
+    html_tags(html, "<h3>The parts</h3>\n<div class=\"scroll\"><table>\n<tr><th>part</th><th "
+                    "class=\"n\">examples</th><th class=\"n\">real</th><th "
                     "class=\"n\">fake</th>"
                     "<th class=\"n\">left out, real</th><th class=\"n\">left out, fake</th><th "
                     "class=\"n\">bricks</th></tr>\n");
@@ -160,6 +191,52 @@ static void put_parts(struct html *html, const json_t *parts)
         if (json_object_get(parts, names[i]))
             put_part(html, names[i], json_object_get(parts, names[i]));
     }
+    html_tags(html, "</table></div>\n");
+}
+
+static void put_step(struct html *html, const char *name, const json_t *real, const json_t *fake)
+{
+    const json_t *classes[] = {real, fake};
+    html_tags(html, "<tr>");
+    html_element(html, "td", NULL, "%s", name);
+    for (int i = 0; i < 2; i++) {
+        if (json_is_integer(classes[i]))
+            html_element(html, "td", "n", "%lld", (long long)json_integer_value(classes[i]));
+        else
+            html_tags(html, "<td></td>");
+    }
+    html_tags(html, "</tr>\n");
+}
+
+static void put_step_of(struct html *html, const char *name, const json_t *selection, const char *key)
+{
+    put_step(html, name, json_object_get(json_object_get(selection, "real"), key),
+             json_object_get(json_object_get(selection, "fake"), key));
+}
+
+/* How many of each class were left after each step of the cutouts job; both classes have the same cuts. */
+static void put_selection(struct html *html, const json_t *selection)
+{
+    const json_t *real = json_object_get(json_object_get(selection, "real"), "cuts"),
+                 *fake = json_object_get(json_object_get(selection, "fake"), "cuts");
+    const json_t *longer = json_array_size(real) > json_array_size(fake) ? real : fake;
+    size_t i;
+    json_t *cut;
+    if (!json_is_object(selection))
+        return;
+    html_element(html, "h3", NULL, "What was selected");
+    html_tags(html, "<table>\n<tr><th>sources left after each step</th><th class=\"n\">real</th><th "
+                    "class=\"n\">fake</th></tr>\n");
+    put_step_of(html, "injected", selection, "injected");
+    put_step_of(html, "in the catalogues", selection, "catalogued");
+    put_step_of(html, "injected ones found in the catalogues", selection, "matched");
+    json_array_foreach(longer, i, cut)
+        put_step(html, text_of(cut, "cut"), json_object_get(json_array_get(real, i), "left"),
+                 json_object_get(json_array_get(fake, i), "left"));
+    put_step_of(html, "of these too near the edge of a brick for a stamp", selection, "edge");
+    put_step_of(html, "stamps", selection, "stamps");
+    put_step_of(html, "bricks", selection, "bricks");
+    put_step_of(html, "bricks left out as bad", selection, "quarantined");
     html_tags(html, "</table>\n");
 }
 
@@ -302,11 +379,11 @@ static void put_provenance(struct html *html, const json_t *provenance)
     json_object_update(both, (json_t *)real);
     json_object_update(both, (json_t *)fake);
     if (json_object_size(both) > 0)
-        html_tags(html,
-                  "<table class=\"wide\">\n<tr><th>files of stamps</th><th>real</th><th>fake</th></tr>\n");
+        html_tags(html, "<h3>How the stamps were made</h3>\n<div class=\"scroll\"><table class=\"wide\">\n"
+                        "<tr><th>property of the files</th><th>real</th><th>fake</th></tr>\n");
     json_object_foreach(both, name, unused)
         put_property(html, name, json_object_get(real, name), json_object_get(fake, name));
-    html_tags(html, json_object_size(both) > 0 ? "</table>\n" : "");
+    html_tags(html, json_object_size(both) > 0 ? "</table></div>\n" : "");
     json_decref(both);
 }
 
@@ -322,5 +399,6 @@ void page_put_manifest(struct html *html, const json_t *manifest)
         put_row(html, keys[i][1], json_object_get(manifest, keys[i][0]));
     html_tags(html, "</table>\n");
     put_parts(html, json_object_get(manifest, "parts"));
+    put_selection(html, json_object_get(manifest, "selection"));
     put_provenance(html, json_object_get(manifest, "provenance"));
 }

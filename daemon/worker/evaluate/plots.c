@@ -24,8 +24,8 @@ int plot_roc(struct figure *figure, const struct evaluation *evaluation, struct 
     enum { POINTS_MAX = 1000 };
     static const char *const columns[] = {"reals_called_fake", "fakes_called_fake"};
     static const char script[] =
-        "set xlabel 'reals called fake'\n"
-        "set ylabel 'fakes called fake'\n"
+        "set xlabel 'share of the reals called fake'\n"
+        "set ylabel 'share of the fakes called fake'\n"
         "set size square\nset xrange [0:1]\nset yrange [0:1]\nset xtics 0.2\nset ytics 0.2\n"
         "unset key\n"
         "plot x with lines lc rgb neutral dt 2 lw 1, \\\n"
@@ -41,7 +41,7 @@ int plot_roc(struct figure *figure, const struct evaluation *evaluation, struct 
     }
     const struct plot_table table = {columns, 2, count, values};
     figure->caption =
-        str_format("ROC: AUC %.4f, 95 %% interval %.4f to %.4f; %zu fakes, %zu reals. Dashed: chance.",
+        str_format("ROC: AUC %.3f, 95 %% interval %.3f to %.3f; %zu fakes, %zu reals. Dashed: chance.",
                    verdict->auc.value, verdict->auc_low, verdict->auc_high, verdict->fakes, verdict->reals);
     return publish(figure, evaluation, "roc", &table, 1, script, err);
 }
@@ -96,7 +96,7 @@ int plot_by_g(struct figure *figure, const struct evaluation *evaluation, struct
     char *script = str_format(
         "set xlabel 'g (mag, corrected for extinction)'\n"
         "set ylabel 'AUC'\n"
-        "set xrange [%g:%g]\nset yrange [*<0.4:1.03]\n"
+        "set xrange [%g:%g]\nset yrange [*<0.4:0.6<*]\n"
         "plot 0.5 with lines lc rgb neutral dt 2 lw 1 title 'chance', \\\n"
         "     %g with lines lc rgb neutral dt 3 lw 1.4 title '0.5 + delta', \\\n"
         "     data using (($1+$2)/2):3:1:2:4:5 with xyerrorbars pt 7 ps 0.9 lw 1.4 lc rgb fake title 'AUC, "

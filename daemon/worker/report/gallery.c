@@ -9,8 +9,8 @@
 enum {
     PANEL_PX = 128,
     GAP_PX = 3,
-    LABEL_PX = 104,
-    BLOCK_GAP_PX = 20,
+    LABEL_PX = 124,
+    BLOCK_GAP_PX = 24,
     HEADER_PX = 34,
     MARGIN_PX = 10,
     COLUMNS_MAX = 8
@@ -75,11 +75,11 @@ static void draw_label(struct picture *picture, int x, int y, const struct galle
     char text[32];
     picture_text(picture, x, y + 4, 4, example->fake ? FAKE : REAL, example->fake ? "F" : "R");
     if (isfinite(example->mag)) {
-        snprintf(text, sizeof text, "%.2f", example->mag);
+        snprintf(text, sizeof text, "g %.2f", example->mag);
         picture_text(picture, x, y + 64, 2, TEXT, text);
     }
     if (isfinite(example->score)) {
-        snprintf(text, sizeof text, "P%.3f", example->score);
+        snprintf(text, sizeof text, "P %.3f", example->score);
         picture_text(picture, x, y + 96, 2, SOFT, text);
     }
 }

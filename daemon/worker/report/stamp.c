@@ -113,19 +113,19 @@ void stamp_colour(const double nmgy[3], const double scale[3], double rgb[3])
         rgb[i] = mean > 0 ? fmin(1, rgb[i] * stretched / mean) : 0;
 }
 
-/* Nanomaggies of a band to the common scale of stamp_colour, by the band's name: twice the viewer's, for the
- * galaxies looked at are faint. */
+/* Nanomaggies of a band to the common scale of stamp_colour, by the band's name, one and a half times the
+ * Legacy Surveys' viewer's, for the galaxies looked at are faint. */
 static double colour_scale(const char *band)
 {
     static const struct {
         const char *name;
         double scale;
-    } known[] = {{"u", 16.0}, {"g", 12.0}, {"r", 6.8}, {"i", 6.0}, {"z", 4.4}, {"y", 4.0}};
+    } known[] = {{"u", 12.0}, {"g", 9.0}, {"r", 5.1}, {"i", 4.5}, {"z", 3.3}, {"y", 3.0}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcasecmp(band, known[i].name) == 0)
             return known[i].scale;
     }
-    return 6;
+    return 4.5;
 }
 
 static bool has_weight(const struct stamp_layout *layout, const float *stamp, size_t pixel, int band)

@@ -221,6 +221,7 @@ int scan_cutouts(struct scan *scan, const char *root, struct err *err)
     int code = listing_manifest(root, &manifest, err);
     for (int label = 0; label < CLASS_MAX && !code; label++)
         code = scan_class(scan, root, manifest, label, err);
+    scan->selection = json_incref(json_object_get(manifest, "classes"));
     json_decref(manifest);
     if (code)
         scan_free(scan);
@@ -243,5 +244,6 @@ void scan_free(struct scan *scan)
     json_decref(scan->brick_index);
     json_decref(scan->channels);
     json_decref(scan->provenance);
+    json_decref(scan->selection);
     memset(scan, 0, sizeof *scan);
 }

@@ -38,6 +38,7 @@ struct scan {
     struct scan_column *columns; /* the union over all files */
     size_t column_count;
     json_t *provenance; /* {"real": {attribute: [{"value", "files"}]}, "fake": ...} */
+    json_t *selection;  /* "classes" of cutouts.json: how many each cut left; NULL without that file */
 };
 
 extern const char *const CLASS_NAMES[CLASS_MAX]; /* "real", "fake" */

@@ -236,14 +236,14 @@ static int publish_manifest(struct split *split, json_t *constants, struct err *
     CLEANUP(free_ptr) char *path = path_join(split->out, "manifest.json");
     json_t *index = NULL;
     int code = describe_index(split->out, &index, err);
-    json_t *manifest =
-        json_pack("{si ss sI ss s[ss] si sI sO s{sf sf} sb so so sO sO so*}", "v", 1, "decoy", DECOY_VERSION,
-                  "seed", (json_int_t)spec_int(spec, "seed"), "rule", RULE, "classes",
-                  CLASS_NAMES[CLASS_REAL], CLASS_NAMES[CLASS_FAKE], "stamp", split->plan.stamp,
-                  "shard_examples", (json_int_t)split->plan.shard_examples, "channels", split->scan.channels,
-                  "fractions", "test", spec_real(spec, "test"), "valid", spec_real(spec, "valid"), "balance",
-                  spec_bool(spec, "balance"), "parts", describe_parts(split), "normalisation", constants,
-                  "provenance", split->scan.provenance, "shards", split->shards, "index", index);
+    json_t *manifest = json_pack(
+        "{si ss sI ss s[ss] si sI sO s{sf sf} sb so so sO sO* sO so*}", "v", 1, "decoy", DECOY_VERSION,
+        "seed", (json_int_t)spec_int(spec, "seed"), "rule", RULE, "classes", CLASS_NAMES[CLASS_REAL],
+        CLASS_NAMES[CLASS_FAKE], "stamp", split->plan.stamp, "shard_examples",
+        (json_int_t)split->plan.shard_examples, "channels", split->scan.channels, "fractions", "test",
+        spec_real(spec, "test"), "valid", spec_real(spec, "valid"), "balance", spec_bool(spec, "balance"),
+        "parts", describe_parts(split), "normalisation", constants, "provenance", split->scan.provenance,
+        "selection", split->scan.selection, "shards", split->shards, "index", index);
     if (!code && !manifest)
         code = err_set(err, -ENOMEM, "out of memory for %s", path);
     if (!code)
