@@ -115,15 +115,22 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
     return best;
 }
 
-/* Length of the UTF-8 sequence at text, 0 when it is none. */
+/* Length of the UTF-8 sequence at text, 0 when it is none: overlong, half a surrogate pair, or beyond Unicode
+ * (RFC 3629). */
 static size_t utf8_length(const unsigned char *text)
 {
-    size_t length = *text < 0x80 ? 1 : (*text & 0xe0) == 0xc0 ? 2 : (*text & 0xf0) == 0xe0 ? 3 : (*text & 0xf8) == 0xf0 ? 4 : 0;
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (*text < 0x80)
+        return 1;
+    size_t length = (*text & 0xe0) == 0xc0 ? 2 : (*text & 0xf0) == 0xe0 ? 3 : (*text & 0xf8) == 0xf0 ? 4 : 0;
+    uint32_t character = *text & (0x7fu >> length);
     for (size_t i = 1; i < length; i++) {
         if ((text[i] & 0xc0) != 0x80)
             return 0;
+        character = character << 6 | (text[i] & 0x3f);
     }
-    return length;
+    bool surrogate = character >= 0xd800 && character <= 0xdfff;
+    return character < LEAST[length] || surrogate || character > 0x10ffff ? 0 : length;
 }
 
 bool str_has_control(const char *text)
