@@ -198,7 +198,7 @@ static void put_step(struct html *html, const char *name, const json_t *real, co
 {
     const json_t *classes[] = {real, fake};
     html_tags(html, "<tr>");
-    html_element(html, "td", NULL, "%s", name);
+    html_element(html, "td", "lines", "%s", name);
     for (int i = 0; i < 2; i++) {
         if (json_is_integer(classes[i]))
             html_element(html, "td", "n", "%lld", (long long)json_integer_value(classes[i]));

@@ -68,6 +68,9 @@ def write_dataset(directory, options, rng):
                 "normalisation": {c: {"median": 1.0} for c in CHANNELS},
                 "provenance": {c: {"compression": [{"value": "RICE_1", "files": 36}], "cuts": [{"value": "elg", "files": 12}]}
                                for c in ("real", "fake")},
+                "selection": {"real": {"catalogued": 900, "edge": 40, "stamps": 700, "cuts": [{"cut": "flux_g > 0", "left": 740}]},
+                              "fake": {"catalogued": 1500, "injected": 888, "matched": 777, "edge": 30, "stamps": 700,
+                                       "cuts": [{"cut": "flux_g > 0", "left": 730}]}},
                 "shards": shards, "index": {"bytes": 0, "xxh3": "0" * 16}}
     with open(directory + "/manifest.json", "w") as stream:
         json.dump(manifest, stream)

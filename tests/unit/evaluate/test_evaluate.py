@@ -4,6 +4,7 @@ import glob
 import html.parser
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -108,7 +109,10 @@ def spoiled_fakes_are_distinguishable_and_everything_is_there(directory):
         assert (table["label"][:] == np.concatenate([np.load(f"{directory}/dataset/ytest_{k}.npy") for k in (1, 2)])).all()
         assert abs(auc_of(table["score"][:], table["label"][:]) - verdict["auc"]["value"]) < 1e-9
     text = check_page(directory + "/out/report.html", 12)
+    page = open(directory + "/out/report.html").read()
     assert verdict["sentence"] in text and "invvar: the mean invvar" in text and "The audit warns in 1 of" in text and "<in g>" in text
+    for step, real, fake in (("injected", "", 888), ("flux_g &gt; 0", 740, 730), ("stamps", 700, 700)):
+        assert re.search(rf'>{step}</td>\s*<td[^>]*>{real}</td>\s*<td[^>]*>{fake}</td>', page), step
     for name in ("p01", "p25", "p50", "p75", "p99", "giveaways", "passed"):
         width, height = png_size(open(f"{directory}/out/galleries/{name}.png", "rb").read())
         assert height > 4 * 128 and width > (14 if name[0] == "p" and name != "passed" else 9) * 128

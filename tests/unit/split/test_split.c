@@ -149,7 +149,8 @@ static void split_goes_by_the_listing_of_cutouts(void **state)
     CLEANUP(free_ptr) char *root = fixture_make(&few);
     CLEANUP(dataset_close_ptr) struct dataset *dataset = NULL;
     struct err err;
-    write_listing(root, "{\"files\": [{\"path\": \"real/000/0000p010.h5\", \"class\": \"real\"},"
+    write_listing(root, "{\"classes\": {\"fake\": {\"injected\": 9}}, \"files\": [{\"path\": "
+                        "\"real/000/0000p010.h5\", \"class\": \"real\"},"
                         "{\"path\": \"real/000/0002p010.h5\", \"class\": \"real\"},"
                         "{\"path\": \"fake/000/0000p010-rs0.h5\", \"class\": \"fake\"},"
                         "{\"path\": \"fake/000/0002p010-rs0.h5\", \"class\": \"fake\"}]}");
@@ -157,6 +158,8 @@ static void split_goes_by_the_listing_of_cutouts(void **state)
     assert_non_null(out);
     assert_int_equal(dataset_open(&dataset, out, NULL), 0);
     assert_int_equal(dataset_count(dataset, DATASET_TRAIN) + dataset_count(dataset, DATASET_TEST), 16);
+    const json_t *kept = json_object_get(json_object_get(dataset_manifest(dataset), "selection"), "fake");
+    assert_int_equal(json_integer_value(json_object_get(kept, "injected")), 9);
     write_listing(root, "{\"files\": [{\"path\": \"real/000/0007p010.h5\", \"class\": \"real\"}]}");
     assert_null(fixture_split(root, 1, &err));
     assert_contains(err.text, "0007p010.h5 is missing");
