@@ -25,7 +25,7 @@ static const struct spec_field MOCK_FIELDS[] = {
 static const struct spec_field INJECT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the simulation, in obiwan's layout"},
     {"survey", SPEC_INPUT, .required = true, .help = "survey whose bricks receive the fakes"},
-    {"prior", SPEC_INPUT, .help = "CSV or FITS table of g, r, z (mag), size (half-light radius, arcsec), optionally n, ba, pa; without it the mock's own population"},
+    {"prior", SPEC_INPUT, .help = "CSV or FITS table of g, r, z (mag), rhalf (half-light radius, arcsec), optionally n, ba, pa; without it the mock's own population"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "every number drawn is a function of it"},
     {"per_brick", SPEC_INT, "0", LIMITS(0, 1e6), .help = "fakes a brick and realisation; 0: as many as min_separation lets in, at most"},
     {"realisations", SPEC_INT, "1", LIMITS(1, 1000), .help = "realisations of each brick, with other fakes each (rs0, rs<n>, ...)"},

@@ -1,4 +1,4 @@
-/* decoy-worker --spec FILE: does one job, described by {"kind", "threads", "fields"}, and ends with 0, or
+/* decoy-worker --spec FILE: does one job, described by {"kind", "fields", "threads", "job", "attempt"}, and ends with 0, or
  * with one sentence on standard error and 1 (failed), 2 (usage), 75 (stopped as asked: go on later). */
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -23,13 +23,12 @@ static const struct {
     {"train", train_run},
     {"evaluate", evaluate_run},
     {"audit", audit_run},
-    {NULL, NULL}, /* ends the table */
 };
 
 static job_run *find_run(const char *kind)
 {
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-        if (kind && KINDS[i].kind && strcmp(kind, KINDS[i].kind) == 0)
+        if (strcmp(kind, KINDS[i].kind) == 0)
             return KINDS[i].run;
     }
     return NULL;
@@ -45,10 +44,7 @@ static int load_job(const char *path, struct job *job, json_t **spec, job_run **
     const char *name = json_string_value(json_object_get(file, "kind"));
     const struct spec_kind *kind = spec_kind_find(name ? name : "", err);
     *run = kind ? find_run(name) : NULL;
-    if (!*run)
-        code = -EINVAL;
-    else
-        code = spec_resolve(kind, json_object_get(file, "fields"), spec, err);
+    code = *run ? spec_resolve(kind, json_object_get(file, "fields"), spec, err) : -EINVAL;
     job->spec = *spec;
     job->threads = (int)json_integer_value(json_object_get(file, "threads"));
     job->id = (long)json_integer_value(json_object_get(file, "job"));
@@ -62,8 +58,10 @@ static int load_job(const char *path, struct job *job, json_t **spec, job_run **
 static int run_job(struct job *job, job_run *run, struct err *err)
 {
     int code = team_create(&job->team, err);
-    if (code)
+    if (code) {
+        log_error("%s", err->text);
         return code;
+    }
     code = link_create(&job->link, team_rank(job->team), err);
     if (!code)
         code = run(job, err);

@@ -5,7 +5,6 @@
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -50,6 +49,19 @@ int check_add(struct audit *audit, const struct check *check, const char *format
     return json_array_append_new(audit->checks, row) == 0 ? 0 : -ENOMEM;
 }
 
+int audit_plot(struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
+               const char *script, struct err *err)
+{
+    struct err problem = {0};
+    int code = plot_publish(audit->out, name, tables, count, script, &problem);
+    if (code != -ENOENT)
+        return code ? err_set(err, code, "%s", problem.text) : 0;
+    if (audit->plotting)
+        link_warning(audit->job->link, "there are no plots, only their data and scripts: %s", problem.text);
+    audit->plotting = false;
+    return 0;
+}
+
 int audit_column(const struct audit *audit, const char *name, double *values, struct err *err)
 {
     int code = 0;
@@ -68,7 +80,7 @@ static int open_all(struct audit *audit, struct err *err)
     int code = dataset_open(&audit->dataset, audit->directory, err);
     if (code)
         return code;
-    const char *names[64];
+    const char *names[DATASET_CHANNELS_MAX];
     const int channels = dataset_channels(audit->dataset);
     for (int c = 0; c < channels; c++)
         names[c] = dataset_channel_name(audit->dataset, c);
@@ -253,10 +265,7 @@ static int publish(struct audit *audit, struct err *err)
 /* Rank 0's part once all is measured. */
 static int conclude(struct audit *audit, struct err *err)
 {
-    audit->plotting = plot_possible();
-    if (!audit->plotting)
-        link_warning(audit->job->link,
-                     "gnuplot cannot be run: there are no plots, only their data and scripts");
+    audit->plotting = true;
     int code = path_make_directories(audit->out, 0777, err);
     for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS && !code; i++)
         code = CHECKS[i](audit, err);

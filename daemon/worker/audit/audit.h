@@ -1,5 +1,5 @@
 /* The job `audit`: what a classifier could cheat with, measured before anyone trains. Writes audit.json, and
- * for most checks a plot: NAME.png and NAME.svg, drawn by gnuplot from NAME.gnuplot and NAME.txt beside them.
+ * for most checks a plot: NAME.png and NAME.svg, drawn by gnuplot from NAME.gp and NAME.tsv beside them.
  *
  *     {"v": 1, "stamps": {"real": n, "fake": n}, "warnings": n,
  *      "checks": [{"name", "value", "error": number or null, "threshold", "unit": "px" or "",
@@ -8,27 +8,34 @@
  * status is warn when value exceeds threshold, or when there was nothing to measure (value null). A threshold
  * is the larger of what matters to a network and four standard errors of what was measured.
  *
- * | name | value |
- * | --- | --- |
- * | integrity | files whose checksum is not the manifest's |
- * | counts | largest |real - fake| / (real + fake) over the parts |
- * | overlap | bricks in two parts, plus pairs of stamps of two parts within 1 arcsec |
- * | duplicates | stamps that are byte for byte another one's |
- * | headers | attributes of the cutout files (compression, quantisation, version, cuts, ...) whose values
- * differ by class | | placement | px between the mean centroids of both classes about their nominal places, r
- * band, larger of x and y | | fractions_x, fractions_y | Kolmogorov-Smirnov D of the fractional part of x, of
- * y between the classes, where there | | invvar | largest difference over the bands of the relative invvar at
- * the centre, against the rim of the stamp | | background | largest difference over the bands of the rim's
- * median, in units of the noise that invvar tells | | noise | largest difference over the bands of the rim's
- * scatter, in the same units | | texture | largest difference over the bands of the correlation of
- * neighbouring pixels of the rim | | selection_COLUMN | Kolmogorov-Smirnov D of mag_g, mag_r, mag_z, rhalf,
- * neighbour between the classes, where there */
+ * | name                     | value |
+ * | ---                      | --- |
+ * | integrity                | files whose checksum is not the manifest's |
+ * | counts                   | largest |real - fake| / (real + fake) over the parts |
+ * | overlap                  | bricks in two parts, plus pairs of stamps of two parts within 1 arcsec |
+ * | duplicates               | stamps that are byte for byte another one's |
+ * | headers                  | attributes of the cutout files (compression, quantisation, version, cuts, ...)
+ * |                          | whose values differ by class |
+ * | placement                | px between the mean centroids of both classes about their nominal places, in
+ * |                          | the r band, larger of x and y |
+ * | fractions_x, fractions_y | Kolmogorov-Smirnov D of the fractional part of x, of y between the classes |
+ * | invvar                   | largest difference over the bands of the relative invvar at the centre, against
+ * |                          | the rim of the stamp |
+ * | background               | largest difference over the bands of the rim's median, in units of the noise
+ * |                          | that invvar tells |
+ * | noise                    | largest difference over the bands of the rim's scatter, in the same units |
+ * | texture                  | largest difference over the bands of the correlation of neighbouring pixels of
+ * |                          | the rim |
+ * | selection_COLUMN         | Kolmogorov-Smirnov D of mag_g, mag_r, mag_z, rhalf, neighbour between the classes |
+ *
+ * A check of columns that the dataset lacks is left out. */
 #ifndef DECOY_AUDIT_AUDIT_H
 #define DECOY_AUDIT_AUDIT_H
 
 #include "daemon/worker/audit/measure.h"
 #include "daemon/worker/dataset/dataset.h"
 #include "daemon/worker/job.h"
+#include "daemon/worker/report/plot.h"
 
 /* What the checks share; of rank 0. Examples of all parts in one row: train, valid, test. */
 struct audit {
@@ -39,11 +46,10 @@ struct audit {
     size_t count;
     struct measure *measures;
     uint8_t *labels, *parts;
-    double *rings,
-        *ring_counts; /* (2, BANDS_MAX, RINGS): sums of relative invvar and how many stamps gave one */
-    size_t damaged;   /* files whose checksum is not the manifest's */
+    double *rings, *ring_counts; /* (2, BANDS_MAX, RINGS): sums of relative invvar, how many stamps gave one */
+    size_t damaged;              /* files whose checksum is not the manifest's */
     json_t *checks;
-    bool plotting; /* gnuplot is there */
+    bool plotting; /* until gnuplot was not found */
 };
 
 struct check {
@@ -55,6 +61,11 @@ struct check {
 /* Appends to audit->checks, with a sentence. */
 int check_add(struct audit *audit, const struct check *check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Draws a check's plot (report/plot.h). Without gnuplot its data and script are left all the same, and a warning
+ * says so once. */
+int audit_plot(struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
+               const char *script, struct err *err);
 
 /* A column over all parts; -ENOENT when the dataset has none. */
 int audit_column(const struct audit *audit, const char *name, double *values, struct err *err);

@@ -1,7 +1,6 @@
 /* Checks on what the pixels say: centroids, invvar, the rim of the stamps. */
 #include "daemon/worker/audit/audit.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 #include "daemon/worker/audit/statistics.h"
 
 #include <errno.h>
@@ -87,12 +86,13 @@ static struct check check_of(const struct audit *audit, const char *name, const 
                           audit->plotting};
 }
 
-/* A band's values by class as two histograms over the central 98 %: "value real fake" a line. */
-static char *histogram_data(const struct audit *audit, quantity *of, int which)
+/* A band's values by class as two histograms over the central 98 %: value, share of reals, share of fakes. */
+static int fill_histogram(const struct audit *audit, quantity *of, int which, double rows[BINS][3],
+                          struct err *err)
 {
     CLEANUP(free_ptr) double *values = calloc(audit->count + 1, sizeof *values);
     if (!values)
-        return NULL;
+        return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory", audit->count);
     for (size_t i = 0; i < audit->count; i++)
         values[i] = of(audit, i, which);
     const size_t kept = keep_finite(values, audit->count);
@@ -107,28 +107,29 @@ static char *histogram_data(const struct audit *audit, quantity *of, int which)
         bins[audit->labels[i]][(int)bin]++;
         totals[audit->labels[i]]++;
     }
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int b = 0; stream && b < BINS; b++)
-        fprintf(stream, "%.6g %.6g %.6g\n", low + (b + 0.5) * step, bins[0][b] / fmax(totals[0], 1),
-                bins[1][b] / fmax(totals[1], 1));
-    if (stream)
-        fclose(stream);
-    return text;
+    for (int b = 0; b < BINS; b++) {
+        rows[b][0] = low + (b + 0.5) * step;
+        rows[b][1] = bins[0][b] / fmax(totals[0], 1);
+        rows[b][2] = bins[1][b] / fmax(totals[1], 1);
+    }
+    return 0;
 }
 
-static int draw_histogram(const struct audit *audit, const char *name, const char *label, quantity *of,
-                          int which, struct err *err)
+static int draw_histogram(struct audit *audit, const char *name, const char *label, quantity *of, int which,
+                          struct err *err)
 {
-    CLEANUP(free_ptr) char *data = histogram_data(audit, of, which);
+    static const char *const columns[] = {"value", "real_share", "fake_share"};
+    double rows[BINS][3];
+    const struct plot_table table = {columns, 3, BINS, rows[0]};
     CLEANUP(free_ptr)
-    char *commands =
-        str_format("set xlabel '%s'\nset ylabel 'fraction of the stamps'\nset yrange [0:*]\n", label);
-    return plot_draw(
-        audit->out, name, data ? data : "", commands,
-        "plot DATA using 1:2 with steps title 'real' ls 1, '' using 1:3 with steps title 'fake' ls 2",
-        audit->plotting, err);
+    char *script = str_format("set xlabel '%s'\n"
+                              "set ylabel 'share of the class'\n"
+                              "set yrange [0:*]\n"
+                              "plot data using 1:2 with histeps lc rgb real lw 1.4 title 'real', \\\n"
+                              "     data using 1:3 with histeps lc rgb fake lw 1.4 title 'fake'\n",
+                              label);
+    int code = fill_histogram(audit, of, which, rows, err);
+    return code ? code : audit_plot(audit, name, &table, 1, script, err);
 }
 
 /* Bands side by side, a histogram of the worst one, and a check of it. */
@@ -192,29 +193,46 @@ static int find_offsets(const struct audit *audit, struct offsets *offsets, stru
     return 0;
 }
 
-/* Block 0: reals, block 1: fakes (at most POINTS_MAX each), block 2: the two means. */
-static char *placement_data(const struct audit *audit, const struct offsets *offsets,
-                            const struct difference differences[2])
+/* At most POINTS_MAX of a class; one that is not drawn stands for none, so that the blocks keep their places. */
+static size_t list_points(const struct audit *audit, const struct offsets *offsets, int label,
+                          double points[POINTS_MAX][2])
 {
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int label = 0; stream && label < 2; label++) {
-        int points = 0;
-        for (size_t i = 0; i < audit->count && points < POINTS_MAX; i++) {
-            if (audit->labels[i] != label || !isfinite(offsets->x[i]) || !isfinite(offsets->y[i]))
-                continue;
-            fprintf(stream, "%.4f %.4f\n", offsets->x[i], offsets->y[i]);
-            points++;
-        }
-        fprintf(stream, points ? "\n\n" : "NaN NaN\n\n\n");
+    size_t count = 0;
+    for (size_t i = 0; i < audit->count && count < POINTS_MAX; i++) {
+        if (audit->labels[i] != label || !isfinite(offsets->x[i]) || !isfinite(offsets->y[i]))
+            continue;
+        points[count][0] = offsets->x[i];
+        points[count++][1] = offsets->y[i];
     }
-    if (stream) {
-        fprintf(stream, "%g %g\n%g %g\n", differences[0].mean[0], differences[1].mean[0],
-                differences[0].mean[1], differences[1].mean[1]);
-        fclose(stream);
-    }
-    return text;
+    if (!count)
+        points[count][0] = points[count][1] = NAN;
+    return count ? count : 1;
+}
+
+/* Block 0: reals, block 1: fakes, block 2: the two means. */
+static int draw_placement(struct audit *audit, const struct offsets *offsets,
+                          const struct difference differences[2], struct err *err)
+{
+    static const char *const columns[] = {"dx_px", "dy_px"};
+    static const char script[] =
+        "set xlabel 'centroid - nominal place in x [px]'\n"
+        "set ylabel 'in y [px]'\n"
+        "set size ratio -1\nset xrange [-3:3]\nset yrange [-3:3]\n"
+        "plot data index 0 with points pt 7 ps 0.3 lc rgb real title 'real', \\\n"
+        "     data index 1 with points pt 7 ps 0.3 lc rgb fake title 'fake', \\\n"
+        "     data index 2 every ::0::0 with points pt 2 ps 2 lw 2 lc rgb '#0b3c68' title 'mean of reals', \\\n"
+        "     data index 2 every ::1::1 with points pt 1 ps 2 lw 2 lc rgb '#7d2f0c' title 'mean of fakes'\n";
+    CLEANUP(free_ptr) double(*points)[POINTS_MAX][2] = calloc(2, sizeof *points);
+    const double means[2][2] = {{differences[0].mean[0], differences[1].mean[0]},
+                                {differences[0].mean[1], differences[1].mean[1]}};
+    if (!points)
+        return err_set(err, -ENOMEM, "out of memory for a plot");
+    const struct plot_table tables[] = {
+        {columns, 2, list_points(audit, offsets, 0, points[0]), points[0][0]},
+        {columns, 2, list_points(audit, offsets, 1, points[1]), points[1][0]},
+        {columns, 2, 2, means[0]},
+    };
+    return audit_plot(audit, "placement", tables, 3, script, err);
 }
 
 int check_placement(struct audit *audit, struct err *err)
@@ -228,16 +246,7 @@ int check_placement(struct audit *audit, struct err *err)
         code = compare_values(audit, offsets.y, &differences[1], err);
     if (code)
         return code;
-    CLEANUP(free_ptr) char *data = placement_data(audit, &offsets, differences);
-    code = plot_draw(
-        audit->out, "placement", data ? data : "",
-        "set xlabel 'centroid - nominal place in x [px]'\nset ylabel 'in y [px]'\nset size ratio -1\n"
-        "set xrange [-3:3]\nset yrange [-3:3]\nset grid lc '#eeeeee'\n",
-        "plot DATA index 0 with points ls 1 ps 0.3 title 'real', '' index 1 with points ls 2 ps 0.3 title "
-        "'fake', "
-        "'' index 2 every ::0::0 with points pt 2 ps 3 lw 3 lc '#0b3c68' title 'mean of reals', "
-        "'' index 2 every ::1::1 with points pt 1 ps 3 lw 3 lc '#7d2f0c' title 'mean of fakes'",
-        audit->plotting, err);
+    code = draw_placement(audit, &offsets, differences, err);
     if (code)
         return code;
     const struct difference *worst = &differences[find_worst(differences, 2, PLACEMENT_PX)];
@@ -271,24 +280,31 @@ static double texture_of(const struct audit *audit, size_t stamp, int band)
     return audit->measures[stamp].texture[band];
 }
 
-/* Mean relative invvar by distance: "px real fake" a line, a block a band. */
-static char *rings_data(const struct audit *audit)
+/* Mean relative invvar by distance, a block a band; the plot shows one band. */
+static int draw_rings(struct audit *audit, size_t shown, struct err *err)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int b = 0; stream && b < audit->layout.bands; b++) {
+    static const char *const columns[] = {"distance_px", "real", "fake"};
+    double rows[BANDS_MAX][RINGS][3];
+    struct plot_table tables[BANDS_MAX];
+    for (int b = 0; b < audit->layout.bands; b++) {
         for (int r = 0; r < RINGS; r++) {
             const size_t real = (size_t)b * RINGS + (size_t)r, fake = real + BANDS_MAX * RINGS;
-            fprintf(stream, "%g %g %g\n", (r + 0.5) * audit->layout.side / 2 / RINGS,
-                    audit->rings[real] / audit->ring_counts[real],
-                    audit->rings[fake] / audit->ring_counts[fake]);
+            rows[b][r][0] = (r + 0.5) * audit->layout.side / 2 / RINGS;
+            rows[b][r][1] = audit->rings[real] / audit->ring_counts[real];
+            rows[b][r][2] = audit->rings[fake] / audit->ring_counts[fake];
         }
-        fprintf(stream, "\n\n");
+        tables[b] = (struct plot_table){columns, 3, RINGS, rows[b][0]};
     }
-    if (stream)
-        fclose(stream);
-    return text;
+    const char *name = audit->layout.names[shown];
+    CLEANUP(free_ptr)
+    char *script = str_format(
+        "set xlabel 'distance from the middle [px]'\n"
+        "set ylabel 'invvar / median of the stamp - 1'\n"
+        "plot data index %zu using 1:2 with linespoints pt 7 ps 0.6 lc rgb real lw 1.4 title 'real, %s', \\\n"
+        "     data index %zu using 1:3 with linespoints pt 7 ps 0.6 lc rgb fake lw 1.4 title 'fake, %s', \\\n"
+        "     0 with lines lc rgb neutral dt 3 notitle\n",
+        shown, name, shown, name);
+    return audit_plot(audit, "invvar", tables, (size_t)audit->layout.bands, script, err);
 }
 
 int check_invvar(struct audit *audit, struct err *err)
@@ -300,16 +316,7 @@ int check_invvar(struct audit *audit, struct err *err)
     if (code)
         return code;
     const size_t worst = find_worst(differences, (size_t)audit->layout.bands, INVVAR_THRESHOLD);
-    CLEANUP(free_ptr) char *data = rings_data(audit);
-    CLEANUP(free_ptr)
-    char *line = str_format("plot DATA index %zu using 1:2 with linespoints ls 1 title 'real, %s', '' index "
-                            "%zu using 1:3 with linespoints ls 2 title "
-                            "'fake, %s', 0 ls 3 notitle",
-                            worst, audit->layout.names[worst], worst, audit->layout.names[worst]);
-    code = plot_draw(
-        audit->out, "invvar", data ? data : "",
-        "set xlabel 'distance from the middle [px]'\nset ylabel 'invvar / median of the stamp - 1'\n", line,
-        audit->plotting, err);
+    code = draw_rings(audit, worst, err);
     if (code)
         return code;
     const struct difference *difference = &differences[worst];

@@ -1,7 +1,6 @@
 /* Checks on the distributions of catalogue columns: were both classes selected alike? */
 #include "daemon/worker/audit/audit.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 #include "daemon/worker/audit/statistics.h"
 
 #include <errno.h>
@@ -62,33 +61,26 @@ static double quantile(const double *sorted, size_t count, double q)
     return sorted[(size_t)(q * (double)(count - 1))];
 }
 
-/* Both cumulative distributions: "real fake share" a line. */
-static char *curves_data(const struct sample *sample)
+/* Both cumulative distributions. */
+static int draw_curves(struct audit *audit, const char *name, const char *axis, const struct sample *sample,
+                       struct err *err)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    for (int i = 0; stream && i <= CURVE_POINTS; i++) {
-        double share = (double)i / CURVE_POINTS;
-        fprintf(stream, "%.6g %.6g %.4f\n", quantile(sample->values[0], sample->counts[0], share),
-                quantile(sample->values[1], sample->counts[1], share), share);
+    static const char *const columns[] = {"real", "fake", "share"};
+    double rows[CURVE_POINTS + 1][3];
+    const struct plot_table table = {columns, 3, CURVE_POINTS + 1, rows[0]};
+    for (int i = 0; i <= CURVE_POINTS; i++) {
+        const double share = (double)i / CURVE_POINTS;
+        for (int label = 0; label < 2; label++)
+            rows[i][label] = quantile(sample->values[label], sample->counts[label], share);
+        rows[i][2] = share;
     }
-    if (stream)
-        fclose(stream);
-    return text;
-}
-
-static int draw_curves(const struct audit *audit, const char *name, const char *axis,
-                       const struct sample *sample, struct err *err)
-{
-    CLEANUP(free_ptr) char *data = curves_data(sample);
     CLEANUP(free_ptr)
-    char *commands = str_format(
-        "set xlabel '%s' noenhanced\nset ylabel 'share of the stamps below'\nset key bottom right\n", axis);
-    return plot_draw(
-        audit->out, name, data ? data : "", commands,
-        "plot DATA using 1:3 with lines title 'real' ls 1, '' using 2:3 with lines title 'fake' ls 2",
-        audit->plotting, err);
+    char *script = str_format("set xlabel '%s'\n"
+                              "set ylabel 'share of the stamps below'\n"
+                              "plot data using 1:3 with lines lc rgb real lw 1.4 title 'real', \\\n"
+                              "     data using 2:3 with lines lc rgb fake lw 1.4 title 'fake'\n",
+                              axis);
+    return audit_plot(audit, name, &table, 1, script, err);
 }
 
 /* The check of one column. -ENOENT, and no check, when the dataset has none or a class has no value. */

@@ -2,7 +2,6 @@
 #include "daemon/worker/audit/audit.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/audit/plot.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,28 +25,37 @@ int check_integrity(struct audit *audit, struct err *err)
                      2 * json_array_size(shards));
 }
 
+static int draw_counts(struct audit *audit, const size_t counts[DATASET_PART_MAX][2], struct err *err)
+{
+    static const char *const columns[] = {"real", "fake"};
+    static const char script[] = "set style data histograms\nset style fill solid 0.8\n"
+                                 "set xtics ('train' 0, 'valid' 1, 'test' 2)\n"
+                                 "set yrange [0:*]\nset ylabel 'stamps'\n"
+                                 "plot data using 1 lc rgb real title 'real', \\\n"
+                                 "     data using 2 lc rgb fake title 'fake'\n";
+    double rows[DATASET_PART_MAX][2];
+    const struct plot_table table = {columns, 2, DATASET_PART_MAX, rows[0]};
+    for (int p = 0; p < DATASET_PART_MAX; p++) {
+        rows[p][0] = (double)counts[p][0];
+        rows[p][1] = (double)counts[p][1];
+    }
+    return audit_plot(audit, "counts", &table, 1, script, err);
+}
+
 int check_counts(struct audit *audit, struct err *err)
 {
     size_t counts[DATASET_PART_MAX][2] = {{0}};
     double worst = 0;
     for (size_t i = 0; i < audit->count; i++)
         counts[audit->parts[i]][audit->labels[i]]++;
-    CLEANUP(free_ptr) char *data = str_format("%s", "");
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         double real = (double)counts[p][0], fake = (double)counts[p][1];
         if (real + fake > 0)
             worst = fmax(worst, fabs(real - fake) / (real + fake));
         else if (p != DATASET_VALID)
             worst = 1;
-        char *longer = str_format("%s%s %zu %zu\n", data, dataset_part_name((enum dataset_part)p),
-                                  counts[p][0], counts[p][1]);
-        free(data);
-        data = longer;
     }
-    int code = plot_draw(
-        audit->out, "counts", data,
-        "set style data histograms\nset style fill solid 0.8\nset yrange [0:*]\nset ylabel 'stamps'\n",
-        "plot DATA using 2:xtic(1) title 'real' ls 1, '' using 3 title 'fake' ls 2", audit->plotting, err);
+    int code = draw_counts(audit, (const size_t(*)[2])counts, err);
     if (code)
         return code;
     const struct check check = {"counts", "", worst, NAN, COUNTS_THRESHOLD, audit->plotting};

@@ -18,7 +18,7 @@ struct mock {
     struct mock_survey survey;
     const char *out;
     struct tile *tiles;
-    struct brick *bricks; /* those of the tiles */
+    struct brick *bricks; /* those of the tiles, in order of name */
     long count;
 };
 
@@ -63,25 +63,15 @@ static int prepare_coadd(struct coadd *coadd, const struct mock *mock, const str
     return 0;
 }
 
-static void free_light(float *(*light)[BAND_COUNT])
-{
-    for (int b = 0; b < BAND_COUNT; b++)
-        free((*light)[b]);
-}
-
 /* The planes as the telescope would have given them. */
 static int expose(struct coadd *coadd, const struct mock *mock, const struct observation *observation,
                   const struct tile *tile, const struct scene *scene, struct err *err)
 {
-    CLEANUP(free_light) float *light[BAND_COUNT] = {NULL};
+    CLEANUP(light_free) float *light[BAND_COUNT] = {NULL};
     int code = prepare_coadd(coadd, mock, observation, tile, err);
     size_t count = (size_t)(coadd->width * coadd->height);
-    for (int b = 0; !code && b < BAND_COUNT; b++) {
-        light[b] = calloc(count, sizeof *light[b]);
-        if (!light[b])
-            code = err_set(err, -ENOMEM, "out of memory for a brick of %ld x %ld px", coadd->width,
-                           coadd->height);
-    }
+    if (!code)
+        code = light_make(light, coadd, err);
     if (!code)
         code = scene_render(scene, &mock->survey, observation, light, err);
     for (int b = 0; !code && b < BAND_COUNT; b++) {
@@ -159,6 +149,11 @@ static int make_brick(void *context, const struct brick *brick, struct brick_yie
     return code;
 }
 
+static int name_order(const void *a, const void *b)
+{
+    return strcmp(((const struct brick *)a)->name, ((const struct brick *)b)->name);
+}
+
 /* A directory that holds other bricks would be one survey with them to whoever reads it. */
 static int check_directory(const struct mock *mock, struct err *err)
 {
@@ -169,10 +164,7 @@ static int check_directory(const struct mock *mock, struct err *err)
         return 0;
     const struct brick *bricks = survey_bricks(present, &count);
     for (size_t i = 0; i < count; i++) {
-        bool ours = false;
-        for (long k = 0; k < mock->count && !ours; k++)
-            ours = strcmp(bricks[i].name, mock->bricks[k].name) == 0;
-        if (!ours)
+        if (!bsearch(&bricks[i], mock->bricks, (size_t)mock->count, sizeof *bricks, name_order))
             return err_set(err, -EEXIST,
                            "%s already holds brick %s of another survey; give an empty directory as out",
                            mock->out, bricks[i].name);

@@ -57,7 +57,7 @@ with tempfile.TemporaryDirectory() as directory:
     run([worker], "audit", out=one, dataset=dataset)
     run(launcher + [worker], "audit", out=several, dataset=dataset)
     for name in os.listdir(one):
-        if name.endswith((".json", ".txt", ".gnuplot")):
+        if name.endswith((".json", ".tsv", ".gp")):
             assert open(os.path.join(one, name)).read() == open(os.path.join(several, name)).read(), name
     audit = json.load(open(os.path.join(one, "audit.json")))
 checks = {check["name"]: check for check in audit["checks"]}
