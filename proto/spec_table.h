@@ -57,7 +57,7 @@ static const struct spec_field SPLIT_FIELDS[] = {
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "bricks and order are a function of it"},
     {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part, by whole bricks"},
     {"valid", SPEC_REAL, "0.08", LIMITS(0, 0.9), .help = "fraction for the validation part; 0: none"},
-    {"balance", SPEC_BOOL, "true", .help = "equal counts of both classes in each part; the surplus is left out"},
+    {"balance", SPEC_BOOL, "true", .help = "equal counts of both classes in each brick; the surplus is left out"},
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
 };
 

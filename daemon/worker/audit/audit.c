@@ -49,17 +49,11 @@ int check_add(struct audit *audit, const struct check *check, const char *format
     return json_array_append_new(audit->checks, row) == 0 ? 0 : -ENOMEM;
 }
 
-int audit_plot(struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
+int audit_plot(const struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
                const char *script, struct err *err)
 {
-    struct err problem = {0};
-    int code = plot_publish(audit->out, name, tables, count, script, &problem);
-    if (code != -ENOENT)
-        return code ? err_set(err, code, "%s", problem.text) : 0;
-    if (audit->plotting)
-        link_warning(audit->job->link, "there are no plots, only their data and scripts: %s", problem.text);
-    audit->plotting = false;
-    return 0;
+    int code = plot_publish(audit->out, name, tables, count, script, err);
+    return code == -ENOENT && !audit->plotting ? 0 : code;
 }
 
 int audit_column(const struct audit *audit, const char *name, double *values, struct err *err)
@@ -265,7 +259,10 @@ static int publish(struct audit *audit, struct err *err)
 /* Rank 0's part once all is measured. */
 static int conclude(struct audit *audit, struct err *err)
 {
-    audit->plotting = true;
+    audit->plotting = plot_possible();
+    if (!audit->plotting)
+        link_warning(audit->job->link,
+                     "gnuplot cannot be run: there are no plots, only their data and scripts");
     int code = path_make_directories(audit->out, 0777, err);
     for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS && !code; i++)
         code = CHECKS[i](audit, err);

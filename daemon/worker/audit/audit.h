@@ -49,7 +49,7 @@ struct audit {
     double *rings, *ring_counts; /* (2, BANDS_MAX, RINGS): sums of relative invvar, how many stamps gave one */
     size_t damaged;              /* files whose checksum is not the manifest's */
     json_t *checks;
-    bool plotting; /* until gnuplot was not found */
+    bool plotting; /* gnuplot is there */
 };
 
 struct check {
@@ -62,9 +62,8 @@ struct check {
 int check_add(struct audit *audit, const struct check *check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Draws a check's plot (report/plot.h). Without gnuplot its data and script are left all the same, and a warning
- * says so once. */
-int audit_plot(struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
+/* A plot in the audit's directory; without gnuplot its data and script alone. */
+int audit_plot(const struct audit *audit, const char *name, const struct plot_table *tables, size_t count,
                const char *script, struct err *err);
 
 /* A column over all parts; -ENOENT when the dataset has none. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 /* Below these a difference is of no use to a network of today; four errors where those are larger. */
 #define PLACEMENT_PX      0.1
@@ -86,50 +87,49 @@ static struct check check_of(const struct audit *audit, const char *name, const 
                           audit->plotting};
 }
 
-/* A band's values by class as two histograms over the central 98 %: value, share of reals, share of fakes. */
-static int fill_histogram(const struct audit *audit, quantity *of, int which, double rows[BINS][3],
-                          struct err *err)
+/* A band's values by class as two histograms over the central 98 %: rows of value, real, fake. */
+static int histogram_of(const struct audit *audit, quantity *of, int which, double rows[BINS][3])
 {
     CLEANUP(free_ptr) double *values = calloc(audit->count + 1, sizeof *values);
     if (!values)
-        return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory", audit->count);
+        return -ENOMEM;
     for (size_t i = 0; i < audit->count; i++)
         values[i] = of(audit, i, which);
     const size_t kept = keep_finite(values, audit->count);
     sort_values(values, kept);
     const double low = kept ? values[kept / 100] : 0, high = kept ? values[kept - 1 - kept / 100] : 1;
     const double step = high > low ? (high - low) / BINS : 1;
-    double bins[2][BINS] = {{0}}, totals[2] = {0, 0};
+    double totals[2] = {0, 0};
+    for (int b = 0; b < BINS; b++)
+        memcpy(rows[b], (double[]){low + (b + 0.5) * step, 0, 0}, sizeof rows[b]);
     for (size_t i = 0; i < audit->count; i++) {
-        const double value = of(audit, i, which), bin = (value - low) / step;
+        const double bin = (of(audit, i, which) - low) / step;
         if (!(bin >= 0 && bin < BINS))
             continue;
-        bins[audit->labels[i]][(int)bin]++;
+        rows[(int)bin][1 + audit->labels[i]]++;
         totals[audit->labels[i]]++;
     }
     for (int b = 0; b < BINS; b++) {
-        rows[b][0] = low + (b + 0.5) * step;
-        rows[b][1] = bins[0][b] / fmax(totals[0], 1);
-        rows[b][2] = bins[1][b] / fmax(totals[1], 1);
+        rows[b][1] /= fmax(totals[0], 1);
+        rows[b][2] /= fmax(totals[1], 1);
     }
     return 0;
 }
 
-static int draw_histogram(struct audit *audit, const char *name, const char *label, quantity *of, int which,
-                          struct err *err)
+static int draw_histogram(const struct audit *audit, const char *name, const char *label, quantity *of,
+                          int which, struct err *err)
 {
-    static const char *const columns[] = {"value", "real_share", "fake_share"};
+    static const char *const columns[] = {"value", "real", "fake"};
     double rows[BINS][3];
-    const struct plot_table table = {columns, 3, BINS, rows[0]};
+    if (histogram_of(audit, of, which, rows) != 0)
+        return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory", audit->count);
     CLEANUP(free_ptr)
-    char *script = str_format("set xlabel '%s'\n"
-                              "set ylabel 'share of the class'\n"
-                              "set yrange [0:*]\n"
+    char *script = str_format("set xlabel '%s'\nset ylabel 'share of the class'\nset yrange [0:*]\n"
                               "plot data using 1:2 with histeps lc rgb real lw 1.4 title 'real', \\\n"
                               "     data using 1:3 with histeps lc rgb fake lw 1.4 title 'fake'\n",
                               label);
-    int code = fill_histogram(audit, of, which, rows, err);
-    return code ? code : audit_plot(audit, name, &table, 1, script, err);
+    const struct plot_table table = {columns, 3, BINS, rows[0]};
+    return audit_plot(audit, name, &table, 1, script, err);
 }
 
 /* Bands side by side, a histogram of the worst one, and a check of it. */
@@ -193,46 +193,46 @@ static int find_offsets(const struct audit *audit, struct offsets *offsets, stru
     return 0;
 }
 
-/* At most POINTS_MAX of a class; one that is not drawn stands for none, so that the blocks keep their places. */
-static size_t list_points(const struct audit *audit, const struct offsets *offsets, int label,
-                          double points[POINTS_MAX][2])
+/* At most POINTS_MAX rows of a class; one of NaN where there is none, for a block must not be empty. */
+static size_t list_offsets(const struct audit *audit, const struct offsets *offsets, int label, double *rows)
 {
     size_t count = 0;
     for (size_t i = 0; i < audit->count && count < POINTS_MAX; i++) {
         if (audit->labels[i] != label || !isfinite(offsets->x[i]) || !isfinite(offsets->y[i]))
             continue;
-        points[count][0] = offsets->x[i];
-        points[count++][1] = offsets->y[i];
+        rows[2 * count] = offsets->x[i];
+        rows[2 * count++ + 1] = offsets->y[i];
     }
-    if (!count)
-        points[count][0] = points[count][1] = NAN;
-    return count ? count : 1;
+    if (count > 0)
+        return count;
+    rows[0] = rows[1] = NAN;
+    return 1;
 }
 
-/* Block 0: reals, block 1: fakes, block 2: the two means. */
-static int draw_placement(struct audit *audit, const struct offsets *offsets,
+/* Block 0: reals, block 1: fakes, 2 and 3: their means. */
+static int draw_placement(const struct audit *audit, const struct offsets *offsets,
                           const struct difference differences[2], struct err *err)
 {
-    static const char *const columns[] = {"dx_px", "dy_px"};
+    static const char *const columns[] = {"x_px", "y_px"};
     static const char script[] =
-        "set xlabel 'centroid - nominal place in x [px]'\n"
-        "set ylabel 'in y [px]'\n"
-        "set size ratio -1\nset xrange [-3:3]\nset yrange [-3:3]\n"
-        "plot data index 0 with points pt 7 ps 0.3 lc rgb real title 'real', \\\n"
-        "     data index 1 with points pt 7 ps 0.3 lc rgb fake title 'fake', \\\n"
-        "     data index 2 every ::0::0 with points pt 2 ps 2 lw 2 lc rgb '#0b3c68' title 'mean of reals', \\\n"
-        "     data index 2 every ::1::1 with points pt 1 ps 2 lw 2 lc rgb '#7d2f0c' title 'mean of fakes'\n";
-    CLEANUP(free_ptr) double(*points)[POINTS_MAX][2] = calloc(2, sizeof *points);
+        "set xlabel 'centroid - nominal place in x (px)'\nset ylabel 'in y (px)'\nset size ratio -1\n"
+        "set xrange [-1.5:1.5]\nset yrange [-1.5:1.5]\nset xtics 0.5\nset ytics 0.5\n"
+        "plot data index 0 with points pt 7 ps 0.25 lc rgb real notitle, \\\n"
+        "     data index 1 with points pt 7 ps 0.25 lc rgb fake notitle, \\\n"
+        "     data index 2 with points pt 2 ps 2 lw 2 lc rgb '#0b3c68' title 'mean of reals', \\\n"
+        "     data index 3 with points pt 1 ps 2 lw 2 lc rgb '#7d2f0c' title 'mean of fakes'\n";
+    CLEANUP(free_ptr) double *rows = calloc(2 * 2 * POINTS_MAX, sizeof *rows);
+    if (!rows)
+        return err_set(err, -ENOMEM, "out of memory for the plot of placement");
     const double means[2][2] = {{differences[0].mean[0], differences[1].mean[0]},
                                 {differences[0].mean[1], differences[1].mean[1]}};
-    if (!points)
-        return err_set(err, -ENOMEM, "out of memory for a plot");
-    const struct plot_table tables[] = {
-        {columns, 2, list_points(audit, offsets, 0, points[0]), points[0][0]},
-        {columns, 2, list_points(audit, offsets, 1, points[1]), points[1][0]},
-        {columns, 2, 2, means[0]},
-    };
-    return audit_plot(audit, "placement", tables, 3, script, err);
+    const size_t reals = list_offsets(audit, offsets, 0, rows),
+                 fakes = list_offsets(audit, offsets, 1, rows + 2 * POINTS_MAX);
+    const struct plot_table tables[] = {{columns, 2, reals, rows},
+                                        {columns, 2, fakes, rows + 2 * POINTS_MAX},
+                                        {columns, 2, 1, means[0]},
+                                        {columns, 2, 1, means[1]}};
+    return audit_plot(audit, "placement", tables, 4, script, err);
 }
 
 int check_placement(struct audit *audit, struct err *err)
@@ -280,31 +280,26 @@ static double texture_of(const struct audit *audit, size_t stamp, int band)
     return audit->measures[stamp].texture[band];
 }
 
-/* Mean relative invvar by distance, a block a band; the plot shows one band. */
-static int draw_rings(struct audit *audit, size_t shown, struct err *err)
+/* Mean relative invvar of a band by distance. */
+static int draw_rings(const struct audit *audit, size_t band, struct err *err)
 {
-    static const char *const columns[] = {"distance_px", "real", "fake"};
-    double rows[BANDS_MAX][RINGS][3];
-    struct plot_table tables[BANDS_MAX];
-    for (int b = 0; b < audit->layout.bands; b++) {
-        for (int r = 0; r < RINGS; r++) {
-            const size_t real = (size_t)b * RINGS + (size_t)r, fake = real + BANDS_MAX * RINGS;
-            rows[b][r][0] = (r + 0.5) * audit->layout.side / 2 / RINGS;
-            rows[b][r][1] = audit->rings[real] / audit->ring_counts[real];
-            rows[b][r][2] = audit->rings[fake] / audit->ring_counts[fake];
-        }
-        tables[b] = (struct plot_table){columns, 3, RINGS, rows[b][0]};
+    static const char *const columns[] = {"px", "real", "fake"};
+    double rows[RINGS][3];
+    for (size_t r = 0; r < RINGS; r++) {
+        const size_t real = band * RINGS + r, fake = real + BANDS_MAX * RINGS;
+        rows[r][0] = ((double)r + 0.5) * audit->layout.side / 2 / RINGS;
+        rows[r][1] = audit->rings[real] / audit->ring_counts[real];
+        rows[r][2] = audit->rings[fake] / audit->ring_counts[fake];
     }
-    const char *name = audit->layout.names[shown];
     CLEANUP(free_ptr)
     char *script = str_format(
-        "set xlabel 'distance from the middle [px]'\n"
-        "set ylabel 'invvar / median of the stamp - 1'\n"
-        "plot data index %zu using 1:2 with linespoints pt 7 ps 0.6 lc rgb real lw 1.4 title 'real, %s', \\\n"
-        "     data index %zu using 1:3 with linespoints pt 7 ps 0.6 lc rgb fake lw 1.4 title 'fake, %s', \\\n"
-        "     0 with lines lc rgb neutral dt 3 notitle\n",
-        shown, name, shown, name);
-    return audit_plot(audit, "invvar", tables, (size_t)audit->layout.bands, script, err);
+        "set xlabel 'distance from the middle (px)'\nset ylabel 'invvar / median of the stamp - 1, %s'\n"
+        "plot 0 with lines lc rgb neutral dt 2 lw 1 notitle, \\\n"
+        "     data using 1:2 with linespoints pt 7 ps 0.6 lc rgb real lw 1.4 title 'real', \\\n"
+        "     data using 1:3 with linespoints pt 7 ps 0.6 lc rgb fake lw 1.4 title 'fake'\n",
+        audit->layout.names[band]);
+    const struct plot_table table = {columns, 3, RINGS, rows[0]};
+    return audit_plot(audit, "invvar", &table, 1, script, err);
 }
 
 int check_invvar(struct audit *audit, struct err *err)
@@ -332,13 +327,13 @@ int check_invvar(struct audit *audit, struct err *err)
 
 int check_background(struct audit *audit, struct err *err)
 {
-    return check_bands(audit, "background", "the background", "median of the rim [sigma]", level_of,
+    return check_bands(audit, "background", "the background", "median of the rim (sigma)", level_of,
                        LEVEL_THRESHOLD, err);
 }
 
 int check_noise(struct audit *audit, struct err *err)
 {
-    return check_bands(audit, "noise", "the noise", "scatter of the rim [sigma by invvar]", noise_of,
+    return check_bands(audit, "noise", "the noise", "scatter of the rim (sigma by invvar)", noise_of,
                        NOISE_THRESHOLD, err);
 }
 

@@ -62,24 +62,22 @@ static double quantile(const double *sorted, size_t count, double q)
 }
 
 /* Both cumulative distributions. */
-static int draw_curves(struct audit *audit, const char *name, const char *axis, const struct sample *sample,
-                       struct err *err)
+static int draw_curves(const struct audit *audit, const char *name, const char *axis,
+                       const struct sample *sample, struct err *err)
 {
     static const char *const columns[] = {"real", "fake", "share"};
     double rows[CURVE_POINTS + 1][3];
-    const struct plot_table table = {columns, 3, CURVE_POINTS + 1, rows[0]};
     for (int i = 0; i <= CURVE_POINTS; i++) {
-        const double share = (double)i / CURVE_POINTS;
+        rows[i][2] = (double)i / CURVE_POINTS;
         for (int label = 0; label < 2; label++)
-            rows[i][label] = quantile(sample->values[label], sample->counts[label], share);
-        rows[i][2] = share;
+            rows[i][label] = quantile(sample->values[label], sample->counts[label], rows[i][2]);
     }
     CLEANUP(free_ptr)
-    char *script = str_format("set xlabel '%s'\n"
-                              "set ylabel 'share of the stamps below'\n"
+    char *script = str_format("set xlabel '%s'\nset ylabel 'share of the stamps below'\n"
                               "plot data using 1:3 with lines lc rgb real lw 1.4 title 'real', \\\n"
                               "     data using 2:3 with lines lc rgb fake lw 1.4 title 'fake'\n",
                               axis);
+    const struct plot_table table = {columns, 3, CURVE_POINTS + 1, rows[0]};
     return audit_plot(audit, name, &table, 1, script, err);
 }
 

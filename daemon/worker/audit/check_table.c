@@ -25,37 +25,31 @@ int check_integrity(struct audit *audit, struct err *err)
                      2 * json_array_size(shards));
 }
 
-static int draw_counts(struct audit *audit, const size_t counts[DATASET_PART_MAX][2], struct err *err)
-{
-    static const char *const columns[] = {"real", "fake"};
-    static const char script[] = "set style data histograms\nset style fill solid 0.8\n"
-                                 "set xtics ('train' 0, 'valid' 1, 'test' 2)\n"
-                                 "set yrange [0:*]\nset ylabel 'stamps'\n"
-                                 "plot data using 1 lc rgb real title 'real', \\\n"
-                                 "     data using 2 lc rgb fake title 'fake'\n";
-    double rows[DATASET_PART_MAX][2];
-    const struct plot_table table = {columns, 2, DATASET_PART_MAX, rows[0]};
-    for (int p = 0; p < DATASET_PART_MAX; p++) {
-        rows[p][0] = (double)counts[p][0];
-        rows[p][1] = (double)counts[p][1];
-    }
-    return audit_plot(audit, "counts", &table, 1, script, err);
-}
-
 int check_counts(struct audit *audit, struct err *err)
 {
     size_t counts[DATASET_PART_MAX][2] = {{0}};
     double worst = 0;
     for (size_t i = 0; i < audit->count; i++)
         counts[audit->parts[i]][audit->labels[i]]++;
+    double rows[DATASET_PART_MAX][3];
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         double real = (double)counts[p][0], fake = (double)counts[p][1];
         if (real + fake > 0)
             worst = fmax(worst, fabs(real - fake) / (real + fake));
         else if (p != DATASET_VALID)
             worst = 1;
+        memcpy(rows[p], (double[]){p, real, fake}, sizeof rows[p]);
     }
-    int code = draw_counts(audit, (const size_t(*)[2])counts, err);
+    static const char *const columns[] = {"part", "real", "fake"};
+    static const char script[] =
+        "set style data histograms\n"
+        "set style fill solid 0.6\n"
+        "set xtics ('train' 0, 'valid' 1, 'test' 2)\n"
+        "set yrange [0:*]\n"
+        "set ylabel 'stamps'\n"
+        "plot data using 2 lc rgb real title 'real', data using 3 lc rgb fake title 'fake'\n";
+    const struct plot_table table = {columns, 3, DATASET_PART_MAX, rows[0]};
+    int code = audit_plot(audit, "counts", &table, 1, script, err);
     if (code)
         return code;
     const struct check check = {"counts", "", worst, NAN, COUNTS_THRESHOLD, audit->plotting};

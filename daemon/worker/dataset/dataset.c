@@ -172,6 +172,8 @@ static int read_shape(struct dataset *dataset)
 static int read_manifest(struct dataset *dataset, struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(dataset->directory, "manifest.json");
+    if (!path_exists(dataset->directory))
+        return err_set(err, -ENOENT, "there is no directory %s", dataset->directory);
     if (!path_exists(path))
         return err_set(err, -ENOENT, "%s is not a finished dataset: it has no manifest.json",
                        dataset->directory);

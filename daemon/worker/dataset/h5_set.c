@@ -140,7 +140,7 @@ int h5_write_rows(struct h5 *file, const char *name, size_t first, size_t count,
                   struct err *err)
 {
     struct h5_shape shape;
-    hid_t set, space, memory = -1;
+    hid_t set = -1, space = -1, memory = -1;
     int code = open_set(file, name, &set, &space, &shape, err);
     if (code)
         return code;
@@ -167,7 +167,7 @@ int h5_write(struct h5 *file, const char *name, enum h5_type type, size_t width,
 
 int h5_shape(struct h5 *file, const char *name, struct h5_shape *shape, struct err *err)
 {
-    hid_t set, space;
+    hid_t set = -1, space = -1;
     int code = open_set(file, name, &set, &space, shape, err);
     if (code)
         return code;
@@ -180,7 +180,7 @@ int h5_read_rows(struct h5 *file, const char *name, enum h5_type type, size_t wi
                  size_t count, void *values, struct err *err)
 {
     struct h5_shape shape;
-    hid_t set, space, memory = -1;
+    hid_t set = -1, space = -1, memory = -1;
     int code = open_set(file, name, &set, &space, &shape, err);
     if (code)
         return code;
@@ -236,7 +236,7 @@ static bool is_plain(const struct h5 *file, hid_t set, const struct h5_shape *sh
 int64_t h5_plain_offset(struct h5 *file, const char *name)
 {
     struct h5_shape shape;
-    hid_t set, space;
+    hid_t set = -1, space = -1;
     if (open_set(file, name, &set, &space, &shape, NULL) != 0)
         return -1;
     int64_t offset = is_plain(file, set, &shape) ? (int64_t)H5Dget_offset(set) : -1;

@@ -47,8 +47,9 @@ static int evaluation_open(struct evaluation *evaluation, struct job *job, struc
     if (evaluation->n == 0)
         return err_set(err, -EINVAL, "%s has no examples in its %s part", evaluation->dataset_path,
                        dataset_part_name(evaluation->part));
-    code = predictor_open(&evaluation->predictor, evaluation->model, dataset_stamp(evaluation->dataset),
-                          dataset_channels(evaluation->dataset), EVALUATION_BATCH, job->threads, err);
+    code = predictor_open(&evaluation->predictor, evaluation->model, dataset_fingerprint(evaluation->dataset),
+                          dataset_stamp(evaluation->dataset), dataset_channels(evaluation->dataset),
+                          EVALUATION_BATCH, job->threads, err);
     if (code || team_rank(job->team) > 0)
         return code;
     evaluation->score = calloc(evaluation->n, sizeof *evaluation->score);

@@ -30,7 +30,7 @@ int input_create(struct input **out, const char *image_scale, const char *invvar
 void input_destroy(struct input *input);
 CLEANUP_DEFINE(input_destroy_ptr, struct input, input_destroy)
 
-/* input.json of a train job. */
+/* input.json of a train job, but for the `fingerprint` of the dataset, which train adds. */
 json_t *input_to_json(const struct input *input);
 int input_from_json(struct input **out, const json_t *file, struct err *err);
 

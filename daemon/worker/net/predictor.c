@@ -8,6 +8,7 @@
 #include "proto/json.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 struct predictor {
@@ -18,7 +19,37 @@ struct predictor {
     int batch;
 };
 
-static int open_input(struct predictor *predictor, const char *directory, struct err *err)
+static int check_fingerprint(const char *directory, const json_t *file, uint64_t fingerprint, struct err *err)
+{
+    const char *trained_on = json_string_value(json_object_get(file, "fingerprint"));
+    char asked_for[20];
+    snprintf(asked_for, sizeof asked_for, "%016" PRIx64, fingerprint);
+    if (!trained_on)
+        return err_set(err, -EINVAL, "the dataset it was trained on is not in it; train the model anew");
+    return strcmp(trained_on, asked_for) == 0
+               ? 0
+               : err_set(err, -EINVAL,
+                         "the model in %s was trained on another dataset (fingerprint %.16s, not %s), whose "
+                         "split may have put these stamps into its training part: give the dataset it was "
+                         "trained on",
+                         directory, trained_on, asked_for);
+}
+
+/* A run that was stopped has checkpoints, perhaps a best model, but not the last one. */
+static int check_finished(const char *directory, struct err *err)
+{
+    CLEANUP(free_ptr) char *last = path_join(directory, "model.safetensors");
+    if (!path_is_directory(directory))
+        return err_set(err, -ENOENT, "there is no directory %s", directory);
+    return path_exists(last) ? 0
+                             : err_set(err, -ENOENT,
+                                       "%s is not the output of a train job that has ended: it has no "
+                                       "model.safetensors",
+                                       directory);
+}
+
+static int open_input(struct predictor *predictor, const char *directory, uint64_t fingerprint,
+                      struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "input.json");
     json_t *file;
@@ -26,6 +57,8 @@ static int open_input(struct predictor *predictor, const char *directory, struct
     if (code)
         return code;
     code = input_from_json(&predictor->input, file, err);
+    if (!code)
+        code = check_fingerprint(directory, file, fingerprint, err);
     json_decref(file);
     return code ? err_prefix(err, "%s", path) : 0;
 }
@@ -50,8 +83,8 @@ static int open_model(struct predictor *predictor, const char *directory, int st
     return code ? code : network_load(predictor->network, err);
 }
 
-int predictor_open(struct predictor **out, const char *directory, int stamp, int channels, int batch,
-                   int threads, struct err *err)
+int predictor_open(struct predictor **out, const char *directory, uint64_t fingerprint, int stamp,
+                   int channels, int batch, int threads, struct err *err)
 {
     CLEANUP(predictor_close_ptr) struct predictor *predictor = calloc(1, sizeof *predictor);
     if (predictor)
@@ -59,7 +92,9 @@ int predictor_open(struct predictor **out, const char *directory, int stamp, int
     if (!predictor || !predictor->scores)
         return err_set(err, -ENOMEM, "out of memory");
     predictor->batch = batch;
-    int code = open_input(predictor, directory, err);
+    int code = check_finished(directory, err);
+    if (!code)
+        code = open_input(predictor, directory, fingerprint, err);
     if (!code)
         code = open_model(predictor, directory, stamp, channels, threads, err);
     if (!code)

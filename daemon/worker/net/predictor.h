@@ -12,9 +12,10 @@
 struct predictor;
 
 /* directory: a train job's output. Takes the best model by validation loss where there is one, else the last.
- * stamp and channels must be the model's; batch: stamps a call, at most. */
-int predictor_open(struct predictor **out, const char *directory, int stamp, int channels, int batch,
-                   int threads, struct err *err);
+ * stamp and channels must be the model's; batch: stamps a call, at most. fingerprint: of the dataset whose
+ * stamps will be scored, which must be the one trained on (another split may have trained on them). */
+int predictor_open(struct predictor **out, const char *directory, uint64_t fingerprint, int stamp,
+                   int channels, int batch, int threads, struct err *err);
 void predictor_close(struct predictor *predictor);
 CLEANUP_DEFINE(predictor_close_ptr, struct predictor, predictor_close)
 

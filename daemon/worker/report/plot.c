@@ -33,10 +33,10 @@ static const char PREAMBLE[] =
     "set ylabel textcolor rgb '#4a4f57'\n"
     "set key textcolor rgb '#4a4f57'\n"
     "set style fill solid 0.25 noborder\n"
-    "set terminal pngcairo size 1200,840 font 'sans-serif,22' linewidth 2 noenhanced\n"
+    "set terminal pngcairo size 1200,840 font 'sans-serif,25' linewidth 2 noenhanced\n"
     "set output '%1$s.png'.aside\n";
 static const char EPILOGUE[] =
-    "\nset terminal svg size 720,504 font 'sans-serif,15' linewidth 1.4 noenhanced\n"
+    "\nset terminal svg size 600,420 font 'sans-serif,15' linewidth 1.3 noenhanced\n"
     "set output '%1$s.svg'.aside\n"
     "replot\n"
     "set output\n";
@@ -83,12 +83,10 @@ static int publish_script(const char *directory, const char *name, const char *s
     return file_publish(path, text, strlen(text), err);
 }
 
-static int start_gnuplot(const char *directory, const char *script, int errors, pid_t *pid)
+static int start_gnuplot(const char *directory, char *const *arguments, int errors, pid_t *pid)
 {
     CLEANUP(free_ptr) char *path = str_format("PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
     CLEANUP(free_ptr) char *home = str_format("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
-    char *const arguments[] = {(char *)"gnuplot",       (char *)"-d",   (char *)"-e",
-                               (char *)"aside='.part'", (char *)script, NULL};
     char *const environment[] = {path, home, (char *)"LC_ALL=C.UTF-8", NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -121,14 +119,15 @@ static void read_errors(int fd, char *text, size_t size)
     text[strcspn(text, "\n")] = '\0';
 }
 
-static int run_gnuplot(const char *directory, const char *script, struct err *err)
+/* script: its name, for the error. */
+static int run_gnuplot(const char *directory, char *const *arguments, const char *script, struct err *err)
 {
     int ends[2], status = 0;
     char errors[400];
     pid_t pid;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
-    int code = start_gnuplot(directory, script, ends[1], &pid);
+    int code = start_gnuplot(directory, arguments, ends[1], &pid);
     close(ends[1]);
     if (!code) {
         read_errors(ends[0], errors, sizeof errors);
@@ -141,6 +140,12 @@ static int run_gnuplot(const char *directory, const char *script, struct err *er
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         return err_set(err, -EIO, "gnuplot %s/%s failed: %s", directory, script, errors);
     return 0;
+}
+
+bool plot_possible(void)
+{
+    char *const arguments[] = {(char *)"gnuplot", (char *)"--version", NULL};
+    return run_gnuplot("/", arguments, "--version", NULL) == 0;
 }
 
 /* What gnuplot wrote to NAME.part becomes NAME; an empty picture is an error. */
@@ -163,11 +168,13 @@ int plot_publish(const char *directory, const char *name, const struct plot_tabl
                  const char *script, struct err *err)
 {
     CLEANUP(free_ptr) char *script_name = str_format("%s.gp", name);
+    char *const arguments[] = {(char *)"gnuplot",       (char *)"-d", (char *)"-e",
+                               (char *)"aside='.part'", script_name,  NULL};
     int code = publish_data(directory, name, tables, count, err);
     if (!code)
         code = publish_script(directory, name, script, err);
     if (!code)
-        code = run_gnuplot(directory, script_name, err);
+        code = run_gnuplot(directory, arguments, script_name, err);
     if (!code)
         code = publish_picture(directory, name, "png", err);
     return code ? code : publish_picture(directory, name, "svg", err);

@@ -6,7 +6,10 @@
 
 #include "common/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+
+bool plot_possible(void); /* gnuplot is on the PATH */
 
 /* One curve's or set's points: a block of NAME.tsv (blocks are separated by two empty lines: gnuplot's
  * "index"). */
@@ -18,8 +21,9 @@ struct plot_table {
 };
 
 /* script: gnuplot commands that end in one `plot` command and read the data by the name `data`,
- * tab-separated. Terminal, output, font and the look all plots share are set before them. -ENOENT when there
- * is no gnuplot. */
+ * tab-separated. Terminal, output, font, the look all plots share and the colours `real`, `fake` and
+ * `neutral` are set before them. -ENOENT when there is no gnuplot; data and script are written all the same.
+ */
 int plot_publish(const char *directory, const char *name, const struct plot_table *tables, size_t count,
                  const char *script, struct err *err);
 

@@ -174,7 +174,7 @@ static int check_line_keys(const json_t *value, struct err *err)
 static int parse_line(struct cut *cut, const json_t *value, struct err *err)
 {
     struct linear x, y, edge = {0};
-    double slope, pad = 0;
+    double slope = 0, pad = 0;
     const char *keep = json_string_value(json_object_get(value, "keep"));
     int code = check_line_keys(value, err);
     if (!code)

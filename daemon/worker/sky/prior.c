@@ -20,14 +20,15 @@ static const struct {
     const char *names[4];
     bool required;
     double least, most;
+    const char *unit;
 } FIELDS[FIELD_COUNT] = {
-    {{"g", "mag_g", "gmag"}, true, 5, 40},
-    {{"r", "mag_r", "rmag"}, true, 5, 40},
-    {{"z", "mag_z", "zmag"}, true, 5, 40},
-    {{"rhalf", "shape_r", "fwhm_or_rhalf", "size"}, true, 0, 60},
-    {{"n", "sersic"}, false, SERSIC_N_MIN, SERSIC_N_MAX},
-    {{"ba"}, false, 0.01, 1},
-    {{"pa"}, false, -360, 360},
+    {{"g", "mag_g", "gmag"}, true, 5, 40, " mag"},
+    {{"r", "mag_r", "rmag"}, true, 5, 40, " mag"},
+    {{"z", "mag_z", "zmag"}, true, 5, 40, " mag"},
+    {{"rhalf", "shape_r", "fwhm_or_rhalf", "size"}, true, 0, 60, " arcsec"},
+    {{"n", "sersic"}, false, SERSIC_N_MIN, SERSIC_N_MAX, ""},
+    {{"ba"}, false, 0.01, 1, ""},
+    {{"pa"}, false, -360, 360, " deg"},
 };
 
 struct prior {
@@ -41,8 +42,8 @@ static int check_value(int field, const char *column, double value, const char *
 {
     if (value >= FIELDS[field].least && value <= FIELDS[field].most)
         return 0;
-    return err_set(err, -EINVAL, "%s:%zu: %s is %g, which is not within %g to %g", path, line, column, value,
-                   FIELDS[field].least, FIELDS[field].most);
+    return err_set(err, -EINVAL, "%s:%zu: %s is %g, which is not within %g to %g%s", path, line, column,
+                   value, FIELDS[field].least, FIELDS[field].most, FIELDS[field].unit);
 }
 
 static int missing_column(int field, const char *path, struct err *err)
@@ -82,6 +83,9 @@ static int read_csv_head(char *line, int columns[FIELD_COUNT], const char *path,
                     columns[f] = c;
             }
         }
+        if (columns[f] < 0 && FIELDS[f].required && count < 2)
+            return err_set(err, -EINVAL,
+                           "the first line of %s must name the columns, with commas between them", path);
         if (columns[f] < 0 && FIELDS[f].required)
             return missing_column(f, path, err);
     }
@@ -129,7 +133,10 @@ static int read_csv(struct prior *prior, const char *path, struct err *err)
     size_t size, number = 0;
     int columns[FIELD_COUNT], code = file_read(path, CSV_SIZE_MAX, &text, &size, err);
     bool head = true;
-    for (char *line = text, *next; !code && line && *line; line = next) {
+    if (!code && (!size || memchr(text, '\0', size)))
+        return err_set(err, -EINVAL, size ? "%s is neither a FITS nor a CSV table" : "%s is empty", path);
+    char *start = text && strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text; /* a spreadsheet's mark */
+    for (char *line = start, *next; !code && line && *line; line = next) {
         next = strchr(line, '\n');
         if (next)
             *next++ = '\0';

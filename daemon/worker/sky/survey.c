@@ -107,14 +107,22 @@ static int scan_group(struct survey *survey, const char *folder, const char *gro
     return code;
 }
 
+/* Most often a slip in the path. */
+static int scan_failure(const char *directory, int number, struct err *err)
+{
+    if (number == ENOENT && !path_exists(directory))
+        return err_set(err, -number, "there is no directory %s", directory);
+    return err_set(err, -number,
+                   "%s is no survey or simulation in Legacy Survey layout: cannot read its folder coadd: %s",
+                   directory, strerror(number));
+}
+
 static int scan_survey(struct survey *survey, struct err *err)
 {
     CLEANUP(free_ptr) char *coadd = path_join(survey->directory, "coadd");
     CLEANUP(close_directory) DIR *directory = opendir(coadd);
     if (!directory)
-        return err_set(err, -errno,
-                       "%s is no survey in Legacy Survey layout: cannot read its folder coadd: %s",
-                       survey->directory, strerror(errno));
+        return scan_failure(survey->directory, errno, err);
     int code = 0;
     for (struct dirent *entry; !code && (entry = readdir(directory));) {
         CLEANUP(free_ptr) char *path = path_join(coadd, entry->d_name);

@@ -100,6 +100,8 @@ static bool is_cutout_name(const char *name, size_t length)
 int listing_walk(struct listing *listing, const char *root, const char *class_name, struct err *err)
 {
     CLEANUP(free_ptr) char *directory = path_join(root, class_name);
+    if (!path_exists(root))
+        return err_set(err, -ENOENT, "there is no directory %s", root);
     if (!path_is_directory(directory))
         return err_set(err, -ENOENT,
                        "%s has no directory %s: it is not the output of a cutouts job of both classes", root,

@@ -1,5 +1,7 @@
-/* See plan.h. In each part: the stamps of a class in a random order, the larger class cut to the smaller
- * one's length, both together in a random order. */
+/* See plan.h. In each brick: the stamps of a class in a random order, the larger class cut to the smaller
+ * one's length. Balancing each brick and not only each part keeps a network from guessing a stamp's class by
+ * its brick (depth, seeing), which would make the scores of a brick's stamps hang together. Then the stamps
+ * of all bricks of a part in a random order. */
 #include "daemon/worker/split/plan.h"
 #include "common/rng.h"
 #include "common/str.h"
@@ -10,38 +12,77 @@
 
 enum { STREAM_SURPLUS = 0x73706c32, STREAM_MIX = 0x73706c33 };
 
-/* All stamps of a class in a part to items; returns how many. */
-static size_t list_stamps(const struct scan *scan, const uint8_t *parts, int part, int label, uint64_t *items)
+#define NO_SOURCE UINT32_MAX
+
+/* The sources of each brick and class as linked lists, in the scan's order. */
+struct lists {
+    uint32_t *head; /* (bricks, CLASS_MAX) */
+    uint32_t *next; /* (sources) */
+};
+
+static void lists_free(struct lists *lists)
 {
+    free(lists->head);
+    free(lists->next);
+}
+
+static int lists_make(struct lists *lists, const struct scan *scan)
+{
+    lists->head = malloc((scan->brick_count * CLASS_MAX + 1) * sizeof *lists->head);
+    lists->next = malloc((scan->source_count + 1) * sizeof *lists->next);
+    if (!lists->head || !lists->next)
+        return -ENOMEM;
+    for (size_t i = 0; i < scan->brick_count * CLASS_MAX; i++)
+        lists->head[i] = NO_SOURCE;
+    for (size_t s = scan->source_count; s-- > 0;) {
+        uint32_t *head = &lists->head[scan->sources[s].brick * CLASS_MAX + scan->sources[s].label];
+        lists->next[s] = *head;
+        *head = (uint32_t)s;
+    }
+    return 0;
+}
+
+/* All stamps of a brick's class to items, in a random order; returns how many. */
+static size_t draw_stamps(const struct scan *scan, const struct lists *lists, size_t brick, int label,
+                          uint64_t seed, uint64_t *items)
+{
+    struct rng rng;
     size_t count = 0;
-    for (size_t s = 0; s < scan->source_count; s++) {
-        const struct source *source = &scan->sources[s];
-        if (source->label != label || parts[source->brick] != part)
-            continue;
-        for (size_t row = 0; row < source->count; row++)
+    for (uint32_t s = lists->head[brick * CLASS_MAX + (size_t)label]; s != NO_SOURCE; s = lists->next[s]) {
+        for (size_t row = 0; row < scan->sources[s].count; row++)
             items[count++] = (uint64_t)s << 32 | row;
     }
+    rng_init(&rng, seed, STREAM_SURPLUS, brick * CLASS_MAX + (size_t)label);
+    rng_shuffle(&rng, items, count);
     return count;
 }
 
-static void plan_part(struct plan *plan, const struct scan *scan, const uint8_t *parts, int part,
-                      bool balance, uint64_t seed)
+/* A brick's examples to items, which has room for all its stamps; returns how many. */
+static size_t plan_brick(struct plan *plan, const struct scan *scan, const struct lists *lists, size_t brick,
+                         int part, bool balance, uint64_t seed, uint64_t *items)
 {
-    uint64_t *items = plan->examples + plan->total;
-    size_t there[CLASS_MAX], kept[CLASS_MAX];
+    size_t reals = draw_stamps(scan, lists, brick, CLASS_REAL, seed, items);
+    size_t fakes = draw_stamps(scan, lists, brick, CLASS_FAKE, seed, items + reals);
+    const size_t least = reals < fakes ? reals : fakes;
+    const size_t kept_reals = balance ? least : reals, kept_fakes = balance ? least : fakes;
+    memmove(items + kept_reals, items + reals, kept_fakes * sizeof *items);
+    plan->kept[part][CLASS_REAL] += kept_reals;
+    plan->kept[part][CLASS_FAKE] += kept_fakes;
+    plan->dropped[part][CLASS_REAL] += reals - kept_reals;
+    plan->dropped[part][CLASS_FAKE] += fakes - kept_fakes;
+    return kept_reals + kept_fakes;
+}
+
+static void plan_part(struct plan *plan, const struct scan *scan, const struct lists *lists,
+                      const uint8_t *parts, int part, bool balance, uint64_t seed)
+{
     struct rng rng;
-    there[CLASS_REAL] = list_stamps(scan, parts, part, CLASS_REAL, items);
-    there[CLASS_FAKE] = list_stamps(scan, parts, part, CLASS_FAKE, items + there[CLASS_REAL]);
-    const size_t least = there[CLASS_REAL] < there[CLASS_FAKE] ? there[CLASS_REAL] : there[CLASS_FAKE];
-    for (int c = 0; c < CLASS_MAX; c++) {
-        kept[c] = balance ? least : there[c];
-        rng_init(&rng, seed, STREAM_SURPLUS, (uint64_t)(part * CLASS_MAX + c));
-        rng_shuffle(&rng, items + (c == CLASS_FAKE ? there[CLASS_REAL] : 0), there[c]);
-        plan->kept[part][c] = kept[c];
-        plan->dropped[part][c] = there[c] - kept[c];
+    uint64_t *items = plan->examples + plan->total;
+    for (size_t brick = 0; brick < scan->brick_count; brick++) {
+        if (parts[brick] == part)
+            plan->counts[part] +=
+                plan_brick(plan, scan, lists, brick, part, balance, seed, items + plan->counts[part]);
     }
-    memmove(items + kept[CLASS_REAL], items + there[CLASS_REAL], kept[CLASS_FAKE] * sizeof *items);
-    plan->counts[part] = kept[CLASS_REAL] + kept[CLASS_FAKE];
     rng_init(&rng, seed, STREAM_MIX, (uint64_t)part);
     rng_shuffle(&rng, items, plan->counts[part]);
     plan->total += plan->counts[part];
@@ -62,19 +103,34 @@ static int copy_sources(struct plan *plan, const struct scan *scan)
     return 0;
 }
 
+static int check_part(const struct plan *plan, int part, size_t bricks, size_t all_bricks, struct err *err)
+{
+    const char *name = dataset_part_name((enum dataset_part)part);
+    for (int c = 0; c < CLASS_MAX; c++) {
+        if (plan->kept[part][c] + plan->dropped[part][c] == 0)
+            return err_set(
+                err, -EINVAL,
+                "the %s part would have no %s stamp in its %zu bricks of %zu; more stamps are needed", name,
+                CLASS_NAMES[c], bricks, all_bricks);
+    }
+    if (plan->counts[part] == 0)
+        return err_set(
+            err, -EINVAL,
+            "no brick of the %s part has stamps of both classes, and balance wants as many of each in "
+            "every brick; try --balance false",
+            name);
+    return 0;
+}
+
 static int check_classes(const struct plan *plan, const uint8_t *parts, size_t bricks, struct err *err)
 {
     for (int part = 0; part < DATASET_PART_MAX; part++) {
         size_t there = 0;
         for (size_t b = 0; b < bricks; b++)
             there += parts[b] == part;
-        for (int c = 0; c < CLASS_MAX && there && part != DATASET_VALID; c++) {
-            if (plan->kept[part][c] + plan->dropped[part][c] == 0)
-                return err_set(
-                    err, -EINVAL,
-                    "the %s part would have no %s stamp in its %zu bricks of %zu; more stamps are needed",
-                    dataset_part_name((enum dataset_part)part), CLASS_NAMES[c], there, bricks);
-        }
+        int code = there && part != DATASET_VALID ? check_part(plan, part, there, bricks, err) : 0;
+        if (code)
+            return code;
     }
     return 0;
 }
@@ -84,13 +140,16 @@ int plan_make(struct plan *plan, const struct scan *scan, const uint8_t *parts, 
 {
     *plan = (struct plan){
         .stamp = scan->stamp, .channels = scan->channel_count, .shard_examples = shard_examples};
-    int code = scan->source_count > UINT32_MAX ? -EFBIG : copy_sources(plan, scan);
+    CLEANUP(lists_free) struct lists lists = {NULL, NULL};
+    int code = scan->source_count >= NO_SOURCE ? -EFBIG : copy_sources(plan, scan);
+    if (!code)
+        code = lists_make(&lists, scan);
     if (code) {
         plan_free(plan);
         return err_set(err, code, "the plan of %zu stamps does not fit in memory", scan->total);
     }
     for (int part = 0; part < DATASET_PART_MAX; part++)
-        plan_part(plan, scan, parts, part, balance, seed);
+        plan_part(plan, scan, &lists, parts, part, balance, seed);
     code = check_classes(plan, parts, scan->brick_count, err);
     if (code)
         plan_free(plan);

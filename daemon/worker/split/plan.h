@@ -27,7 +27,7 @@ struct plan {
     size_t total;
 };
 
-/* parts: of each brick. balance: as many of one class as of the other in each part. -EINVAL when the training
+/* parts: of each brick. balance: as many of one class as of the other in each brick. -EINVAL when the training
  * or test part has no example of a class. */
 int plan_make(struct plan *plan, const struct scan *scan, const uint8_t *parts, bool balance, uint64_t seed,
               size_t shard_examples, struct err *err);

@@ -120,6 +120,7 @@ static int write_descriptions(struct trainer *trainer, struct err *err)
     if (code)
         return code;
     json_t *description = input_to_json(trainer->input);
+    json_object_set(description, "fingerprint", json_object_get(trainer->setup, "dataset"));
     code = json_publish_file(input, description, err);
     json_decref(description);
     return code;

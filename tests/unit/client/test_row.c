@@ -70,6 +70,8 @@ static void rows_of_a_strange_daemon_do_no_harm(void **state)
     CLEANUP(free_ptr)
     char *line = row_bar(row, 79, false), *outcome = row_outcome(row), *progress = row_progress(row);
     assert_false(row_ended(row));
+    assert_non_null(line);
+    assert_non_null(outcome);
     assert_string_equal(progress, "");
     json_decref(row);
 }

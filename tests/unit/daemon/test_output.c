@@ -14,6 +14,11 @@ static char *put(const char *name, const char *text, size_t size)
     return path;
 }
 
+static void write_file(const char *name, const char *text, size_t size)
+{
+    free(put(name, text, size));
+}
+
 static void the_reason_is_the_last_error_line_or_the_last_line(void **unused)
 {
     (void)unused;
@@ -39,7 +44,7 @@ static void the_reason_is_the_last_error_line_or_the_last_line(void **unused)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         char reason[JOB_REASON_MAX];
-        CLEANUP(free_ptr) char *path = put("stderr", CASES[i].text, strlen(CASES[i].text));
+        write_file("stderr", CASES[i].text, strlen(CASES[i].text));
         output_reason(directory, &CASES[i].status, reason);
         assert_string_equal(reason, CASES[i].reason);
     }
@@ -52,7 +57,7 @@ static void a_long_last_line_is_cut(void **unused)
     CLEANUP(free_ptr) char *text = malloc(SIZE);
     char reason[JOB_REASON_MAX];
     memset(text, 'x', SIZE);
-    CLEANUP(free_ptr) char *path = put("stderr", text, SIZE);
+    write_file("stderr", text, SIZE);
     output_reason(directory, &(struct job_exit){.status = 1}, reason);
     assert_int_equal(strlen(reason), JOB_REASON_MAX - 1);
 }
@@ -65,10 +70,10 @@ static void a_result_is_an_object_or_nothing(void **unused)
     json_t *result = output_result(directory, &err);
     assert_near(json_number_value(json_object_get(result, "auc")), 0.5, 0);
     json_decref(result);
-    CLEANUP(free_ptr) char *array = put("result.json", "[1]", 3);
+    write_file("result.json", "[1]", 3);
     assert_null(output_result(directory, &err));
     assert_contains(err.text, "not a JSON object");
-    CLEANUP(free_ptr) char *torn = put("result.json", "{\"auc\"", 6);
+    write_file("result.json", "{\"auc\"", 6);
     assert_null(output_result(directory, &err));
     assert_contains(err.text, "result.json");
     unlink(path);

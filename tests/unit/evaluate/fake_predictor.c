@@ -11,9 +11,10 @@ struct predictor {
     int side, channels, batch;
 };
 
-int predictor_open(struct predictor **out, const char *directory, int stamp, int channels, int batch,
-                   int threads, struct err *err)
+int predictor_open(struct predictor **out, const char *directory, uint64_t fingerprint, int stamp,
+                   int channels, int batch, int threads, struct err *err)
 {
+    (void)fingerprint;
     (void)threads;
     struct predictor *predictor = calloc(1, sizeof *predictor);
     if (!predictor || !path_is_directory(directory)) {

@@ -1,7 +1,7 @@
 /* What the oracles drive. Files of raw little-endian numbers in DIRECTORY:
  *   net_probe step MODEL.yaml SIDE CHANNELS N DIRECTORY: parameters.f32, input.f32, labels.u8 ->
  * gradient.f32, input_gradient.f32, adam.f32 (parameters after one update at rate 1e-3); prints the mean loss
- *   net_probe score RUN SIDE CHANNELS N DIRECTORY: stamps.f32 -> score.f64, score_gradient.f32 */
+ *   net_probe score RUN SIDE CHANNELS N DIRECTORY FINGERPRINT: stamps.f32 -> score.f64, score_gradient.f32 */
 #include "daemon/worker/net/network.h"
 #include "daemon/worker/net/optimiser.h"
 #include "daemon/worker/net/predictor.h"
@@ -69,7 +69,7 @@ static void step(const char *path, int side, int channels, int batch)
     model_destroy(model);
 }
 
-static void score(const char *run, int side, int channels, size_t count)
+static void score(const char *run, uint64_t fingerprint, int side, int channels, size_t count)
 {
     struct err err = {0};
     struct predictor *predictor;
@@ -80,7 +80,7 @@ static void score(const char *run, int side, int channels, size_t count)
     take("stamps.f32", stamps, count * size * sizeof *stamps);
     for (size_t i = 0; i < count; i++)
         rows[i] = stamps + i * size;
-    need(predictor_open(&predictor, run, side, channels, (int)count + 3, 1, &err), &err);
+    need(predictor_open(&predictor, run, fingerprint, side, channels, (int)count + 3, 1, &err), &err);
     need(predictor_score(predictor, rows, count, scores, gradients, &err), &err);
     give("score.f64", scores, count * sizeof *scores);
     give("score_gradient.f32", gradients, count * size * sizeof *gradients);
@@ -92,12 +92,12 @@ static void score(const char *run, int side, int channels, size_t count)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7)
+    if (argc < 7 || (strcmp(argv[1], "score") == 0 && argc < 8))
         return 2;
     directory = argv[6];
     if (strcmp(argv[1], "step") == 0)
         step(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
     else
-        score(argv[2], atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]));
+        score(argv[2], strtoull(argv[7], NULL, 16), atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]));
     return 0;
 }

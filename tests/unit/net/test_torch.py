@@ -91,7 +91,9 @@ def check_model():
         subprocess.run([WORKER, '--spec', directory + '/spec.json'], check=True, capture_output=True)
         stamps = np.load(directory + '/data/xtest_1.npy')
         stamps.tofile(directory + '/stamps.f32')
-        subprocess.run([PROBE, 'score', run, '16', '6', '20', directory], check=True)
+        with open(run + '/input.json') as file:
+            fingerprint = json.load(file)['fingerprint']
+        subprocess.run([PROBE, 'score', run, '16', '6', '20', directory, fingerprint], check=True)
         net = torch_network.network(run + '/model.yaml', 16, 6).double()
         torch_network.load(net, torch_network.read_safetensors(run + '/best.safetensors').values())
         x = torch.from_numpy(normalise(stamps)).permute(0, 3, 1, 2).requires_grad_()

@@ -77,9 +77,30 @@ static void bad_values_are_named_by_line_and_column(void **state)
     assert_refused("g,r,z,rhalf\n23,22\n", ":2:", "no value for z");
     assert_refused("g,r,z,rhalf\nx,22,21,0.4\n", ":2:", "no number");
     assert_refused("g,r,z,rhalf,n\n23,22,21,0.4,9\n", ":2:", "n is 9");
+    assert_refused("g,r,z,rhalf\n0.6,22,21,0.4\n", ":2:", "g is 0.6, which is not within 5 to 40 mag");
+    assert_refused("g;r;z;rhalf\n23;22;21;0.4\n", "first line", "with commas between");
     assert_refused("g,r,z\n23,22,21\n", "", "has no column rhalf");
     assert_refused("g,r,z,rhalf\n", "", "has no rows");
-    assert_refused("", "", "has no rows");
+    assert_refused("", "", "is empty");
+}
+
+static void a_spreadsheets_mark_is_passed_over(void **state)
+{
+    (void)state;
+    CLEANUP(prior_close_ptr) struct prior *prior = NULL;
+    assert_int_equal(open_text("\xef\xbb\xbfg,r,z,rhalf\r\n23,22,21,0.4\r\n", &prior, NULL), 0);
+    assert_int_equal(prior_rows(prior), 1);
+}
+
+static void bytes_that_are_no_table_are_refused(void **state)
+{
+    (void)state;
+    CLEANUP(free_ptr) char *path = path_join(directory, "noise.fits");
+    struct prior *prior = NULL;
+    struct err err = {0};
+    assert_int_equal(file_publish(path, "g,r\0\1\2\3", 7, NULL), 0);
+    assert_int_not_equal(prior_open(&prior, path, &err), 0);
+    assert_contains(err.text, "noise.fits is neither a FITS nor a CSV table");
 }
 
 static void a_missing_file_is_named(void **state)
@@ -123,6 +144,8 @@ int main(void)
         cmocka_unit_test(csv_rows_are_drawn_as_they_stand),
         cmocka_unit_test(shapes_that_lack_are_drawn),
         cmocka_unit_test(bad_values_are_named_by_line_and_column),
+        cmocka_unit_test(a_spreadsheets_mark_is_passed_over),
+        cmocka_unit_test(bytes_that_are_no_table_are_refused),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(fits_tables_are_read_too),
     };

@@ -42,7 +42,7 @@ static void split_keeps_bricks_whole_and_classes_equal(void **state)
     (void)state;
     CLEANUP(free_ptr) char *out = split_clean(3);
     CLEANUP(dataset_close_ptr) struct dataset *dataset = NULL;
-    int seen[12] = {0};
+    int seen[12] = {0}, surplus[12] = {0};
     assert_int_equal(dataset_open(&dataset, out, NULL), 0);
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         size_t count = dataset_count(dataset, (enum dataset_part)p), fakes = 0;
@@ -52,11 +52,14 @@ static void split_keeps_bricks_whole_and_classes_equal(void **state)
         for (size_t i = 0; i < count; i++) {
             fakes += dataset_label(dataset, (enum dataset_part)p, i);
             seen[atoi(bricks + 8 * i)] |= 1 << p;
+            surplus[atoi(bricks + 8 * i)] += dataset_label(dataset, (enum dataset_part)p, i) ? 1 : -1;
         }
         assert_int_equal(2 * fakes, count);
     }
-    for (int b = 0; b < 12; b++)
+    for (int b = 0; b < 12; b++) {
         assert_int_equal(__builtin_popcount((unsigned)seen[b]), 1);
+        assert_int_equal(surplus[b], 0);
+    }
 }
 
 static void split_carries_every_stamp_with_its_row(void **state)

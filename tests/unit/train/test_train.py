@@ -218,6 +218,28 @@ class Train(unittest.TestCase):
         self.assertIn('its dataset is', errors)
         self.assert_same_run(self.plain)
 
+    def refusal(self, **fields):
+        spec = self.root + '/evaluate.json'
+        with open(spec, 'w') as file:
+            json.dump({'kind': 'evaluate', 'threads': 1, 'fields': dict(fields, out=self.root + '/evaluated')}, file)
+        done = subprocess.run([WORKER, '--spec', spec], capture_output=True, text=True, env=ENVIRONMENT, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertFalse(os.path.exists(self.root + '/evaluated'))
+        return done.stderr
+
+    def test_model_is_evaluated_on_no_other_dataset(self):
+        other = self.root + '/other-test'
+        synthetic.write(other, train=200, valid=40, test=20, side=16, seed=2)
+        refusal = self.refusal(model=self.plain, dataset=other)
+        self.assertIn(f'the model in {self.plain} was trained on another dataset', refusal)
+
+    def test_unfinished_model_is_not_evaluated(self):
+        tested, model = self.root + '/tested', shutil.copytree(self.plain, self.root + '/unfinished')
+        synthetic.write(tested, train=48, valid=0, test=20, side=16)
+        os.remove(model + '/model.safetensors')
+        self.assertIn(f'{model} is not the output of a train job that has ended', self.refusal(model=model, dataset=tested))
+        self.assertIn('there is no directory ', self.refusal(model=model + '/nothing', dataset=tested))
+
     def test_bad_input_gives_a_sentence(self):
         out = self.root + '/bad'
         _, errors = self.finish(out, status=1, batch=201)
