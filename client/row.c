@@ -142,6 +142,22 @@ char *row_bar(const json_t *row, int width, bool utf8)
     return print_cut(whole, width);
 }
 
+/* What a success should not hide: bricks left out (mock and inject count them, cutouts a class), and what an
+ * audit warns of. */
+static char *row_caveat(const json_t *row)
+{
+    const json_t *result = json_object_get(row, "result");
+    long long bricks = json_integer_value(json_object_get(result, "quarantined")),
+              warnings = json_integer_value(json_object_get(result, "warnings"));
+    bricks += json_integer_value(json_object_get(json_object_get(result, "real"), "quarantined"));
+    bricks += json_integer_value(json_object_get(json_object_get(result, "fake"), "quarantined"));
+    if (bricks)
+        return str_format("; %lld brick%s left out, `decoy events %ld` says why", bricks,
+                          bricks == 1 ? "" : "s", row_id(row));
+    return warnings ? str_format("; %lld warning%s", warnings, warnings == 1 ? "" : "s")
+                    : str_format("%s", "");
+}
+
 char *row_outcome(const json_t *row)
 {
     const char *state = row_text(row, "state"), *reason = row_text(row, "reason");
@@ -151,6 +167,9 @@ char *row_outcome(const json_t *row)
     CLEANUP(free_ptr)
     char *time = ran ? str_format(row_is(row, "succeeded") ? " in %s" : " after %s", print_span(span_s, span))
                      : str_format("%s", "");
-    return str_format("%s%s%s%s", state, time, *reason && !row_is(row, "succeeded") ? ": " : "",
-                      row_is(row, "succeeded") ? "" : reason);
+    if (row_is(row, "succeeded")) {
+        CLEANUP(free_ptr) char *caveat = row_caveat(row);
+        return str_format("%s%s%s", state, time, caveat);
+    }
+    return str_format("%s%s%s%s", state, time, *reason ? ": " : "", reason);
 }

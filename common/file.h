@@ -26,8 +26,10 @@ CLEANUP_DEFINE(outfile_discard_ptr, struct outfile, outfile_discard)
 /* All of it in one call. */
 int file_publish(const char *path, const void *data, size_t size, struct err *err);
 
-/* Reads at most limit bytes; a larger file is an error. *data ends with an extra NUL and is the caller's. */
-int file_read(const char *path, size_t limit, char **data, size_t *size, struct err *err);
+/* Reads at most limit bytes; a larger file is an error. *data ends with an extra NUL and is the caller's. The
+ * linker knows it by another name: CFITSIO exports a file_read, which a program could get instead. */
+int file_read(const char *path, size_t limit, char **data, size_t *size, struct err *err)
+    __asm__("decoy_file_read");
 
 /* XXH3-64 of the file's bytes: the number that `xxhsum -H3 FILE` prints. */
 int file_checksum(const char *path, uint64_t *checksum, struct err *err);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -80,7 +81,8 @@ void output_reason(const char *directory, const struct job_exit *status, char re
     if (*reason)
         return;
     if (number && sigabbrev_np(number))
-        snprintf(reason, JOB_REASON_MAX, "the worker was ended by signal %d (%s)", number, strsignal(number));
+        snprintf(reason, JOB_REASON_MAX, "the worker was ended by signal %d (%s)%s", number,
+                 strsignal(number), number == SIGKILL ? ": by someone, or because memory ran out" : "");
     else
         snprintf(reason, JOB_REASON_MAX, "the worker ended with status %d and said nothing", status->status);
 }

@@ -1,9 +1,10 @@
-/* decoy-worker --spec FILE: does one job, described by {"kind", "fields", "threads", "job", "attempt"}, and ends with 0, or
- * with one sentence on standard error and 1 (failed), 2 (usage), 75 (stopped as asked: go on later). */
+/* decoy-worker --spec FILE: does one job, described by {"kind", "fields", "threads", "job", "attempt"}, and ends
+ * with 0, or with one sentence on standard error and 1 (failed), 2 (usage), 75 (stopped as asked: go on later). */
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/worker/job.h"
+#include "daemon/worker/outdir.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -12,30 +13,27 @@
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_STOPPED = 75 };
 
-static const struct {
-    const char *kind;
+static const struct kind {
+    const char *name;
     job_run *run;
 } KINDS[] = {
-    {"mock", mock_run},
-    {"inject", inject_run},
-    {"cutouts", cutouts_run},
-    {"split", split_run},
-    {"train", train_run},
-    {"evaluate", evaluate_run},
+    {"mock", mock_run},   {"inject", inject_run}, {"cutouts", cutouts_run},
+    {"split", split_run}, {"train", train_run},   {"evaluate", evaluate_run},
     {"audit", audit_run},
 };
 
-static job_run *find_run(const char *kind)
+static const struct kind *find_kind(const char *name)
 {
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-        if (strcmp(kind, KINDS[i].kind) == 0)
-            return KINDS[i].run;
+        if (strcmp(name, KINDS[i].name) == 0)
+            return &KINDS[i];
     }
     return NULL;
 }
 
 /* The job file, checked again: a worker trusts no one's validation but its own. */
-static int load_job(const char *path, struct job *job, json_t **spec, job_run **run, struct err *err)
+static int load_job(const char *path, struct job *job, json_t **spec, const struct kind **does,
+                    struct err *err)
 {
     json_t *file;
     int code = json_read_file(path, &file, err);
@@ -43,8 +41,8 @@ static int load_job(const char *path, struct job *job, json_t **spec, job_run **
         return code;
     const char *name = json_string_value(json_object_get(file, "kind"));
     const struct spec_kind *kind = spec_kind_find(name ? name : "", err);
-    *run = kind ? find_run(name) : NULL;
-    code = *run ? spec_resolve(kind, json_object_get(file, "fields"), spec, err) : -EINVAL;
+    *does = kind ? find_kind(name) : NULL;
+    code = *does ? spec_resolve(kind, json_object_get(file, "fields"), spec, err) : -EINVAL;
     job->spec = *spec;
     job->threads = (int)json_integer_value(json_object_get(file, "threads"));
     job->id = (long)json_integer_value(json_object_get(file, "job"));
@@ -55,7 +53,7 @@ static int load_job(const char *path, struct job *job, json_t **spec, job_run **
     return code ? err_prefix(err, "%s", path) : 0;
 }
 
-static int run_job(struct job *job, job_run *run, struct err *err)
+static int run_job(struct job *job, const struct kind *kind, struct err *err)
 {
     int code = team_create(&job->team, err);
     if (code) {
@@ -64,7 +62,9 @@ static int run_job(struct job *job, job_run *run, struct err *err)
     }
     code = link_create(&job->link, team_rank(job->team), err);
     if (!code)
-        code = run(job, err);
+        code = outdir_check(kind->name, spec_text(job->spec, "out"), err);
+    if (!code)
+        code = kind->run(job, err);
     if (code == -ECANCELED)
         link_note(job->link, "stopped as asked; what was finished is kept");
     else if (code)
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     struct job job = {0};
     json_t *spec = NULL;
-    job_run *run = NULL;
+    const struct kind *kind = NULL;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("decoy-worker " DECOY_VERSION "\n");
         return 0;
@@ -90,11 +90,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: decoy-worker --spec FILE.json | --version\n");
         return STATUS_USAGE;
     }
-    if (load_job(argv[2], &job, &spec, &run, &err) != 0) {
+    if (load_job(argv[2], &job, &spec, &kind, &err) != 0) {
         log_error("%s", err.text);
         return STATUS_USAGE;
     }
-    int code = run_job(&job, run, &err);
+    int code = run_job(&job, kind, &err);
     json_decref(spec);
     return code == 0 ? 0 : code == -ECANCELED ? STATUS_STOPPED : STATUS_FAILED;
 }

@@ -74,6 +74,31 @@ def test_catalogue_without_a_column_is_named(decoy, copy, tmp_path):
     quarantined(decoy, copy, tmp_path / 'out', 'flux_z')
 
 
+def test_output_of_another_kind_of_job_is_left_alone(decoy, copy):
+    before = sorted(copy.rglob('*'))
+    row = cut(decoy, copy, copy, status=1)
+    assert f'{copy} is a survey' in row['reason'] and 'another directory' in row['reason']
+    assert sorted(copy.rglob('*')) == before
+
+
+def test_same_directory_with_other_parameters_is_refused(decoy, copy):
+    row = decoy.finish('mock', '--out', copy, '--bricks', 3, '--size', 400, '--seed', 2, '--retries', 0, status=1)
+    assert f'{copy} was made with another seed: 1, not 2' in row['reason']
+
+
+def test_input_directory_that_is_not_there_is_named(decoy, tmp_path):
+    for kind, flag in ('inject', '--survey'), ('split', '--cutouts'), ('audit', '--dataset'), ('train', '--dataset'):
+        row = decoy.finish(kind, flag, tmp_path / 'nothing', '--out', tmp_path / 'out', '--retries', 0, status=1)
+        assert row['reason'] == f'there is no directory {tmp_path}/nothing'
+
+
+def test_success_tells_of_a_brick_left_out(decoy, copy, tmp_path):
+    planes(copy)[0].write_bytes(b'')
+    job = decoy.submit('cutouts', '--class', 'real', '--survey', copy, '--out', tmp_path / 'out')
+    assert f'1 brick left out, `decoy events {job}` says why' in decoy('wait', job)
+    assert 'is empty' in decoy('events', job)
+
+
 def test_prior_with_a_nan_is_named(decoy, survey, tmp_path):
     prior = tmp_path / 'prior.csv'
     prior.write_text('g,r,z,rhalf\n23.0,22.5,22.0,0.5\n23.1,nan,22.0,0.4\n')

@@ -149,29 +149,6 @@ static int make_brick(void *context, const struct brick *brick, struct brick_yie
     return code;
 }
 
-static int name_order(const void *a, const void *b)
-{
-    return strcmp(((const struct brick *)a)->name, ((const struct brick *)b)->name);
-}
-
-/* A directory that holds other bricks would be one survey with them to whoever reads it. */
-static int check_directory(const struct mock *mock, struct err *err)
-{
-    CLEANUP(survey_close_ptr) struct survey *present = NULL;
-    CLEANUP(free_ptr) char *coadd = path_join(mock->out, "coadd");
-    size_t count = 0;
-    if (!path_exists(coadd) || survey_open(&present, mock->out, NULL, NULL) != 0)
-        return 0;
-    const struct brick *bricks = survey_bricks(present, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (!bsearch(&bricks[i], mock->bricks, (size_t)mock->count, sizeof *bricks, name_order))
-            return err_set(err, -EEXIST,
-                           "%s already holds brick %s of another survey; give an empty directory as out",
-                           mock->out, bricks[i].name);
-    }
-    return 0;
-}
-
 static int lay_tiles(struct mock *mock, struct err *err)
 {
     double side_deg = (double)mock->survey.size_px * mock->survey.pixscale_arcsec / 3600;
@@ -217,8 +194,6 @@ int mock_run(struct job *job, struct err *err)
     int code = path_make_directories(mock.out, 0777, err);
     if (!code)
         code = lay_tiles(&mock, err);
-    if (!code)
-        code = check_directory(&mock, err);
     if (!code)
         code = make_survey(&mock, job, err);
     free(mock.tiles);

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/sky/earlier.h"
 #include "daemon/worker/sky/receipt.h"
 #include "proto/json.h"
 
@@ -222,12 +223,27 @@ static int conclude(const struct brickwork *work, struct job *job, struct tally 
     return 0;
 }
 
+/* Rank 0 looks; all ranks hear of it. */
+static int check_earlier(const struct brickwork *work, struct job *job, struct err *err)
+{
+    struct err found = {0};
+    if (team_rank(job->team) == 0)
+        earlier_check(work->out, work->bricks, work->count, work->made_from, &found);
+    team_broadcast(job->team, &found, sizeof found, 0);
+    return found.code ? err_set(err, found.code, "%s", found.text) : 0;
+}
+
 int brickwork_run(const struct brickwork *work, struct job *job, json_t **result, struct err *err)
 {
     struct tally tally = {.quarantine = json_array()};
     *result = NULL;
+    int code = check_earlier(work, job, err);
+    if (code) {
+        json_decref(tally.quarantine);
+        return code;
+    }
     team_claim_reset(job->team);
-    int code = work_through(work, job, &tally, err);
+    code = work_through(work, job, &tally, err);
     bool stopped = code == -ECANCELED;
     if (!code || stopped) {
         stopped = team_any(job->team, stopped);

@@ -37,7 +37,7 @@ int yield_add_planes(struct brick_yield *yield, const char *directory, const str
 int yield_add_survey_planes(struct brick_yield *yield, const struct survey *survey, const struct brick *brick,
                             struct err *err);
 
-/* Collective. result (a new reference, on rank 0, NULL elsewhere): {"bricks", "made", "kept", "quarantined",
+/* Collective. -EEXIST when out holds what another survey or other parameters left (earlier.h). result (a new reference, on rank 0, NULL elsewhere): {"bricks", "made", "kept", "quarantined",
  * and the counts}. An error of one brick's input is no error here, unless no brick is left; a full disk, say,
  * is. -ECANCELED: stopped. */
 int brickwork_run(const struct brickwork *work, struct job *job, json_t **result, struct err *err);

@@ -188,7 +188,7 @@ static int data_size(const struct fits_header *header, long long *size, long lon
         code = fits_header_int(header, "PCOUNT", 0, &extra, err);
     if (!code)
         code = fits_header_int(header, "GCOUNT", 1, &groups, err);
-    if (!code && (*axes < 0 || *axes > AXES_MAX || extra < 0 || groups != 1 || llabs(bits) > 64))
+    if (!code && (*axes < 0 || *axes > AXES_MAX || extra < 0 || groups != 1 || bits < -64 || bits > 64))
         code =
             err_set(err, -EINVAL, "%s: the header of HDU %d makes no sense (BITPIX, NAXIS, PCOUNT or GCOUNT)",
                     header->path, header->hdu);
@@ -199,7 +199,8 @@ static int data_size(const struct fits_header *header, long long *size, long lon
         code = fits_header_int(header, name, 0, &side, err);
         if (!code && (side < 0 || (side && items > DATA_MAX / side)))
             code = err_set(err, -EINVAL, "%s: %s in HDU %d is %lld", header->path, name, header->hdu, side);
-        items *= side;
+        if (!code)
+            items *= side;
     }
     if (!code && extra > DATA_MAX)
         code = err_set(err, -EINVAL, "%s: PCOUNT in HDU %d is %lld", header->path, header->hdu, extra);

@@ -13,6 +13,8 @@ int fits_input_failed(int status, const char *what, const char *path, struct err
     fits_get_errstatus(status, words);
     fits_read_errmsg(detail);
     fits_clear_errmsg();
+    if (status == END_OF_FILE || status == READ_ERROR)
+        return err_set(err, -EIO, "cannot %s %s: it is cut short, or its disk fails", what, path);
     return err_set(err, -EIO, "cannot %s %s: %s%s%s", what, path, words, detail[0] ? "; " : "", detail);
 }
 

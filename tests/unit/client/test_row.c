@@ -63,6 +63,23 @@ static void outcome_tells_time_and_reason(void **state)
     json_decref(row);
 }
 
+static void outcome_tells_what_was_left_out(void **state)
+{
+    (void)state;
+    json_t *row = row_of("succeeded", 1, 1);
+    json_object_set_new(row, "result",
+                        json_pack("{s{si} s{si}}", "real", "quarantined", 1, "fake", "quarantined", 1));
+    CLEANUP(free_ptr) char *two = row_outcome(row);
+    json_object_set_new(row, "result", json_pack("{si}", "quarantined", 1));
+    CLEANUP(free_ptr) char *one = row_outcome(row);
+    json_object_set_new(row, "result", json_pack("{si}", "warnings", 2));
+    CLEANUP(free_ptr) char *audit = row_outcome(row);
+    assert_string_equal(two, "succeeded in 12 s; 2 bricks left out, `decoy events 3` says why");
+    assert_string_equal(one, "succeeded in 12 s; 1 brick left out, `decoy events 3` says why");
+    assert_string_equal(audit, "succeeded in 12 s; 2 warnings");
+    json_decref(row);
+}
+
 static void rows_of_a_strange_daemon_do_no_harm(void **state)
 {
     (void)state;
@@ -83,6 +100,7 @@ int main(void)
         cmocka_unit_test(bar_fits_any_width),
         cmocka_unit_test(bar_never_overflows_on_odd_progress),
         cmocka_unit_test(outcome_tells_time_and_reason),
+        cmocka_unit_test(outcome_tells_what_was_left_out),
         cmocka_unit_test(rows_of_a_strange_daemon_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,10 @@ static void str_has_control_refuses_newlines_and_bad_utf8(void **state)
     assert_true(str_has_control("a\nb"));
     assert_true(str_has_control("\xff"));
     assert_true(str_has_control("\xc3"));
-    assert_true(str_has_control("\xc0\xaf"));
+    static const char *const NONE[] = {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++)
+        assert_true(str_has_control(NONE[i]));
+    assert_false(str_has_control("\xe2\x82\xac \xf0\x9f\x8c\x8c \xf4\x8f\xbf\xbf"));
 }
 
 static void str_clean_makes_one_line_of_what_came_from_outside(void **state)

@@ -255,6 +255,15 @@ def test_a_bad_brick_is_quarantined_and_the_others_go_on(tmp_path):
     assert (result["made"], result["kept"], result["quarantined"]) == (3, 1, 0) and not os.path.exists(tmp_path / "i/quarantine.json")
 
 
+def test_runs_of_other_parameters_do_not_mix(pair, tmp_path):
+    same = {"out": tmp_path / "x", "survey": pair / "s", "seed": 32, "per_brick": 20}
+    run(tmp_path, "inject", realisations=2, **same)
+    assert "made with another psf_scale: 1.0, not 0.7" in run(tmp_path, "inject", status=1, realisations=2, psf_scale=0.7, **same)
+    assert "already holds brick" in run(tmp_path, "inject", status=1, **same)
+    more = run(tmp_path, "inject", realisations=3, ranks=2, **same)
+    assert (more["made"], more["kept"]) == (1, 2)
+
+
 def test_bad_input_is_one_sentence(pair, tmp_path):
     (tmp_path / "p.csv").write_text("g,r,z,rhalf\n23,22,21,0.5\n23,22,nan,0.5\n")
     assert "p.csv:3: z is" in run(tmp_path, "inject", status=1, out=tmp_path / "i", survey=pair / "s", prior=tmp_path / "p.csv")

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -154,8 +155,11 @@ def test_a_rerun_makes_what_lacks_or_was_changed(tmp_path):
 
 def test_a_directory_with_another_survey_is_refused(tmp_path):
     run(tmp_path, out=tmp_path / "s", bricks=4, size=128)
-    sentence = run(tmp_path, status=1, out=tmp_path / "s", bricks=1, size=128)
-    assert "already holds brick" in sentence
+    before = digest(tmp_path / "s")
+    assert "made with another seed: 1, not 2" in run(tmp_path, status=1, out=tmp_path / "s", bricks=4, size=128, seed=2)
+    shutil.rmtree(tmp_path / "s/receipts")
+    assert "already holds brick" in run(tmp_path, status=1, out=tmp_path / "s", bricks=1, size=128)
+    assert digest(tmp_path / "s") == before
 
 
 def test_no_room_is_one_sentence_and_no_torn_file(tmp_path):

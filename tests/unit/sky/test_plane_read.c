@@ -187,6 +187,7 @@ static void header_values_that_cannot_be_are_refused(void **state)
         {"ZCMPTYPE", "'HCOMPRESS_1'", "fpack -r"},
         {"ZBITPIX ", "7", "ZBITPIX 7"},
         {"ZDITHER0", "70000", "ZDITHER0 70000"},
+        {"BITPIX  ", "-9223372036854775808", "makes no sense"},
         {"PCOUNT  ", "999999999", "is cut short"},
         {"PCOUNT  ", "10", "lies outside"},
     };
