@@ -5,6 +5,7 @@
 #include "client/endpoint.h"
 #include "common/clock.h"
 #include "common/str.h"
+#include "proto/frame.h"
 #include "proto/json.h"
 
 #include <errno.h>
@@ -14,24 +15,19 @@
 #include <zmq.h>
 
 #define PROTOCOL         1
-#define PROTOCOL_FRAME   "decoy1"
 #define GREETING_S       5.0
-#define BODY_LIMIT       (1 << 20)
 #define MONITOR_ENDPOINT "inproc://monitor"
-
-enum { FRAMES_MAX = 4 };
 
 struct endpoint {
     char *state;
     void *context, *socket, *monitor;
     json_t *hello;
     unsigned request;
-    char error_code[32];
 };
 
 struct frames {
     size_t count;
-    zmq_msg_t part[FRAMES_MAX];
+    zmq_msg_t part[FRAME_COUNT];
 };
 
 static int no_daemon(const char *state, struct err *err)
@@ -142,11 +138,6 @@ const json_t *endpoint_hello(const struct endpoint *endpoint)
     return endpoint->hello;
 }
 
-const char *endpoint_error_code(const struct endpoint *endpoint)
-{
-    return endpoint->error_code;
-}
-
 static int gone(const struct endpoint *endpoint, struct err *err)
 {
     return err_set(err, -ENOTCONN,
@@ -160,11 +151,11 @@ int endpoint_ask(struct endpoint *endpoint, const char *verb, json_t *body, stru
     json_decref(body);
     if (!text)
         return err_set(err, -EINVAL, "the request %s is not JSON", verb);
-    if (strlen(text) > BODY_LIMIT)
+    if (strlen(text) > FRAME_BODY_MAX)
         return err_set(err, -EINVAL, "the request %s is longer than the 1 MiB that decoyd takes", verb);
     endpoint->request++;
     const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE; /* to wait would be for ever: nobody connects again */
-    bool sent = zmq_send(endpoint->socket, PROTOCOL_FRAME, strlen(PROTOCOL_FRAME), more) >= 0 &&
+    bool sent = zmq_send(endpoint->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) >= 0 &&
                 zmq_send(endpoint->socket, verb, strlen(verb), more) >= 0 &&
                 zmq_send(endpoint->socket, &endpoint->request, sizeof endpoint->request, more) >= 0 &&
                 zmq_send(endpoint->socket, text, strlen(text), ZMQ_DONTWAIT) >= 0;
@@ -180,11 +171,11 @@ static void frames_clear(struct frames *frames)
     frames->count = 0;
 }
 
-/* One whole message; what is beyond FRAMES_MAX is dropped. -EAGAIN when there is none. */
+/* One whole message; what is beyond FRAME_COUNT is dropped. -EAGAIN when there is none. */
 static int receive(void *socket, struct frames *frames)
 {
     for (bool more = true; more;) {
-        zmq_msg_t spare, *part = frames->count < FRAMES_MAX ? &frames->part[frames->count] : &spare;
+        zmq_msg_t spare, *part = frames->count < FRAME_COUNT ? &frames->part[frames->count] : &spare;
         zmq_msg_init(part);
         if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0) {
             zmq_msg_close(part);
@@ -205,12 +196,11 @@ static bool frame_is(struct frames *frames, size_t i, const void *bytes, size_t 
            memcmp(zmq_msg_data(&frames->part[i]), bytes, size) == 0;
 }
 
-static int take_error(struct endpoint *endpoint, const json_t *body, struct err *err)
+static int take_error(const struct endpoint *endpoint, const json_t *body, struct err *err)
 {
     const char *name = json_string_value(json_object_get(body, "code")),
                *text = json_string_value(json_object_get(body, "text"));
-    snprintf(endpoint->error_code, sizeof endpoint->error_code, "%s", name ? name : "internal");
-    if (strcmp(endpoint->error_code, "bad_version") == 0)
+    if (name && strcmp(name, "bad_version") == 0)
         return other_version(endpoint, err);
     return err_set(err, -EREMOTEIO, "%s", text ? text : "decoyd refused without a reason");
 }
@@ -220,7 +210,7 @@ static int take_reply(struct endpoint *endpoint, struct frames *frames, json_t *
                       struct err *err)
 {
     json_t *value = NULL;
-    if (!frame_is(frames, 0, PROTOCOL_FRAME, strlen(PROTOCOL_FRAME)) || frames->count != FRAMES_MAX)
+    if (!frame_is(frames, 0, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1) || frames->count != FRAME_COUNT)
         return other_version(endpoint, err);
     bool failed = frame_is(frames, 1, "error", 5);
     bool bad_frame = failed && zmq_msg_size(&frames->part[2]) == 0; /* a daemon that could not read the id */

@@ -33,7 +33,4 @@ int endpoint_next(struct endpoint *endpoint, double timeout_s, json_t **body, bo
 int endpoint_call(struct endpoint *endpoint, const char *verb, json_t *body, json_t **answer,
                   struct err *err);
 
-/* The code of the daemon's last error ("no_job", "conflict", ...); "" when there was none. */
-const char *endpoint_error_code(const struct endpoint *endpoint);
-
 #endif

@@ -1,5 +1,6 @@
 /* See err.h. */
 #include "common/err.h"
+#include "common/str.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@ int err_set(struct err *err, int code, const char *format, ...)
     err->code = code;
     vsnprintf(err->text, sizeof err->text, format, arguments);
     va_end(arguments);
+    str_clean(err->text, sizeof err->text, err->text, strlen(err->text));
     return code;
 }
 
@@ -30,5 +32,6 @@ int err_prefix(struct err *err, const char *format, ...)
     va_end(arguments);
     if (used >= 0 && (size_t)used < sizeof err->text)
         snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", rest);
+    str_clean(err->text, sizeof err->text, err->text, strlen(err->text));
     return err->code ? err->code : -EIO;
 }

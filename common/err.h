@@ -10,7 +10,8 @@ struct err {
     char text[ERR_TEXT_MAX];
 };
 
-/* Fills err (may be NULL) and returns code, so that `return err_set(err, -EINVAL, "...")` reads well. */
+/* Fills err (may be NULL) and returns code, so that `return err_set(err, -EINVAL, "...")` reads well. Whatever
+ * a damaged file lent to the sentence, it is one line of UTF-8 (str_clean). */
 int err_set(struct err *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "prefix: " before the sentence already in err; returns err's code (or -EIO without one). */

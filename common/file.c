@@ -91,15 +91,15 @@ void outfile_discard(struct outfile *file)
     outfile_free(file);
 }
 
-static int write_all(int fd, const char *data, size_t size)
+int outfile_write(struct outfile *file, const void *data, size_t size, struct err *err)
 {
-    while (size) {
-        ssize_t written = write(fd, data, size);
+    for (const char *at = data; size;) {
+        ssize_t written = write(file->fd, at, size);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return -errno;
-        data += written;
+            return err_set(err, -errno, "cannot write %s: %s", file->path, strerror(errno));
+        at += written;
         size -= (size_t)written;
     }
     return 0;
@@ -107,15 +107,11 @@ static int write_all(int fd, const char *data, size_t size)
 
 int file_publish(const char *path, const void *data, size_t size, struct err *err)
 {
-    struct outfile *file;
+    CLEANUP(outfile_discard_ptr) struct outfile *file = NULL;
     int code = outfile_open(&file, path, err);
-    if (code)
-        return code;
-    code = write_all(file->fd, data, size);
     if (!code)
-        return outfile_publish(file, err);
-    outfile_discard(file);
-    return err_set(err, code, "cannot write %s: %s", path, strerror(-code));
+        code = outfile_write(file, data, size, err);
+    return code ? code : outfile_publish(TAKE(file), err);
 }
 
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct err *err)

@@ -15,6 +15,7 @@ struct outfile;
 int outfile_open(struct outfile **out, const char *path, struct err *err);
 const char *outfile_temporary(const struct outfile *file);
 int outfile_fd(struct outfile *file);
+int outfile_write(struct outfile *file, const void *data, size_t size, struct err *err); /* all of it */
 
 /* Fsyncs the temporary file, renames it to its path and fsyncs the directory. Frees file in any case; on
  * failure the temporary file is gone and what was at path before is unchanged. */

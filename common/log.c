@@ -6,18 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char *const LEVEL_NAMES[LOG_LEVEL_MAX] = {"debug", "info", "warning", "error"};
-static enum log_level least_level = LOG_LEVEL_INFO;
-
-void log_set_level(enum log_level least)
-{
-    least_level = least;
-}
+static const char *const LEVEL_NAMES[LOG_LEVEL_MAX] = {"info", "warning", "error"};
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    if (level < least_level)
-        return;
     char line[2048], stamp[CLOCK_TEXT_MAX];
     int used = snprintf(line, sizeof line, "%s %s: ", clock_format_utc(clock_realtime_us(), stamp), LEVEL_NAMES[level]);
     va_list arguments;

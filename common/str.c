@@ -115,32 +115,57 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
     return best;
 }
 
-/* Length of the UTF-8 sequence at text, 0 when it is none: overlong, half a surrogate pair, or beyond Unicode
- * (RFC 3629). */
-static size_t utf8_length(const unsigned char *text)
+/* Length of the good UTF-8 sequence at text, 0 when it is none. Overlong forms and surrogates are none. */
+static size_t sequence_length(const unsigned char *text, size_t left)
 {
-    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (*text < 0x80)
-        return 1;
-    size_t length = (*text & 0xe0) == 0xc0 ? 2 : (*text & 0xf0) == 0xe0 ? 3 : (*text & 0xf8) == 0xf0 ? 4 : 0;
-    uint32_t character = *text & (0x7fu >> length);
+    static const unsigned LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = *text < 0x80             ? 1
+                    : (*text & 0xe0) == 0xc0 ? 2
+                    : (*text & 0xf0) == 0xe0 ? 3
+                    : (*text & 0xf8) == 0xf0 ? 4
+                                             : 0;
+    if (length < 2 || length > left)
+        return length == 1;
+    unsigned point = *text & (0xffu >> (length + 1));
     for (size_t i = 1; i < length; i++) {
         if ((text[i] & 0xc0) != 0x80)
             return 0;
-        character = character << 6 | (text[i] & 0x3f);
+        point = point << 6 | (text[i] & 0x3f);
     }
-    bool surrogate = character >= 0xd800 && character <= 0xdfff;
-    return character < LEAST[length] || surrogate || character > 0x10ffff ? 0 : length;
+    bool good = point >= LEAST[length] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+    return good ? length : 0;
 }
 
 bool str_has_control(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
-        size_t length = utf8_length(at);
+    size_t left = strlen(text);
+    while (left) {
+        size_t length = sequence_length(at, left);
         if (!length || *at < 0x20 || *at == 0x7f)
             return true;
         at += length;
+        left -= length;
     }
     return false;
+}
+
+void str_clean(char *to, size_t size, const char *from, size_t length)
+{
+    size_t used = 0;
+    while (length && *from) {
+        size_t step = sequence_length((const unsigned char *)from, length);
+        bool good = step && !(step == 1 && ((unsigned char)*from < 0x20 || *from == 0x7f) && *from != '\t');
+        if (used + (step ? step : 1) >= size)
+            break;
+        if (good)
+            memmove(to + used, from, step);
+        else
+            to[used] = '?';
+        step = step ? step : 1;
+        used += good ? step : 1;
+        from += step;
+        length -= step;
+    }
+    to[used] = '\0';
 }

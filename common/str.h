@@ -22,4 +22,8 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 /* True when a NUL-ended text holds a control character (a newline among them) or is not UTF-8. */
 bool str_has_control(const char *text);
 
+/* Text from outside made fit for a line of at most size bytes with its NUL: control characters but tabs, and
+ * what is not UTF-8, become '?'; cut at a character. Ends at a NUL. to may be from. */
+void str_clean(char *to, size_t size, const char *from, size_t length);
+
 #endif

@@ -1,8 +1,7 @@
 /* See act.h. The life of a run:
  *
- *   prepare (child waits) -> commit `started` with its pid -> go -> ... -> leader exits -> its session is
- * empty
- *     -> commit the outcome, give the slots back
+ *   prepare (child waits) -> commit `started` with its pid -> go -> ... -> leader exits
+ *     -> its session is empty -> commit the outcome, give the slots back
  *
  * Asking to stop: commit `stop_asked`, then SIGTERM. With mpirun the signal goes to the ranks themselves,
  * because mpirun, told to end, leaves them a second only; mpirun then ends by itself. After the grace time,

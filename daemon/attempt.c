@@ -1,6 +1,7 @@
 /* See attempt.h. Each is one transaction: the job's event, its row, and the attempt's row. */
 #include "daemon/attempt.h"
 #include "common/clock.h"
+#include "common/str.h"
 #include "daemon/output.h"
 
 #include <string.h>
@@ -104,7 +105,7 @@ int attempt_record_no_start(struct daemon *daemon, struct run *run, const struct
     int failures = run->job->row->life.failures;
     bool again = failures < run->job->row->retries;
     char reason[JOB_REASON_MAX];
-    message_clean(reason, sizeof reason, why->text, strlen(why->text));
+    str_clean(reason, sizeof reason, why->text, strlen(why->text));
     int code = history_begin(daemon->history, err);
     if (code)
         return code;

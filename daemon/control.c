@@ -1,5 +1,6 @@
 /* Verbs about the daemon, and those that change a job's way: cancel, release. */
 #include "common/clock.h"
+#include "common/str.h"
 #include "daemon/act.h"
 #include "daemon/service.h"
 #include "daemon/stream.h"
@@ -47,7 +48,7 @@ static bool take_reason(const json_t *body, char reason[JOB_REASON_MAX])
     const json_t *value = json_object_get(body, "reason");
     reason[0] = '\0';
     if (json_is_string(value))
-        message_clean(reason, JOB_REASON_MAX, json_string_value(value), json_string_length(value));
+        str_clean(reason, JOB_REASON_MAX, json_string_value(value), json_string_length(value));
     return !value || json_is_null(value) || json_is_string(value);
 }
 

@@ -5,7 +5,6 @@
 #include "common/path.h"
 #include "common/str.h"
 #include "proto/json.h"
-#include "proto/message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +29,7 @@ static size_t read_tail(const char *path, char *tail, size_t size)
  * line is none. */
 static const char *logged_text(const char *line, size_t length, const char **level)
 {
-    static const char *const LEVELS[] = {"Z error: ", "Z warning: ", "Z info: ", "Z debug: "};
+    static const char *const LEVELS[] = {"Z error: ", "Z warning: ", "Z info: "};
     for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++) {
         const char *mark = memmem(line, length < 40 ? length : 40, LEVELS[i], strlen(LEVELS[i]));
         *level = LEVELS[i];
@@ -61,9 +60,9 @@ static void pick_line(const char *tail, size_t size, char reason[JOB_REASON_MAX]
         const char *text = logged_text(line, length, &level);
         bool error = text && strncmp(level, "Z error", 7) == 0;
         if (error)
-            message_clean(reason, JOB_REASON_MAX, text, length - (size_t)(text - line));
+            str_clean(reason, JOB_REASON_MAX, text, length - (size_t)(text - line));
         else if (!text && !found_error && !says_nothing(line, length))
-            message_clean(reason, JOB_REASON_MAX, line, length);
+            str_clean(reason, JOB_REASON_MAX, line, length);
         found_error |= error;
         at += length + 1;
     }
@@ -132,9 +131,9 @@ static char *clean_lines(const char *data, size_t size)
     for (size_t at = 0; at < size;) {
         const char *end = memchr(data + at, '\n', size - at);
         size_t length = end ? (size_t)(end - data) - at : size - at;
-        for (size_t done = 0; done < length;) { /* message_clean ends at a NUL */
+        for (size_t done = 0; done < length;) { /* str_clean ends at a NUL */
             size_t piece = strnlen(data + at + done, length - done);
-            message_clean(text + used, piece + 1, data + at + done, piece);
+            str_clean(text + used, piece + 1, data + at + done, piece);
             used += strlen(text + used);
             done += piece;
             if (done < length) {

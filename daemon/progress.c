@@ -1,7 +1,7 @@
 /* See progress.h. The rate is that over the last samples, at least half a second and at most about half a
  * minute long: a job that goes on from a checkpoint starts with a jump, which the first sample takes up. */
 #include "daemon/progress.h"
-#include "proto/message.h"
+#include "common/str.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ bool progress_report(struct progress *progress, int rank, double done, double to
     }
     progress->done[rank] = done;
     progress->total = total;
-    message_clean(progress->unit, sizeof progress->unit, unit, strlen(unit));
+    str_clean(progress->unit, sizeof progress->unit, unit, strlen(unit));
     progress->known = true;
     progress->now = (struct sample){now_s, sum(progress)};
     keep_sample(progress);

@@ -135,7 +135,7 @@ static int select_jobs(struct call *call, int64_t **ids, size_t *count, struct e
         return call_refuse(call, err, "bad_request", "jobs must be an array of at most %d ids",
                            SELECTION_MAX);
     CLEANUP(free_ptr) int64_t *list = calloc(size + 1, sizeof *list);
-    int code = list ? 0 : -ENOMEM;
+    int code = list ? 0 : err_set(err, -ENOMEM, "out of memory");
     for (size_t i = 0; !code && i < size; i++) {
         const json_t *id = json_array_get(jobs, i);
         list[i] = json_integer_value(id);

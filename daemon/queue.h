@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct run; /* act.h */
+struct run; /* run.h */
 
 struct job {
     struct job_row *row;

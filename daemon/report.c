@@ -1,6 +1,7 @@
 /* What workers say. Each message names its job, attempt and token; one that does not fit the attempt that
  * runs now is of the past, or a stranger's, and changes nothing. */
 #include "common/clock.h"
+#include "common/str.h"
 #include "daemon/run.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
@@ -10,7 +11,8 @@
 
 enum { NOTES_MAX = 1000, NOTE_SIZE = 1024 };
 
-struct run *run_of_message(struct queue *queue, const json_t *body)
+/* The run that a message speaks for, or NULL. */
+static struct run *run_of_message(struct queue *queue, const json_t *body)
 {
     int64_t id, attempt;
     const char *token = json_string_value(json_object_get(body, "token"));
@@ -61,7 +63,7 @@ static int record_text(struct call *call, enum job_event_name name, struct err *
     char text[NOTE_SIZE];
     if (!run || !json_is_string(value) || run->notes > NOTES_MAX)
         return -EINVAL;
-    message_clean(text, sizeof text, json_string_value(value), json_string_length(value));
+    str_clean(text, sizeof text, json_string_value(value), json_string_length(value));
     if (run->notes++ == NOTES_MAX)
         snprintf(text, sizeof text, "further notes of this attempt are left out");
     int code = history_one(call->daemon->history, run->job, name, json_pack("{ss}", "text", text), err);

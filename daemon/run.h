@@ -29,8 +29,4 @@ struct run {
     struct job_exit status; /* once leader_gone */
 };
 
-/* The run that a worker's message speaks for, or NULL when it is not the present attempt of a running job, or
- * has another token. */
-struct run *run_of_message(struct queue *queue, const json_t *body);
-
 #endif

@@ -32,7 +32,8 @@ static void set_text(char **to, const char *text)
     *to = text ? str_format("%s", text) : NULL;
 }
 
-void job_row_use(struct job_row *row)
+/* Sets name, out, priority, ranks, ... from the resolved specs. */
+static void use_specs(struct job_row *row)
 {
     const json_t *options = row->options;
     set_text(&row->name, spec_text(options, "name"));
@@ -42,8 +43,7 @@ void job_row_use(struct job_row *row)
     row->retries = (int)spec_int(options, "retries");
     row->time_limit_s = spec_real(options, "time_limit");
     row->hold = spec_bool(options, "hold");
-    if (row->fields)
-        set_text(&row->out, spec_text(row->fields, "out"));
+    set_text(&row->out, spec_text(row->fields, "out"));
 }
 
 void job_row_forget_spec(struct job_row *row)
@@ -162,7 +162,7 @@ int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struc
     *code = "bad_spec";
     if (resolve_specs(job, row, err) != 0)
         return -EINVAL;
-    job_row_use(row);
+    use_specs(row);
     if (row->key)
         row->body = canonical_body(job, row);
     *out = TAKE(row);
@@ -206,45 +206,4 @@ bool message_int(const json_t *body, const char *name, int64_t least, int64_t *v
     const json_t *number = json_object_get(body, name);
     *value = json_integer_value(number);
     return json_is_integer(number) && *value >= least;
-}
-
-/* Length of the good UTF-8 sequence at text, 0 when it is none. Overlong forms and surrogates are none. */
-static size_t sequence_length(const unsigned char *text, size_t left)
-{
-    static const unsigned LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = *text < 0x80             ? 1
-                    : (*text & 0xe0) == 0xc0 ? 2
-                    : (*text & 0xf0) == 0xe0 ? 3
-                    : (*text & 0xf8) == 0xf0 ? 4
-                                             : 0;
-    if (length < 2 || length > left)
-        return length == 1;
-    unsigned point = *text & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (text[i] & 0x3f);
-    }
-    bool good = point >= LEAST[length] && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
-    return good ? length : 0;
-}
-
-void message_clean(char *to, size_t size, const char *from, size_t length)
-{
-    size_t used = 0;
-    while (length && *from) {
-        size_t step = sequence_length((const unsigned char *)from, length);
-        bool good = step && !(step == 1 && ((unsigned char)*from < 0x20 || *from == 0x7f) && *from != '\t');
-        if (used + (step ? step : 1) >= size)
-            break;
-        if (good)
-            memcpy(to + used, from, step);
-        else
-            to[used] = '?';
-        step = step ? step : 1;
-        used += good ? step : 1;
-        from += step;
-        length -= step;
-    }
-    to[used] = '\0';
 }

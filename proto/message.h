@@ -29,9 +29,6 @@ struct job_row {
 void job_row_destroy(struct job_row *row); /* NULL is fine */
 CLEANUP_DEFINE(job_row_destroy_ptr, struct job_row, job_row_destroy)
 
-/* Sets name, priority, ranks, ... from resolved options, and out from fields when those are there. */
-void job_row_use(struct job_row *row);
-
 /* Drops fields, options and body, which only starting and showing need; name, out and the numbers stay. */
 void job_row_forget_spec(struct job_row *row);
 
@@ -48,8 +45,5 @@ json_t *message_error(const char *code, const char *text);
 
 /* A time, count or id of a body: false when it is missing, not an integer or below least. */
 bool message_int(const json_t *body, const char *name, int64_t least, int64_t *value);
-
-/* Text from outside made fit for a line: control characters and bad UTF-8 become '?'; cut at a character. */
-void message_clean(char *to, size_t size, const char *from, size_t length);
 
 #endif

@@ -25,11 +25,6 @@ const struct spec_kind *spec_job_options(void)
     return &JOB_OPTIONS;
 }
 
-const char *spec_type_name(enum spec_type type)
-{
-    return TYPE_NAMES[type];
-}
-
 static const char *hint(const char *word, const char *const *names, size_t count, char text[96])
 {
     const char *nearest = str_nearest(word, names, count);

@@ -1,12 +1,13 @@
 /* See link.h. Environment, set by decoyd: DECOY_ENDPOINT (ZeroMQ address), DECOY_JOB, DECOY_ATTEMPT,
  * DECOY_TOKEN (fences messages of other attempts out), DECOY_ATTEMPT_DIR. The frames are those of
- * proto/README.md, part "Workers". */
+ * proto/README.md, part "Verbs of a worker". */
 #include "daemon/worker/link.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "proto/frame.h"
 #include "proto/json.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ static void send_report(struct link *link, const char *verb, json_t *body)
     if (!text)
         return;
     const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
-    if (zmq_send(link->socket, "decoy1", 6, more) < 0)
+    if (zmq_send(link->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) < 0)
         return;
     zmq_send(link->socket, verb, strlen(verb), more);
     zmq_send(link->socket, "", 0, more);
@@ -138,6 +139,7 @@ static void say(struct link *link, enum log_level level, const char *format, va_
 {
     char text[1024];
     vsnprintf(text, sizeof text, format, arguments);
+    str_clean(text, sizeof text, text, strlen(text));
     log_line(level, "%s", text);
     if (link->socket)
         send_report(link, level == LOG_LEVEL_WARNING ? "warning" : "note", json_pack("{ss}", "text", text));

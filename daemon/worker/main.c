@@ -1,5 +1,5 @@
-/* decoy-worker --spec FILE: does one job, described by {"kind", "threads", "fields"}, and ends with 0, or
- * with one sentence on standard error and 1 (failed), 2 (usage), 75 (stopped as asked: go on later). */
+/* decoy-worker --spec FILE: does one job, described by {"kind", "fields", "threads", "job", "attempt"}, and ends
+ * with 0, or with one sentence on standard error and 1 (failed), 2 (usage), 75 (stopped as asked: go on later). */
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -19,14 +19,14 @@ static const struct kind {
 } KINDS[] = {
     {"mock", mock_run},   {"inject", inject_run}, {"cutouts", cutouts_run},
     {"split", split_run}, {"train", train_run},   {"evaluate", evaluate_run},
-    {"audit", audit_run}, {NULL, NULL}, /* ends the table */
+    {"audit", audit_run},
 };
 
 static const struct kind *find_kind(const char *name)
 {
-    for (const struct kind *kind = KINDS; kind->name; kind++) {
-        if (name && strcmp(name, kind->name) == 0)
-            return kind;
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        if (strcmp(name, KINDS[i].name) == 0)
+            return &KINDS[i];
     }
     return NULL;
 }
@@ -42,10 +42,7 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
     const char *name = json_string_value(json_object_get(file, "kind"));
     const struct spec_kind *kind = spec_kind_find(name ? name : "", err);
     *does = kind ? find_kind(name) : NULL;
-    if (!*does)
-        code = -EINVAL;
-    else
-        code = spec_resolve(kind, json_object_get(file, "fields"), spec, err);
+    code = *does ? spec_resolve(kind, json_object_get(file, "fields"), spec, err) : -EINVAL;
     job->spec = *spec;
     job->threads = (int)json_integer_value(json_object_get(file, "threads"));
     job->id = (long)json_integer_value(json_object_get(file, "job"));
@@ -59,8 +56,10 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
 static int run_job(struct job *job, const struct kind *kind, struct err *err)
 {
     int code = team_create(&job->team, err);
-    if (code)
+    if (code) {
+        log_error("%s", err->text);
         return code;
+    }
     code = link_create(&job->link, team_rank(job->team), err);
     if (!code)
         code = outdir_check(kind->name, spec_text(job->spec, "out"), err);

@@ -4,14 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from running import SHARED, Running
-
-
-@pytest.fixture(scope='module')
-def decoy():
-    running = Running()
-    yield running
-    running.close()
+from running import SHARED
 
 
 @pytest.fixture(scope='module')

@@ -4,16 +4,9 @@ import json
 import shutil
 
 import pytest
-from running import SHARED, Running
+from running import SHARED
 
 SMALL = ['--set', 'bricks=5', '--set', 'size=512', '--set', 'epochs=2']
-
-
-@pytest.fixture(scope='module')
-def decoy():
-    running = Running()
-    yield running
-    running.close()
 
 
 @pytest.fixture(scope='module')

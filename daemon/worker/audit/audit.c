@@ -74,7 +74,7 @@ static int open_all(struct audit *audit, struct err *err)
     int code = dataset_open(&audit->dataset, audit->directory, err);
     if (code)
         return code;
-    const char *names[64];
+    const char *names[DATASET_CHANNELS_MAX];
     const int channels = dataset_channels(audit->dataset);
     for (int c = 0; c < channels; c++)
         names[c] = dataset_channel_name(audit->dataset, c);

@@ -8,21 +8,27 @@
  * status is warn when value exceeds threshold, or when there was nothing to measure (value null). A threshold
  * is the larger of what matters to a network and four standard errors of what was measured.
  *
- * | name | value |
- * | --- | --- |
- * | integrity | files whose checksum is not the manifest's |
- * | counts | largest |real - fake| / (real + fake) over the parts |
- * | overlap | bricks in two parts, plus pairs of stamps of two parts within 1 arcsec |
- * | duplicates | stamps that are byte for byte another one's |
- * | headers | attributes of the cutout files (compression, quantisation, version, cuts, ...) whose values
- * differ by class | | placement | px between the mean centroids of both classes about their nominal places, r
- * band, larger of x and y | | fractions_x, fractions_y | Kolmogorov-Smirnov D of the fractional part of x, of
- * y between the classes, where there | | invvar | largest difference over the bands of the relative invvar at
- * the centre, against the rim of the stamp | | background | largest difference over the bands of the rim's
- * median, in units of the noise that invvar tells | | noise | largest difference over the bands of the rim's
- * scatter, in the same units | | texture | largest difference over the bands of the correlation of
- * neighbouring pixels of the rim | | selection_COLUMN | Kolmogorov-Smirnov D of mag_g, mag_r, mag_z, rhalf,
- * neighbour between the classes, where there */
+ * | name                     | value |
+ * | ---                      | --- |
+ * | integrity                | files whose checksum is not the manifest's |
+ * | counts                   | largest |real - fake| / (real + fake) over the parts |
+ * | overlap                  | bricks in two parts, plus pairs of stamps of two parts within 1 arcsec |
+ * | duplicates               | stamps that are byte for byte another one's |
+ * | headers                  | attributes of the cutout files (compression, quantisation, version, cuts, ...)
+ * |                          | whose values differ by class |
+ * | placement                | px between the mean centroids of both classes about their nominal places, in
+ * |                          | the r band, larger of x and y |
+ * | fractions_x, fractions_y | Kolmogorov-Smirnov D of the fractional part of x, of y between the classes |
+ * | invvar                   | largest difference over the bands of the relative invvar at the centre, against
+ * |                          | the rim of the stamp |
+ * | background               | largest difference over the bands of the rim's median, in units of the noise
+ * |                          | that invvar tells |
+ * | noise                    | largest difference over the bands of the rim's scatter, in the same units |
+ * | texture                  | largest difference over the bands of the correlation of neighbouring pixels of
+ * |                          | the rim |
+ * | selection_COLUMN         | Kolmogorov-Smirnov D of mag_g, mag_r, mag_z, rhalf, neighbour between the classes |
+ *
+ * A check of columns that the dataset lacks is left out. */
 #ifndef DECOY_AUDIT_AUDIT_H
 #define DECOY_AUDIT_AUDIT_H
 
@@ -40,9 +46,8 @@ struct audit {
     size_t count;
     struct measure *measures;
     uint8_t *labels, *parts;
-    double *rings,
-        *ring_counts; /* (2, BANDS_MAX, RINGS): sums of relative invvar and how many stamps gave one */
-    size_t damaged;   /* files whose checksum is not the manifest's */
+    double *rings, *ring_counts; /* (2, BANDS_MAX, RINGS): sums of relative invvar, how many stamps gave one */
+    size_t damaged;              /* files whose checksum is not the manifest's */
     json_t *checks;
     bool plotting; /* gnuplot is there */
 };

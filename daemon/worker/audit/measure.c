@@ -3,6 +3,7 @@
  * x <- x + 2 sum w f (x' - x) / sum w f with a Gaussian w, free of the pull of neighbours and far noise. */
 #include "daemon/worker/audit/measure.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -24,6 +25,16 @@ static int find_channel(int channels, const char *const *names, const char *pref
     return -1;
 }
 
+/* A band's name stands in gnuplot's scripts: what is no letter or digit could say something there. */
+static void copy_name(char *to, size_t size, const char *name)
+{
+    snprintf(to, size, "%s", name);
+    for (; *to; to++) {
+        if (!isalnum((unsigned char)*to))
+            *to = '_';
+    }
+}
+
 static void find_bands(struct layout *layout, const char *const *names)
 {
     for (int c = 0; c < layout->channels && layout->bands < BANDS_MAX; c++) {
@@ -34,7 +45,7 @@ static void find_bands(struct layout *layout, const char *const *names)
             continue;
         layout->image[layout->bands] = c;
         layout->ivar[layout->bands] = ivar;
-        snprintf(layout->names[layout->bands], sizeof layout->names[0], "%s", names[c]);
+        copy_name(layout->names[layout->bands], sizeof layout->names[0], names[c]);
         if (strcmp(names[c], "r") == 0)
             layout->reference = layout->bands;
         layout->bands++;

@@ -14,7 +14,7 @@ enum { BANDS_MAX = 6, RINGS = 24 };
 struct layout {
     int side, channels, bands;
     int image[BANDS_MAX], ivar[BANDS_MAX]; /* channels of a band */
-    char names[BANDS_MAX][16];
+    char names[BANDS_MAX][16]; /* letters, digits and _ */
     int reference;    /* the band of centroids: r, or the first */
     size_t rim_count; /* pixels of the rim: S/8 px along the four edges */
     uint32_t *rim;    /* their places y * S + x */

@@ -74,15 +74,6 @@ struct outcome {
     struct err failure; /* of the output or the machine: the job cannot go on */
 };
 
-/* A damaged header may have lent the sentence bytes that JSON refuses. */
-static void make_printable(char *text)
-{
-    for (; str_has_control(text) && *text; text++) {
-        if (*text < ' ' || *text > '~')
-            *text = '?';
-    }
-}
-
 static void do_item(const struct cutting *cutting, const struct item *item, struct outcome *outcome)
 {
     struct err err = {0};
@@ -93,7 +84,6 @@ static void do_item(const struct cutting *cutting, const struct item *item, stru
     } else if (fatal) {
         outcome->failure = err;
     } else {
-        make_printable(err.text);
         link_warning(cutting->job->link, "%s brick %s%s%s is left out: %s", item_class(item),
                      item->brick.name, item->brick.run[0] ? " " : "", item->brick.run, err.text);
         json_array_append_new(outcome->reports,

@@ -153,7 +153,7 @@ static int count_shards(struct dataset *dataset, const json_t *shards)
 /* Shape of the stamps; -EINVAL when the manifest is not one of ours. */
 static int read_shape(struct dataset *dataset)
 {
-    enum { SIDE_MAX = 4096, CHANNELS_MAX = 64, SHARD_MAX = 1000000 };
+    enum { SIDE_MAX = 4096, SHARD_MAX = 1000000 };
     json_int_t version, stamp, shard;
     json_t *channels, *shards;
     if (json_unpack(dataset->manifest, "{sI sI sI so so}", "v", &version, "stamp", &stamp, "shard_examples",
@@ -161,7 +161,7 @@ static int read_shape(struct dataset *dataset)
         return -EINVAL;
     size_t channel_count = json_array_size(channels);
     if (version != 1 || stamp < 1 || stamp > SIDE_MAX || shard < 1 || shard > SHARD_MAX ||
-        channel_count < 1 || channel_count > CHANNELS_MAX || !json_is_array(shards))
+        channel_count < 1 || channel_count > DATASET_CHANNELS_MAX || !json_is_array(shards))
         return -EINVAL;
     dataset->stamp = (int)stamp;
     dataset->channels = (int)channel_count;

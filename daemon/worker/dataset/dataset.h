@@ -8,10 +8,12 @@
  *     {"v": 1, "decoy": "0.1.0", "seed", "rule": "a sentence", "classes": ["real", "fake"],
  *      "stamp", "shard_examples", "channels": ["g", "ivar_g", ...],
  *      "fractions": {"test", "valid"}, "balance": true,
- *      "parts": {"train": {"examples", "real", "fake", "dropped": {"real", "fake"}, "bricks": [...]},
- * "valid", "test"}, "normalisation": {"g": {"median"}, ...}, "provenance": {"real": {"compression":
- * [{"value", "files"}], ...}, "fake": {...}}, "selection": {"real": the class's counts in cutouts.json, "fake"}, "shards": [{"part", "k", "examples", "x": {"bytes", "xxh3": "16
- * hex digits"}, "y": {...}}], "index": {"bytes", "xxh3"}}
+ *      "parts": {"train": {"examples", "real", "fake", "dropped": {"real", "fake"}, "bricks": [...]}, ...},
+ *      "normalisation": {"g": {"median"}, ...},
+ *      "provenance": {"real": {"compression": [{"value", "files"}], ...}, "fake": {...}},
+ *      "selection": {"real": the class's counts in cutouts.json, "fake"},
+ *      "shards": [{"part", "k", "examples", "x": {"bytes", "xxh3": "16 hex digits"}, "y": {...}}, ...],
+ *      "index": {"bytes", "xxh3"}}
  *
  * Nothing in it depends on when, where or on how many ranks it was made. */
 #ifndef DECOY_DATASET_DATASET_H
@@ -23,6 +25,8 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum { DATASET_CHANNELS_MAX = 64 };
 
 enum dataset_part { DATASET_TRAIN, DATASET_VALID, DATASET_TEST, DATASET_PART_MAX };
 

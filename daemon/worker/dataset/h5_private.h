@@ -1,4 +1,4 @@
-/* Shared by h5.c and h5_attribute.c alone. */
+/* Shared by h5.c, h5_set.c and h5_attribute.c alone. */
 #ifndef DECOY_DATASET_H5_PRIVATE_H
 #define DECOY_DATASET_H5_PRIVATE_H
 

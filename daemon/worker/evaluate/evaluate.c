@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { BATCH = 64, BRICK_WIDTH = 32 };
+enum { BRICK_WIDTH = 32 };
 
 static void evaluation_close(struct evaluation *evaluation)
 {
@@ -48,8 +48,8 @@ static int evaluation_open(struct evaluation *evaluation, struct job *job, struc
         return err_set(err, -EINVAL, "%s has no examples in its %s part", evaluation->dataset_path,
                        dataset_part_name(evaluation->part));
     code = predictor_open(&evaluation->predictor, evaluation->model, dataset_fingerprint(evaluation->dataset),
-                          dataset_stamp(evaluation->dataset), dataset_channels(evaluation->dataset), BATCH,
-                          job->threads, err);
+                          dataset_stamp(evaluation->dataset), dataset_channels(evaluation->dataset),
+                          EVALUATION_BATCH, job->threads, err);
     if (code || team_rank(job->team) > 0)
         return code;
     evaluation->score = calloc(evaluation->n, sizeof *evaluation->score);

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+enum { EVALUATION_BATCH = 64 }; /* stamps a forward pass */
+
 struct evaluation {
     struct job *job;
     const char *out, *model, *dataset_path, *audit_path; /* of the spec; audit_path may be NULL */

@@ -30,17 +30,17 @@ void examples_near(const struct evaluation *evaluation, double mag, size_t count
     size_t index[2][LIST_MAX];
     double cost[2][LIST_MAX];
     struct shortlist lists[2];
-    for (int class = 0; class < 2; class ++)
-        lists[class] = (struct shortlist){
-            .room = count < LIST_MAX ? count : LIST_MAX, .index = index[class], .cost = cost[class]};
+    for (size_t label = 0; label < 2; label++)
+        lists[label] = (struct shortlist){
+            .room = count < LIST_MAX ? count : LIST_MAX, .index = index[label], .cost = cost[label]};
     for (size_t i = 0; i < evaluation->n && evaluation->mag_g; i++) {
         double distance = fabs(evaluation->mag_g[i] - mag);
         if (isfinite(distance))
             shortlist_offer(&lists[evaluation->label[i]], i, distance);
     }
     for (size_t i = 0; i < count; i++) {
-        for (int class = 0; class < 2; class ++)
-            pairs[2 * i + (size_t) class] = i < lists[class].count ? lists[class].index[i] : (size_t)-1;
+        for (size_t label = 0; label < 2; label++)
+            pairs[2 * i + label] = i < lists[label].count ? lists[label].index[i] : (size_t)-1;
     }
 }
 

@@ -8,13 +8,11 @@
 #include <errno.h>
 #include <math.h>
 
-enum { CHANNELS_MAX = 64 };
-
 static int fill_layout(struct stamp_layout *layout, const struct evaluation *evaluation, struct err *err)
 {
-    const char *channels[CHANNELS_MAX];
+    const char *channels[DATASET_CHANNELS_MAX];
     int count = dataset_channels(evaluation->dataset);
-    for (int i = 0; i < count && i < CHANNELS_MAX; i++)
+    for (int i = 0; i < count; i++)
         channels[i] = dataset_channel_name(evaluation->dataset, i);
     return stamp_layout_fill(layout, dataset_stamp(evaluation->dataset), channels, count, err);
 }

@@ -9,18 +9,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* "= 0.012", "= 3e-15", "< 1e-300": a probability for a person. */
-static const char *format_p(double p, char text[32])
-{
-    if (p < 1e-300)
-        snprintf(text, 32, "< 1e-300");
-    else if (p > 0.99)
-        snprintf(text, 32, "> 0.99");
-    else
-        snprintf(text, 32, p < 1e-3 ? "= %.0e" : "= %.2g", p);
-    return text;
-}
-
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
@@ -133,11 +121,11 @@ static void put_accuracy_rows(struct html *html, const struct verdict *verdict)
     const __typeof__(verdict->accuracy) *accuracy = &verdict->accuracy;
     put_row(html, "accuracy at P = 0.5", "%.3f, 95 %% interval %.3f to %.3f (Clopper-Pearson); %zu of %zu",
             accuracy->value, accuracy->low, accuracy->high, accuracy->correct, verdict->n);
-    put_row(html, "guessing the most numerous class", "%.3f; p %s (exact binomial, one-sided)",
-            accuracy->majority, format_p(accuracy->p, p));
+    put_row(html, "guessing the most numerous class", "%.3f; %s (exact binomial, one-sided)",
+            accuracy->majority, verdict_say_p(accuracy->p, p));
     put_row(html, "fakes called fake", "%zu of %zu", accuracy->fake_as_fake, verdict->fakes);
-    put_row(html, "reals called fake", "%zu of %zu; p %s (Fisher's exact test, one-sided)",
-            accuracy->real_as_fake, verdict->reals, format_p(accuracy->fisher_p, p));
+    put_row(html, "reals called fake", "%zu of %zu; %s (Fisher's exact test, one-sided)",
+            accuracy->real_as_fake, verdict->reals, verdict_say_p(accuracy->fisher_p, p));
     put_row(html, "balanced accuracy", "%.3f; the classes' total variation distance is at least %.3f",
             accuracy->balanced, accuracy->total_variation);
 }
@@ -148,8 +136,8 @@ static void put_auc_rows(struct html *html, const struct verdict *verdict)
     put_row(html, "AUC", "%.3f, 95 %% interval %.3f to %.3f (%s)", verdict->auc.value, verdict->auc_low,
             verdict->auc_high,
             verdict->clustered ? "the larger of DeLong's and the bricks' variance" : "DeLong");
-    put_row(html, "AUC against 0.5", "p %s (Mann-Whitney, one-sided; decided at %g)", format_p(verdict->p, p),
-            VERDICT_ALPHA);
+    put_row(html, "AUC against 0.5", "%s (Mann-Whitney, one-sided; decided at %g)",
+            verdict_say_p(verdict->p, p), VERDICT_ALPHA);
     if (verdict->clustered)
         put_row(html, "design effect of bricks", "%.2f: %zu examples of %zu bricks count as %.0f",
                 auc_design_effect(&verdict->auc), verdict->n, verdict->bricks,
@@ -175,6 +163,13 @@ static int put_measure(struct html *html, const struct evaluation *evaluation, c
     return code;
 }
 
+/* As in the sentences, but in a column headed p an equals sign would be one too many. */
+static const char *bin_p(double probability, char text[32])
+{
+    const char *value = verdict_say_p(probability, text) + strlen("p ");
+    return *value == '=' ? value + strlen("= ") : value;
+}
+
 static void put_bin(struct html *html, const struct verdict_bin *bin, size_t i)
 {
     char p[32];
@@ -186,7 +181,7 @@ static void put_bin(struct html *html, const struct verdict_bin *bin, size_t i)
     if (bin->measured) {
         html_element(html, "td", NULL, "%.3f", bin->auc.value);
         html_element(html, "td", "span", "%.3f to %.3f", bin->auc_low, bin->auc_high);
-        html_element(html, "td", NULL, "%s", format_p(bin->p_holm, p) + (p[0] == '=' ? 2 : 0));
+        html_element(html, "td", NULL, "%s", bin_p(bin->p_holm, p));
     } else {
         html_tags(html, "<td colspan=\"3\">too few</td>");
     }

@@ -5,8 +5,6 @@
 
 #include <errno.h>
 
-enum { BATCH = 64 };
-
 static size_t range_start(size_t n, int rank, int size)
 {
     return (size_t)((unsigned __int128)n * (unsigned)rank / (unsigned)size);
@@ -15,9 +13,9 @@ static size_t range_start(size_t n, int rank, int size)
 static int predict_range(struct evaluation *evaluation, size_t first, size_t end, double *score,
                          bool *stopped, struct err *err)
 {
-    const float *stamps[BATCH];
+    const float *stamps[EVALUATION_BATCH];
     for (size_t i = first; i < end && !*stopped;) {
-        size_t count = end - i < BATCH ? end - i : BATCH;
+        size_t count = end - i < EVALUATION_BATCH ? end - i : EVALUATION_BATCH;
         for (size_t j = 0; j < count; j++)
             stamps[j] = dataset_pixels(evaluation->dataset, evaluation->part, i + j);
         int code = predictor_score(evaluation->predictor, stamps, count, score + (i - first), NULL, err);

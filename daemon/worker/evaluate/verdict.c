@@ -174,11 +174,12 @@ static void say(char *text, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-/* "p = 0.012", or "p < 1e-300" where doubles end. */
-static const char *say_p(double p, char text[32])
+const char *verdict_say_p(double p, char text[32])
 {
     if (p < 1e-300)
         snprintf(text, 32, "p < 1e-300");
+    else if (p > 0.99)
+        snprintf(text, 32, "p > 0.99");
     else
         snprintf(text, 32, p < 1e-3 ? "p = %.0e" : "p = %.2g", p);
     return text;
@@ -199,7 +200,7 @@ static void say_inconclusive(struct verdict *verdict)
         "Inconclusive: AUC %.3f on %zu examples is not beyond chance (%s), but its upper limit %.3f is not "
         "below %g; "
         "about %.0f more examples would decide if the AUC stays where it is.",
-        verdict->auc.value, verdict->n, say_p(verdict->p, p), verdict->upper, 0.5 + verdict->delta,
+        verdict->auc.value, verdict->n, verdict_say_p(verdict->p, p), verdict->upper, 0.5 + verdict->delta,
         round_off(verdict->needed - (double)verdict->n));
 }
 
@@ -215,7 +216,7 @@ static void say_representative(struct verdict *verdict)
     if (verdict->p < VERDICT_ALPHA)
         say(verdict->detail, sizeof verdict->detail,
             "A difference is there (%s against chance), but it is smaller than the margin.",
-            say_p(verdict->p, p));
+            verdict_say_p(verdict->p, p));
 }
 
 static void say_distinguishable(struct verdict *verdict)
@@ -226,7 +227,7 @@ static void say_distinguishable(struct verdict *verdict)
         "Distinguishable: the network tells fakes from reals with AUC %.3f (95 %% interval %.3f to %.3f) on "
         "%zu examples, "
         "%s against chance.",
-        verdict->auc.value, verdict->auc_low, verdict->auc_high, verdict->n, say_p(verdict->p, p));
+        verdict->auc.value, verdict->auc_low, verdict->auc_high, verdict->n, verdict_say_p(verdict->p, p));
     for (size_t i = 0; i < verdict->bin_count; i++) {
         const struct verdict_bin *bin = &verdict->bins[i];
         if (bin->measured && bin->p_holm < VERDICT_ALPHA && (!most || bin->auc.value > most->auc.value))
@@ -256,7 +257,7 @@ static void decide(struct verdict *verdict)
             "Inconclusive: AUC %.3f on %zu examples is below one half by more than chance (%s): the classes "
             "differ, but "
             "otherwise here than in the training part; look at the audit and the split.",
-            verdict->auc.value, verdict->n, say_p(below, p));
+            verdict->auc.value, verdict->n, verdict_say_p(below, p));
     } else if (verdict->upper < 0.5 + verdict->delta) {
         verdict->outcome = VERDICT_REPRESENTATIVE;
         say_representative(verdict);

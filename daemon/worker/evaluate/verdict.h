@@ -1,4 +1,3 @@
-/* clang-format off */
 /* The verdict on a set of scores, as shared by verdict.json, report.html and the job's result. Pure: no files.
  *
  * With A the AUC (fakes against reals), decided in this order:
@@ -27,7 +26,6 @@
  *              "auc": {"value", "low", "high", "p", "p_holm"} or null}],
  *    and from evaluate.c: "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
  *    "split_seed" or null}. */
-/* clang-format on */
 #ifndef DECOY_EVALUATE_VERDICT_H
 #define DECOY_EVALUATE_VERDICT_H
 
@@ -94,6 +92,9 @@ struct verdict {
     size_t bin_count;
     struct verdict_bin bins[VERDICT_BINS];
 };
+
+/* "p = 0.012", or "p < 1e-300" where doubles end; returns text. */
+const char *verdict_say_p(double p, char text[32]);
 
 /* -EINVAL: fewer than two of a class, or a score that is not finite. */
 int verdict_reach(struct verdict *verdict, const struct verdict_input *input, struct err *err);

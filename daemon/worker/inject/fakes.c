@@ -105,24 +105,15 @@ static int render_fakes(struct coadd *coadd, float *light[BAND_COUNT], const str
     return code;
 }
 
-static void free_light(float *(*light)[BAND_COUNT])
-{
-    for (int b = 0; b < BAND_COUNT; b++)
-        free((*light)[b]);
-}
-
 int fakes_add(struct coadd *coadd, const struct simcat_row *rows, size_t count,
               const struct observation *observation, const struct spoils *spoils, double gain, uint64_t seed,
               const struct brick *brick, struct err *err)
 {
-    CLEANUP(free_light) float *light[BAND_COUNT] = {NULL};
+    CLEANUP(light_free) float *light[BAND_COUNT] = {NULL};
     size_t pixels = (size_t)(coadd->width * coadd->height);
-    for (int b = 0; b < BAND_COUNT; b++) {
-        light[b] = calloc(pixels, sizeof *light[b]);
-        if (!light[b])
-            return err_set(err, -ENOMEM, "out of memory for the light of %zu fakes", count);
-    }
-    int code = render_fakes(coadd, light, rows, count, observation, spoils, err);
+    int code = light_make(light, coadd, err);
+    if (!code)
+        code = render_fakes(coadd, light, rows, count, observation, spoils, err);
     for (int b = 0; !code && b < BAND_COUNT; b++) {
         struct rng rng;
         rng_init(&rng, seed, STREAM_FAKES_SHOT, brick_index(brick) + (uint64_t)b);

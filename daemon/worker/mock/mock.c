@@ -18,7 +18,7 @@ struct mock {
     struct mock_survey survey;
     const char *out;
     struct tile *tiles;
-    struct brick *bricks; /* those of the tiles */
+    struct brick *bricks; /* those of the tiles, in order of name */
     long count;
 };
 
@@ -63,25 +63,15 @@ static int prepare_coadd(struct coadd *coadd, const struct mock *mock, const str
     return 0;
 }
 
-static void free_light(float *(*light)[BAND_COUNT])
-{
-    for (int b = 0; b < BAND_COUNT; b++)
-        free((*light)[b]);
-}
-
 /* The planes as the telescope would have given them. */
 static int expose(struct coadd *coadd, const struct mock *mock, const struct observation *observation,
                   const struct tile *tile, const struct scene *scene, struct err *err)
 {
-    CLEANUP(free_light) float *light[BAND_COUNT] = {NULL};
+    CLEANUP(light_free) float *light[BAND_COUNT] = {NULL};
     int code = prepare_coadd(coadd, mock, observation, tile, err);
     size_t count = (size_t)(coadd->width * coadd->height);
-    for (int b = 0; !code && b < BAND_COUNT; b++) {
-        light[b] = calloc(count, sizeof *light[b]);
-        if (!light[b])
-            code = err_set(err, -ENOMEM, "out of memory for a brick of %ld x %ld px", coadd->width,
-                           coadd->height);
-    }
+    if (!code)
+        code = light_make(light, coadd, err);
     if (!code)
         code = scene_render(scene, &mock->survey, observation, light, err);
     for (int b = 0; !code && b < BAND_COUNT; b++) {

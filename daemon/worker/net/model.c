@@ -32,11 +32,6 @@ static const struct {
     [MODEL_DENSE] = {"dense", "|kind|features|relu|"},
 };
 
-const char *model_layer_type_name(enum model_layer_type type)
-{
-    return TYPES[type].name;
-}
-
 static int find_type(const json_t *line, enum model_layer_type *type, struct err *err)
 {
     const char *kind = json_string_value(json_object_get(line, "kind"));

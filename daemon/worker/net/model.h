@@ -67,8 +67,6 @@ model_text(const struct model *model); /* the same as text, the caller's to free
 int model_tensor_count(const struct model *model);
 struct model_tensor model_tensor(const struct model *model, int i);
 
-const char *model_layer_type_name(enum model_layer_type type); /* "conv", "avgpool", ... */
-
 /* First weights, a pure function of seed: He et al. 2015 (normal, variance 2 / fan-in) before a ReLU, Glorot
  * & Bengio 2010 (uniform, +- sqrt(6 / (fan-in + fan-out))) elsewhere; biases 0. */
 void model_initial_weights(const struct model *model, uint64_t seed, float *parameters);

@@ -1,5 +1,5 @@
 /* Private to net/. A oneDNN primitive with its memories bound: made once, run many times, without
- * allocation. Every call of the library is in op.c, conv.c, pool.c, dense.c and relu.c; 2.6 is spoken. */
+ * allocation. Every call of the library is in this folder; 2.6 is spoken. */
 #ifndef DECOY_NET_OP_H
 #define DECOY_NET_OP_H
 

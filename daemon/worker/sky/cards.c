@@ -26,13 +26,6 @@ void cards_add_real(char **cards, const char *name, double value, const char *co
     add_card(cards, name, text, comment);
 }
 
-void cards_add_int(char **cards, const char *name, long value, const char *comment)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%ld", value);
-    add_card(cards, name, text, comment);
-}
-
 void cards_add_text(char **cards, const char *name, const char *value, const char *comment)
 {
     char text[40];

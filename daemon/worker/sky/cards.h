@@ -6,7 +6,6 @@
 
 /* Append a card to *cards (fresh memory at first: *cards NULL), the caller's to free. */
 void cards_add_real(char **cards, const char *name, double value, const char *comment);
-void cards_add_int(char **cards, const char *name, long value, const char *comment);
 void cards_add_text(char **cards, const char *name, const char *value, const char *comment);
 
 /* The value of a number's card; false when there is none. */

@@ -11,9 +11,8 @@
 
 enum { QUANTITIES_MAX = 128, BANDS_MAX = 8 };
 
-#define SIMP_RADIUS_ARCSEC                                                                                   \
-    0.45 /* DR3, description of the catalogues: SIMP is an exponential of fixed size                         \
-          */
+/* DR3, description of the catalogues: SIMP is an exponential of fixed size. */
+#define SIMP_RADIUS_ARCSEC 0.45
 
 struct quantity {
     char *name;

@@ -30,11 +30,14 @@ const char *catalogue_origin(const struct catalogue *catalogue); /* table_origin
 bool catalogue_has(const struct catalogue *catalogue, const char *name);
 
 /* One number a row, owned by the catalogue. Besides the file's own columns (band columns of DR3 by their
- * later names; logical ones are 0 and 1): mag_<b>, or <b> alone   extinction-corrected magnitude
- * (photometry.h); NaN where the flux is not positive snr_<b>                 flux times the square root of
- * its inverse variance rhalf                   half-light radius, arcsec: of a PSF half the mean psfsize over
- * the bands, else shape_r, else shapeexp_r or shapedev_r by type (COMP: the larger); SIMP 0.45 -ENOENT and a
- * sentence when there is no such quantity. */
+ * later names; logical ones are 0 and 1):
+ *
+ *   mag_<b>, or <b> alone   extinction-corrected magnitude (photometry.h); NaN where the flux is not positive
+ *   snr_<b>                 flux times the square root of its inverse variance
+ *   rhalf                   half-light radius, arcsec: of a PSF half the mean psfsize over the bands, else
+ *                           shape_r, else shapeexp_r or shapedev_r by type (COMP: the larger; SIMP: 0.45)
+ *
+ * -ENOENT and a sentence when there is no such quantity. */
 int catalogue_quantity(struct catalogue *catalogue, const char *name, const double **values, struct err *err);
 
 /* Text without blanks, NUL-padded, of CATALOGUE_TYPE_WIDTH bytes and not always NUL-ended. */

@@ -1,6 +1,7 @@
 /* See coadd.h. */
 #include "daemon/worker/sky/coadd.h"
 #include "common/rng.h"
+#include "daemon/worker/sky/median.h"
 #include "daemon/worker/sky/streams.h"
 
 #include <errno.h>
@@ -12,13 +13,8 @@ enum { SAMPLE_MAX = 20000, DITHER_SEEDS = 10000 };
 #define IMAGE_STEPS_A_SIGMA   32
 #define INVVAR_STEPS_A_MEDIAN 4000
 
-static int value_order(const void *a, const void *b)
-{
-    float left = *(const float *)a, right = *(const float *)b;
-    return (left > right) - (left < right);
-}
-
-double plane_median(const struct plane *plane)
+/* Median of the positive values of a sample of the plane; 0 without one. */
+static double plane_median(const struct plane *plane)
 {
     size_t count = (size_t)plane->width * (size_t)plane->height, kept = 0;
     size_t stride = count / SAMPLE_MAX | 1;
@@ -29,8 +25,7 @@ double plane_median(const struct plane *plane)
         if (plane->pixels[i] > 0)
             sample[kept++] = plane->pixels[i];
     }
-    qsort(sample, kept, sizeof *sample, value_order);
-    return kept ? sample[kept / 2] : 0;
+    return median_of(sample, kept);
 }
 
 /* survey: where files of any ending are looked for; NULL: directory, which one of ours has written to. */
@@ -121,4 +116,21 @@ void coadd_free(struct coadd *coadd)
         plane_free(&coadd->invvar[b]);
     }
     memset(coadd, 0, sizeof *coadd);
+}
+
+int light_make(float *light[BAND_COUNT], const struct coadd *coadd, struct err *err)
+{
+    for (int b = 0; b < BAND_COUNT; b++) {
+        light[b] = calloc((size_t)(coadd->width * coadd->height), sizeof *light[b]);
+        if (!light[b])
+            return err_set(err, -ENOMEM, "out of memory for the light of a brick of %ld x %ld px",
+                           coadd->width, coadd->height);
+    }
+    return 0;
+}
+
+void light_free(float *(*light)[BAND_COUNT])
+{
+    for (int b = 0; b < BAND_COUNT; b++)
+        free((*light)[b]);
 }

@@ -26,7 +26,9 @@ int coadd_read_back(struct coadd *coadd, const char *directory, const struct bri
 
 void coadd_free(struct coadd *coadd); /* its contents */
 
-/* Median of the positive values of a sample of the plane; 0 without one. */
-double plane_median(const struct plane *plane);
+/* A plane of zeros a band, as large as the coadd: noiseless light to be. The caller frees with light_free, also
+ * after a failure; at first all NULL. */
+int light_make(float *light[BAND_COUNT], const struct coadd *coadd, struct err *err);
+void light_free(float *(*light)[BAND_COUNT]);
 
 #endif

@@ -2,8 +2,7 @@
  *
  *   description: text                         optional
  *   cuts:                                     in this order; a row must pass all
- *     - flux_g > 0                            <, <=, >, >=, == between sums of quantities (linear.h,
- * catalogue.h)
+ *     - flux_g > 0                            <, <=, >, >=, == between sums (linear.h) of quantities (catalogue.h)
  *     - 0.131 <= rhalf <= 2                   or both ways
  *     - g - r < 1                             magnitudes by the band's letter, so colours are differences
  *     - brick_primary                         a flag: not 0

@@ -2,6 +2,8 @@
  * Gaussian, v the invvar, s the weights: pixels without exposure have no say, so that a source under a bad
  * column is one source. */
 #include "daemon/worker/sky/detect.h"
+#include "daemon/worker/sky/median.h"
+#include "daemon/worker/sky/psf.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +15,6 @@ enum { REACH_MAX = 64, AREA_MIN = 5, DEBLEND_LEVELS = 32 };
 #define SEGMENT_SIGMA    2.5   /* pixels above it belong to a source */
 #define DEBLEND_CONTRAST 0.005 /* SExtractor's default */
 #define FILTER_WIDTH     1.15  /* of the Gaussian, over the PSF's */
-#define SIGMA_A_FWHM     2.3548
 
 /* g - r = 0.62, r - z = 0.92 (population.c), in flux, r at 1. */
 const double DETECT_WEIGHTS[BAND_COUNT] = {0.57, 1.0, 2.3};
@@ -100,12 +101,6 @@ static int filter(float *data, float *weight, const struct coadd *coadd, double 
     return 0;
 }
 
-static int value_order(const void *a, const void *b)
-{
-    float left = *(const float *)a, right = *(const float *)b;
-    return (left > right) - (left < right);
-}
-
 /* How much noisier the filtered image is than white noise of the invvar given would be (coadds whose pixels
  * were resampled have correlated noise), from the median of its negative values, which no source adds to. */
 static double noise_factor(const float *snr, size_t count)
@@ -119,8 +114,7 @@ static double noise_factor(const float *snr, size_t count)
     }
     if (kept < 100)
         return 1;
-    qsort(sample, kept, sizeof *sample, value_order);
-    return fmax(1, sample[kept / 2] / 0.6745);
+    return fmax(1, median_of(sample, kept) / 0.6745);
 }
 
 static int extract(struct detections *found, const float *snr, long width, long height, double factor,
@@ -171,7 +165,7 @@ int detections_find(struct detections *found, const struct coadd *coadd, const d
         }
         fwhm += fwhm_px[b] / BAND_COUNT;
     }
-    int code = filter(data, weight, coadd, FILTER_WIDTH * fwhm / SIGMA_A_FWHM, err);
+    int code = filter(data, weight, coadd, FILTER_WIDTH * fwhm / PSF_FWHM_A_SIGMA, err);
     if (!code)
         code = extract(found, data, coadd->width, coadd->height, noise_factor(data, count), err);
     if (code)

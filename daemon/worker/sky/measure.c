@@ -5,6 +5,7 @@
  *
  * Between the sizes of the row, chi^2 and fluxes are interpolated by parabolas in ln(size). */
 #include "daemon/worker/sky/measure.h"
+#include "daemon/worker/sky/median.h"
 #include "daemon/worker/sky/psf.h"
 #include "daemon/worker/sky/sersic.h"
 
@@ -19,7 +20,6 @@ enum { MODELS = 16, STEPS_A_PX = 16, REACH_MAX = 48, CENTRE_ROUNDS = 20, DEPTH_R
 #define SIZE_RATIO    1.3
 #define GALAXY_CHI2   9.0 /* Tractor's margin for a galaxy over a point source, about */
 #define SHAPED_SIGMA  3.0 /* an ellipticity below this many sigma is called round */
-#define SIGMA_A_FWHM  2.3548
 
 struct measurer {
     int reach;
@@ -71,7 +71,7 @@ int measurer_create(struct measurer **out, const double fwhm_px[BAND_COUNT], str
         return code;
     sersic_transform_fill(&exponential, hankel, 1);
     measurer->reach = (int)fmin(fmax(ceil(3.2 * fwhm), 10), REACH_MAX);
-    measurer->sigma_px = fwhm / SIGMA_A_FWHM;
+    measurer->sigma_px = fwhm / PSF_FWHM_A_SIGMA;
     for (int b = 0; b < BAND_COUNT; b++) {
         measurer->norm2[b] = psf_norm2(fwhm_px[b]);
         measurer->models[b] = calloc((size_t)measurer->reach * STEPS_A_PX + 2, sizeof *measurer->models[b]);
@@ -294,19 +294,13 @@ static void measure_shape(const struct measurer *measurer, const struct coadd *c
     strcpy(measured->type, "EXP");
 }
 
-static int value_order(const void *a, const void *b)
-{
-    float left = *(const float *)a, right = *(const float *)b;
-    return (left > right) - (left < right);
-}
-
 /* Median of the exposed pixels around, where other sources' and its own photons weigh little. */
 static double invvar_around(const struct coadd *coadd, int band, double x, double y)
 {
     enum { COUNT = (2 * DEPTH_REACH / DEPTH_STEP + 2) * (2 * DEPTH_REACH / DEPTH_STEP + 2) };
     struct window window = window_at(coadd, x, y, DEPTH_REACH, 0);
     float values[COUNT];
-    int count = 0;
+    size_t count = 0;
     for (long j = window.y0; j < window.y1; j += DEPTH_STEP) {
         for (long i = window.x0; i < window.x1; i += DEPTH_STEP) {
             float v = coadd->invvar[band].pixels[j * coadd->width + i];
@@ -314,8 +308,7 @@ static double invvar_around(const struct coadd *coadd, int band, double x, doubl
                 values[count++] = v;
         }
     }
-    qsort(values, (size_t)count, sizeof *values, value_order);
-    return count ? values[count / 2] : 0;
+    return median_of(values, count);
 }
 
 void measure_source(const struct measurer *measurer, const struct coadd *coadd,

@@ -1,5 +1,5 @@
-/* See noise.h. The shot noise is Gaussian: at the default gain of 300 photons a nanomaggy sky photons
- * outnumber a source's everywhere but in the cores of bright stars. */
+/* See noise.h. The shot noise is Gaussian: at the default gain of 10,000 photons a nanomaggy a pixel where a
+ * source's photons count as much as the sky's holds over a thousand of them. */
 #include "daemon/worker/sky/noise.h"
 
 #include <math.h>

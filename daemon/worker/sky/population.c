@@ -1,15 +1,17 @@
 /* See population.h. Where the numbers are from:
  *
- *   g - r, r - z   means 0.62 and 0.92, scatter 0.22 and 0.23, correlation 0.54: the 1,064 galaxies of
- * obiwan's prior eboss_elg_dr3deep2_EXP.csv (DECaLS DR3 photometry of DEEP2 galaxies at 0.6 < z < 1.4);
- *   counts         rise by 0.22 dex a magnitude from g = 21.0 to 24.7: flatter than the sky's 0.4, so that
- * most of a mock's galaxies are bright enough to be seen; the faint end lies past the cuts (g < 24.5, z <
- * 23); half light     log-normal, median 0.45" at g = 23 (DESI's emission-line galaxies: Raichoor et al.
- * 2023, AJ 165, 126, quote 0.4" to 0.5"), scatter 0.38 in ln, smaller by 6 % a magnitude; Sersic index
- * log-normal about 1, scatter 0.25 in ln, within 0.5 .. 4: discs; axis ratio     discs of thickness 0.2 at
- * random inclinations (Hubble 1926); stars          dwarfs of type M, whose colours (g - r = 1.45, r - z
- * = 1.6) lie outside the colour box of emission-line galaxies with its padding, r from 16 to 22.5, counts
- * rising by 0.15 dex a magnitude. */
+ *   g - r, r - z   means 0.62 and 0.92, scatter 0.22 and 0.23, correlation 0.54: the 1,064 galaxies of obiwan's
+ *                  prior eboss_elg_dr3deep2_EXP.csv (DECaLS DR3 photometry of DEEP2 galaxies, 0.6 < z < 1.4);
+ *   counts         rise by 0.22 dex a magnitude from g = 21.0 to 24.7: flatter than the sky's 0.4, so that most
+ *                  of a mock's galaxies are bright enough to be seen; the faint end lies past the cuts
+ *                  (g < 24.5, z < 23);
+ *   half light     log-normal, median 0.45" at g = 23 (DESI's emission-line galaxies: Raichoor et al. 2023,
+ *                  AJ 165, 126, quote 0.4" to 0.5"), scatter 0.38 in ln, smaller by 6 % a magnitude;
+ *   Sersic index   log-normal about 1, scatter 0.25 in ln, within 0.5 .. 4: discs;
+ *   axis ratio     discs of thickness 0.2 at random inclinations (Hubble 1926);
+ *   stars          dwarfs of type M, whose colours (g - r = 1.45, r - z = 1.6) lie outside the colour box of
+ *                  emission-line galaxies with its padding, r from 16 to 22.5, counts rising by 0.15 dex a
+ *                  magnitude. */
 #include "daemon/worker/sky/population.h"
 #include "daemon/worker/sky/photometry.h"
 #include "daemon/worker/sky/sersic.h"

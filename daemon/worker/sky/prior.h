@@ -1,6 +1,6 @@
 /* A user's table of galaxy properties, from which fakes are drawn row by row, with replacement: a CSV file
  * whose first line names the columns, or a FITS table. Columns, without regard to case: g, r, z (or mag_g
- * ...), extinction-corrected magnitudes; rhalf, shape_r or fwhm_or_rhalf, half-light radius in arcsec; and
+ * ...), extinction-corrected magnitudes; rhalf, shape_r, fwhm_or_rhalf or size, half-light radius in arcsec; and
  * where they are there n or sersic, ba, pa (degrees from north through east). Others are passed over. */
 #ifndef DECOY_SKY_PRIOR_H
 #define DECOY_SKY_PRIOR_H

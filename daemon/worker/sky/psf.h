@@ -5,6 +5,9 @@
 
 #define PSF_BETA 3.5
 
+/* FWHM of a Gaussian over its sigma, where one stands for the PSF. */
+#define PSF_FWHM_A_SIGMA 2.3548
+
 /* Scale radius alpha of I(r) ~ (1 + (r / alpha)^2)^-beta. */
 double psf_alpha(double fwhm);
 

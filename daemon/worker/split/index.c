@@ -113,7 +113,7 @@ static void put(const struct scan_column *wanted, const struct cutout_column *co
     }
     const size_t from = h5_item_size(TYPES[column->type], column->width),
                  to = h5_item_size(TYPES[wanted->type], wanted->width);
-    memcpy(items + place * to, (const char *)column->values + row * from, from);
+    memcpy(items + place * to, (const char *)column->values + row * from, from < to ? from : to);
 }
 
 static void put_column(struct index *index, const struct source *source, const struct cutout_column *column)

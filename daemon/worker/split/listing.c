@@ -21,6 +21,8 @@ void listing_free(struct listing *listing)
 static int listing_add(struct listing *listing, char *path, struct err *err)
 {
     CLEANUP(free_ptr) char *owned = path;
+    if (str_has_control(path)) /* it is to travel as JSON */
+        return err_set(err, -EINVAL, "%s: the name holds a control character or is not UTF-8", path);
     if (listing->count == listing->room) {
         size_t room = listing->room ? 2 * listing->room : 64;
         char **larger = realloc(listing->paths, room * sizeof *larger);

@@ -139,16 +139,8 @@ struct stream {
 static int stream_write(struct stream *stream, const void *data, size_t size, struct err *err)
 {
     XXH3_64bits_update(stream->hash, data, size);
-    for (size_t done = 0; done < size;) {
-        ssize_t wrote = write(outfile_fd(stream->file), (const char *)data + done, size - done);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote < 0)
-            return err_set(err, -errno, "cannot write %s: %s", stream->path, strerror(errno));
-        done += (size_t)wrote;
-    }
     stream->bytes += size;
-    return 0;
+    return outfile_write(stream->file, data, size, err);
 }
 
 static int stream_open(struct stream *stream, const char *path, struct err *err)

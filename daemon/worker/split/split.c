@@ -150,44 +150,48 @@ static int collect_shards(struct split *split, struct err *err)
     CLEANUP(free_ptr) char *mine = json_dumps(split->shards, JSON_COMPACT);
     CLEANUP(free_ptr) char **texts = NULL;
     int code = team_gather_text(team, mine ? mine : "{}", &texts);
-    if (code || team_rank(team) > 0)
-        return code;
-    for (int rank = 0; rank < team_size(team) && !code; rank++) {
-        json_t *theirs;
-        code = json_parse_bytes(texts[rank], strlen(texts[rank]), &theirs, err);
+    if (code)
+        return err_set(err, code, "out of memory for the shards of all ranks");
+    if (team_rank(team) > 0)
+        return 0;
+    for (int rank = 0; rank < team_size(team); rank++) {
+        json_t *theirs = NULL;
         if (!code)
-            json_object_update(split->shards, theirs);
-        if (!code)
-            json_decref(theirs);
+            code = json_parse_bytes(texts[rank], strlen(texts[rank]), &theirs, err);
+        json_object_update(split->shards, theirs);
+        json_decref(theirs);
         free(texts[rank]);
     }
     json_t *ordered = json_array();
     for (size_t i = 0; i < plan_shard_count(&split->plan) && !code; i++) {
         char name[24];
         snprintf(name, sizeof name, "%zu", i);
-        json_array_append(ordered, json_object_get(split->shards, name));
+        if (json_array_append(ordered, json_object_get(split->shards, name)) != 0)
+            code = err_set(err, -EPROTO, "no rank has reported shard %zu", i);
     }
     json_decref(split->shards);
     split->shards = ordered;
     return code;
 }
 
-/* {"g": {"median"}, ...}; the counts of all ranks are added up (exactly: they are whole numbers below 2^53).
- */
-static json_t *normalisation(struct split *split)
+/* {"g": {"median"}, ...}, a new reference; the counts of all ranks are added up (exactly: they are whole
+ * numbers below 2^53). Collective. */
+static int sum_normalisation(struct split *split, json_t **constants, struct err *err)
 {
     const int channels = split->histogram.channels;
-    json_t *constants = json_object();
     CLEANUP(free_ptr) double *counts = calloc(HISTOGRAM_BINS, sizeof *counts);
-    for (int c = 0; c < channels && counts; c++) {
+    if (!counts)
+        return err_set(err, -ENOMEM, "out of memory");
+    *constants = json_object();
+    for (int c = 0; c < channels; c++) {
         for (size_t bin = 0; bin < HISTOGRAM_BINS; bin++)
             counts[bin] = (double)split->histogram.counts[(size_t)c * HISTOGRAM_BINS + bin];
         team_sum(split->job->team, counts, HISTOGRAM_BINS);
         const char *name = json_string_value(json_array_get(split->scan.channels, (size_t)c));
         if (name)
-            json_object_set_new(constants, name, json_pack("{sf}", "median", histogram_median(counts)));
+            json_object_set_new(*constants, name, json_pack("{sf}", "median", histogram_median(counts)));
     }
-    return constants;
+    return 0;
 }
 
 static json_t *describe_part(const struct split *split, int part)
@@ -292,13 +296,12 @@ int split_run(struct job *job, struct err *err)
         return code;
     if (team_any(job->team, link_stop_asked(job->link)))
         return -ECANCELED;
+    json_t *constants = NULL;
     code = collect_shards(&split, err);
-    json_t *constants = normalisation(&split);
+    if (!code)
+        code = sum_normalisation(&split, &constants, err);
     if (!code && first)
         code = publish_manifest(&split, json_incref(constants), err);
     json_decref(constants);
-    if (!code && first)
-        code = report(&split, err);
-    team_barrier(job->team);
-    return code;
+    return !code && first ? report(&split, err) : code;
 }

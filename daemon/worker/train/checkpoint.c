@@ -29,14 +29,10 @@ static const struct item {
     size_t offset;
     bool real;
 } ITEMS[] = {
-#define INTEGER(name)                                                                                        \
-    {                                                                                                        \
-#name, offsetof(struct train_state, name), false                                                     \
-    }
-#define REAL(name)                                                                                           \
-    {                                                                                                        \
-#name, offsetof(struct train_state, name), true                                                      \
-    }
+/* clang-format off */
+#define INTEGER(name) {#name, offsetof(struct train_state, name), false}
+#define REAL(name) {#name, offsetof(struct train_state, name), true}
+    /* clang-format on */
     INTEGER(step),    INTEGER(validated_step), INTEGER(best_step),   REAL(best_loss),   REAL(best_accuracy),
     REAL(valid_loss), REAL(valid_accuracy),    REAL(row_loss),       REAL(row_correct), INTEGER(row_count),
     REAL(epoch_loss), REAL(epoch_correct),     INTEGER(epoch_count), REAL(train_loss),  REAL(train_accuracy),

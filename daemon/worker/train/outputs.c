@@ -133,6 +133,8 @@ int trainer_trace_begin(struct trainer *trainer, struct err *err)
     int node = 0, code = number_node(trainer, host, &node, err);
     if (!code)
         code = trace_create(&trainer->trace, node, team_rank(trainer->job->team), host);
+    if (code == -ENOMEM)
+        return err_set(err, code, "out of memory for the trace");
     if (code)
         return code;
     network_set_hook(trainer->network, trace_layer, trainer);

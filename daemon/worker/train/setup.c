@@ -1,6 +1,5 @@
 /* A run's beginning: dataset, model, network, what identifies the run, and where it goes on. */
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/path.h"
 #include "common/preset.h"
 #include "common/str.h"

@@ -33,12 +33,15 @@ static void file_errors_name_the_path(void **state)
 {
     (void)state;
     struct err err;
-    char *data;
+    char *directory = check_directory(), *path = path_join(directory, "absent/x"), *data;
     size_t size;
-    assert_int_equal(file_publish("/nonexistent/x", "", 0, &err), -ENOENT);
-    assert_contains(err.text, "/nonexistent");
-    assert_int_equal(file_read("/nonexistent/x", 1, &data, &size, &err), -ENOENT);
-    assert_contains(err.text, "/nonexistent/x");
+    assert_int_equal(file_publish(path, "", 0, &err), -ENOENT);
+    assert_contains(err.text, "/absent");
+    assert_int_equal(file_read(path, 1, &data, &size, &err), -ENOENT);
+    assert_contains(err.text, path);
+    assert_int_equal(rmdir(directory), 0);
+    free(path);
+    free(directory);
 }
 
 static void file_read_refuses_more_than_its_limit(void **state)

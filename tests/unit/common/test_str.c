@@ -57,6 +57,30 @@ static void str_has_control_refuses_newlines_and_bad_utf8(void **state)
     assert_false(str_has_control("\xe2\x82\xac \xf0\x9f\x8c\x8c \xf4\x8f\xbf\xbf"));
 }
 
+static void str_clean_makes_one_line_of_what_came_from_outside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        size_t size;
+    } CASES[] = {
+        {"plain", "plain", 64},
+        {"a\nb\rc\x1b[31m", "a?b?c?[31m", 64},
+        {"caf\xc3\xa9", "caf\xc3\xa9", 64},
+        {"bad \xff\xc3", "bad ??", 64},
+        {"caf\xc3\xa9", "caf", 5},
+        {"\xed\xa0\x80", "???", 64},
+        {"\xc0\xaf", "??", 64},
+        {"tab\there", "tab\there", 64},
+        {"", "", 1},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char text[64];
+        str_clean(text, CASES[i].size, CASES[i].from, strlen(CASES[i].from));
+        assert_string_equal(text, CASES[i].to);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +89,7 @@ int main(void)
         cmocka_unit_test(str_to_seconds_knows_units_and_clocks),
         cmocka_unit_test(str_nearest_suggests_only_what_is_near),
         cmocka_unit_test(str_has_control_refuses_newlines_and_bad_utf8),
+        cmocka_unit_test(str_clean_makes_one_line_of_what_came_from_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,30 +126,6 @@ static void a_row_names_every_field_of_the_protocol(void **unused)
     json_decref(body);
 }
 
-static void text_from_outside_becomes_one_clean_line(void **unused)
-{
-    (void)unused;
-    static const struct {
-        const char *from, *to;
-        size_t size;
-    } CASES[] = {
-        {"plain", "plain", 64},
-        {"a\nb\rc\x1b[31m", "a?b?c?[31m", 64},
-        {"caf\xc3\xa9", "caf\xc3\xa9", 64},
-        {"bad \xff\xc3", "bad ??", 64},
-        {"caf\xc3\xa9", "caf", 5},
-        {"\xed\xa0\x80", "???", 64},
-        {"\xc0\xaf", "??", 64},
-        {"tab\there", "tab\there", 64},
-        {"", "", 1},
-    };
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        char text[64];
-        message_clean(text, CASES[i].size, CASES[i].from, strlen(CASES[i].from));
-        assert_string_equal(text, CASES[i].to);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,7 +133,6 @@ int main(void)
         cmocka_unit_test(a_bad_job_is_refused_with_code_and_sentence),
         cmocka_unit_test(the_body_of_a_key_is_the_same_only_for_the_same_job),
         cmocka_unit_test(a_row_names_every_field_of_the_protocol),
-        cmocka_unit_test(text_from_outside_becomes_one_clean_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,11 @@
+"""What the tests of whole programs share."""
+import pytest
+
+
+@pytest.fixture(scope='module')
+def decoy():
+    """A daemon of the module's own, and its client."""
+    from running import Running  # not by the tests that need no daemon
+    running = Running()
+    yield running
+    running.close()
