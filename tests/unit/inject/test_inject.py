@@ -28,7 +28,7 @@ def run(directory, kind, status=0, ranks=1, **fields):
     words = [WORKER, "--spec", str(path)]
     if ranks > 1:
         words = ["mpirun", "-n", str(ranks), "--oversubscribe", "--mca", "pml", "ob1"] + words
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(MPI if ranks > 1 else {})}, timeout=200)
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(MPI if ranks > 1 else {})}, timeout=1000)
     assert done.returncode == status, done.stderr.decode()
     return json.loads(done.stdout) if status == 0 else done.stderr.decode().strip().splitlines()[-1]
 
