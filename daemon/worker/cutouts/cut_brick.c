@@ -38,6 +38,18 @@ static void work_free(struct work *work)
     json_decref(work->quantize);
 }
 
+static int match_fakes(struct work *work, struct err *err)
+{
+    const struct cutting *cutting = work->cutting;
+    CLEANUP(catalogue_close_ptr) struct catalogue *before = NULL;
+    int code =
+        truth_match(work->truth, work->catalogue, cutting->match_arcsec / wcs_pixscale(work->wcs), err);
+    if (code || !work->source.before)
+        return code;
+    code = catalogue_open(&before, work->source.before, cutting->bands, err);
+    return code ? code : truth_drop_merged(work->truth, work->catalogue, before, err);
+}
+
 /* With the first plane at hand: catalogue, truth, cuts, places. */
 static int select_rows(struct work *work, struct err *err)
 {
@@ -48,8 +60,7 @@ static int select_rows(struct work *work, struct err *err)
     if (!code && work->item->fake)
         code = truth_open(&work->truth, work->source.truth, cutting->bands, work->wcs, err);
     if (!code && work->item->fake)
-        code =
-            truth_match(work->truth, work->catalogue, cutting->match_arcsec / wcs_pixscale(work->wcs), err);
+        code = match_fakes(work, err);
     if (!code)
         code = selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, &work->plane,
                               cutting->stamp_px, err);
@@ -109,6 +120,7 @@ static void add_counts(const struct work *work, json_t *attributes)
     if (work->truth) {
         json_object_set_new(attributes, "injected", json_integer((json_int_t)work->truth->rows));
         json_object_set_new(attributes, "matched", json_integer((json_int_t)work->truth->matched));
+        json_object_set_new(attributes, "merged", json_integer((json_int_t)work->truth->merged));
     }
     json_object_set_new(attributes, "selected", json_integer((json_int_t)selection->selected));
     json_object_set_new(attributes, "edge", json_integer((json_int_t)selection->edge));
@@ -194,8 +206,8 @@ static int make_output(struct work *work, json_t **attributes, bool *fatal, stru
 static int make_report(const struct work *work, const json_t *attributes, bool fresh, json_t **report,
                        struct err *err)
 {
-    static const char *const copied[] = {"class",   "brick",    "run",  "catalogued", "injected",
-                                         "matched", "selected", "edge", "stamps",     "cuts_left"};
+    static const char *const copied[] = {"class",  "brick",    "run",  "catalogued", "injected", "matched",
+                                         "merged", "selected", "edge", "stamps",     "cuts_left"};
     uint64_t checksum;
     int code = file_checksum(work->source.output, &checksum, err);
     if (code)

@@ -18,6 +18,7 @@ void source_free(struct source *source)
         free(source->planes[i]);
     free(source->catalogue);
     free(source->truth);
+    free(source->before);
     json_decref(source->identity);
     memset(source, 0, sizeof *source);
 }
@@ -38,6 +39,10 @@ static int find_files(struct source *source, const struct cutting *cutting, cons
         code = survey_find_catalogue(survey, &item->brick, &source->catalogue, err);
     if (!code && item->fake)
         code = survey_find_truth(survey, &item->brick, &source->truth, err);
+    struct brick plain = item->brick;
+    plain.run[0] = '\0';
+    if (!code && item->fake && survey_find_catalogue(cutting->survey, &plain, &source->before, NULL) != 0)
+        source->before = NULL;
     return code;
 }
 
@@ -55,8 +60,10 @@ static int add_checksum(json_t *list, const char *directory, const char *path, s
     return 0;
 }
 
-static int add_checksums(const struct source *source, json_t *list, const char *directory, struct err *err)
+static int add_checksums(const struct source *source, const struct cutting *cutting, const struct item *item,
+                         json_t *list, struct err *err)
 {
+    const char *directory = survey_directory(item_survey(cutting, item));
     int code = 0;
     for (int i = 0; i < source->plane_count && !code; i++)
         code = add_checksum(list, directory, source->planes[i], err);
@@ -64,6 +71,8 @@ static int add_checksums(const struct source *source, json_t *list, const char *
         code = add_checksum(list, directory, source->catalogue, err);
     if (!code && source->truth)
         code = add_checksum(list, directory, source->truth, err);
+    if (!code && source->before)
+        code = add_checksum(list, survey_directory(cutting->survey), source->before, err);
     return code;
 }
 
@@ -84,7 +93,7 @@ int source_open(struct source *source, const struct cutting *cutting, const stru
     if (item->fake)
         json_object_set_new(source->identity, "match_arcsec", json_real(cutting->match_arcsec));
     int code = find_files(source, cutting, item, err);
-    return code ? code : add_checksums(source, list, survey_directory(item_survey(cutting, item)), err);
+    return code ? code : add_checksums(source, cutting, item, list, err);
 }
 
 json_t *source_find_output(const struct source *source)

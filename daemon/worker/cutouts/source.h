@@ -12,6 +12,7 @@ struct source {
     char *planes[SOURCE_PLANES_MAX]; /* in channel order: image and invvar of each band */
     int plane_count;
     char *catalogue, *truth; /* truth: NULL for reals */
+    char *before;            /* the survey's own catalogue of a fake's brick; NULL when there is none */
     json_t *identity;        /* attributes that say what the output is made of: equal ones, equal output */
 };
 

@@ -113,17 +113,48 @@ int truth_open(struct truth **out, const char *path, const char *bands, struct w
     return code;
 }
 
+static int catalogue_points(struct catalogue *catalogue, struct points *points, struct err *err)
+{
+    *points = (struct points){.count = catalogue_rows(catalogue), .usable = catalogue_usable(catalogue)};
+    int code = catalogue_quantity(catalogue, "bx", &points->x, err);
+    return code ? code : catalogue_quantity(catalogue, "by", &points->y, err);
+}
+
 int truth_match(struct truth *truth, struct catalogue *catalogue, double radius_px, struct err *err)
 {
-    struct points from = {truth->rows, truth->x, truth->y, NULL};
-    struct points to = {.count = catalogue_rows(catalogue), .usable = catalogue_usable(catalogue)};
-    int code = catalogue_quantity(catalogue, "bx", &to.x, err);
-    if (!code)
-        code = catalogue_quantity(catalogue, "by", &to.y, err);
+    struct points from = {truth->rows, truth->x, truth->y, NULL}, to;
+    int code = catalogue_points(catalogue, &to, err);
     if (!code)
         code = match_nearest(&from, &to, radius_px, truth->row, truth->separation, err);
-    truth->matched = 0;
+    truth->matched = truth->merged = 0;
     for (size_t i = 0; !code && i < truth->rows; i++)
         truth->matched += truth->row[i] >= 0;
+    return code;
+}
+
+static bool has_nearer(const struct points *before, double x, double y, double distance)
+{
+    for (size_t i = 0; i < before->count; i++) {
+        if ((!before->usable || before->usable[i]) && hypot(before->x[i] - x, before->y[i] - y) < distance)
+            return true;
+    }
+    return false;
+}
+
+int truth_drop_merged(struct truth *truth, struct catalogue *catalogue, struct catalogue *before,
+                      struct err *err)
+{
+    struct points after, own;
+    int code = catalogue_points(catalogue, &after, err);
+    if (!code)
+        code = catalogue_points(before, &own, err);
+    for (size_t i = 0; !code && i < truth->rows; i++) {
+        const long row = truth->row[i];
+        if (row < 0 || !has_nearer(&own, after.x[row], after.y[row], truth->separation[i]))
+            continue;
+        truth->row[i] = -1;
+        truth->matched--;
+        truth->merged++;
+    }
     return code;
 }

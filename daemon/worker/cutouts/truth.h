@@ -14,6 +14,7 @@ enum { TRUTH_BANDS_MAX = 8 };
 
 struct truth {
     size_t rows, matched;
+    size_t merged; /* matched at first, but the row is nearer to a source that was there before */
     int64_t *id;
     double *x, *y;                /* px, 0-indexed; from ra, dec by the image's WCS where the file has none */
     double *mag[TRUTH_BANDS_MAX]; /* true, extinction-corrected, in the order of bands */
@@ -30,5 +31,11 @@ CLEANUP_DEFINE(truth_close_ptr, struct truth, truth_close)
 
 /* Finds each injected galaxy's row: nearest, one to one, within radius. */
 int truth_match(struct truth *truth, struct catalogue *catalogue, double radius_px, struct err *err);
+
+/* Takes back the matches whose row lies nearer to a row of `before`, the brick's catalogue without fakes: a
+ * fake that fell on a source of the survey and was measured as one with it. Among reals such a pair counts
+ * once, under the brighter one's place; without this it would count among fakes every time. */
+int truth_drop_merged(struct truth *truth, struct catalogue *catalogue, struct catalogue *before,
+                      struct err *err);
 
 #endif

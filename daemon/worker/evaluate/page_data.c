@@ -230,6 +230,7 @@ static void put_selection(struct html *html, const json_t *selection)
     put_step_of(html, "injected", selection, "injected");
     put_step_of(html, "in the catalogues", selection, "catalogued");
     put_step_of(html, "injected ones found in the catalogues", selection, "matched");
+    put_step_of(html, "injected ones merged with a source that was there (left out)", selection, "merged");
     json_array_foreach(longer, i, cut)
         put_step(html, text_of(cut, "cut"), json_object_get(json_array_get(real, i), "left"),
                  json_object_get(json_array_get(fake, i), "left"));

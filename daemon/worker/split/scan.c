@@ -13,8 +13,9 @@ const char *const CLASS_NAMES[CLASS_MAX] = {"real", "fake"};
 /* Attributes that differ from file to file, from run to run or from machine to machine, and say nothing of
  * how stamps were made. */
 static const char *const PRIVATE_ATTRIBUTES[] = {
-    "job", "attempt",  "sources", "source_directory", "seed",       "class",  "brick",     "brickname",
-    "run", "injected", "matched", "selected",         "catalogued", "stamps", "cuts_left", "edge",
+    "job",      "attempt",    "sources", "source_directory", "seed",    "class",
+    "brick",    "brickname",  "run",     "injected",         "matched", "merged",
+    "selected", "catalogued", "stamps",  "cuts_left",        "edge",
 };
 
 static bool is_private(const char *name)

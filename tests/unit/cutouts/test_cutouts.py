@@ -315,6 +315,14 @@ def test_a_list_of_bricks_is_kept_to(survey, tmp_path):
 # --- fakes ---
 
 
+def test_a_fake_measured_as_one_with_a_source_of_the_survey_is_left_out(survey, tmp_path):
+    """Fakes at 60.0, 90.0 and 91.5 are found at 60.5, 88.0 and 91.2; the survey's own source is moved beside the first."""
+    write_table(survey / "tractor/010/tractor-0101p010.fits", rows_at(np.array([60.6, 30.0]), np.array([70.2, 30.0]), first_id=1))
+    write_run(tmp_path / "simulation", "0101p010", "rs0", np.random.default_rng(5))
+    fake = run(tmp_path, survey=survey, simulation=tmp_path / "simulation", out=tmp_path / "out", match=0.6, cuts="none", **{"class": "fake"})["fake"]
+    assert (fake["matched"], fake["merged"], fake["stamps"]) == (2, 1, 2)
+
+
 def write_run(root, brick, run_name, rng, with_pixels=True):
     """Four injected: found; found, though a nearer source belongs to the next; found by it; not found."""
     write_planes(root, brick, rng, run_name)
