@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <math.h>
 
-/* Cells along one side: as few as hold `wanted` in the plane, at most as many as the separation allows. */
+/* Cells along one side: as few as hold `wanted` in the plane, at most as many as the separation allows, and a
+ * pixel more, so that within a brick the fakes lie anywhere between pixel centres. */
 static long cells_along(double side, double separation, double cell_wanted)
 {
-    long most = separation > 0 ? (long)floor(side / separation) : (long)side;
+    long most = (long)floor(side / (separation + 1));
     long cells = cell_wanted > 0 ? (long)ceil(side / cell_wanted) : most;
     if (cells > most)
         cells = most;

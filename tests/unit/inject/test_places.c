@@ -24,7 +24,7 @@ static void as_many_as_fit_keep_their_distance(void **state)
     (void)state;
     CLEANUP(free_ptr) double *x = NULL;
     CLEANUP(free_ptr) double *y = NULL;
-    assert_int_equal(draw(1024, 600, 49.6, 0, 1, &x, &y), 20 * 12);
+    assert_int_equal(draw(1024, 600, 49.6, 0, 1, &x, &y), 20 * 11);
 }
 
 static void no_more_than_wanted(void **state)
@@ -70,6 +70,21 @@ static void every_place_is_as_likely(void **state)
     }
 }
 
+/* Also where the separation divides the side: 1300 px of the KiDS bricks are 26 times 50. */
+static void one_brick_has_every_subpixel_phase(void **state)
+{
+    (void)state;
+    enum { BINS = 4 };
+    double phases[BINS] = {0};
+    CLEANUP(free_ptr) double *x = NULL;
+    CLEANUP(free_ptr) double *y = NULL;
+    size_t count = draw(1300, 1300, 50, 0, 3, &x, &y);
+    for (size_t i = 0; i < count; i++)
+        phases[(int)((x[i] + 0.5 - floor(x[i] + 0.5)) * BINS) % BINS]++;
+    for (int i = 0; i < BINS; i++)
+        assert_near(phases[i], (double)count / BINS, 4.5 * sqrt((double)count / BINS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +92,7 @@ int main(void)
         cmocka_unit_test(no_more_than_wanted),
         cmocka_unit_test(a_separation_larger_than_the_brick_leaves_one),
         cmocka_unit_test(every_place_is_as_likely),
+        cmocka_unit_test(one_brick_has_every_subpixel_phase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
