@@ -166,16 +166,20 @@ def matched(rows, sources):
 def test_shot_noise_and_invvar_are_of_the_light_added(pair, tmp_path):
     """The light itself is known from a run without noise."""
     survey, (noisy, _), (smooth, _), _ = spoiled(pair, tmp_path, no_noise=True)
+    drawn = []
     for band in "grz":
         light = smooth["image", band] - survey["image", band]
         good = (survey["invvar", band] > 0) & (light > 0.01)
         noise = (noisy["image", band] - smooth["image", band])[good] / np.sqrt(light[good] / GAIN)
+        drawn.append(noise)
         error = 1 / np.sqrt(noise.size)
         assert abs(noise.std() - 1) < 0.01 + 4 * error and abs(noise.mean()) < 4 * error
         added = 1 / noisy["invvar", band][good] - 1 / survey["invvar", band][good]
         assert abs(np.median(added / (light[good] / GAIN)) - 1) < 0.02
         unexposed = survey["invvar", band] == 0
         assert (noisy["invvar", band][unexposed] == 0).all() and (noisy["image", band][unexposed] == 0).all()
+    drawn = np.concatenate(drawn)
+    assert abs(drawn.std() - 1) < 0.03 and abs(drawn.mean()) < 0.03
 
 
 def test_invvar_dip_is_as_deep_as_asked(pair, tmp_path):
