@@ -14,6 +14,7 @@
 #include "daemon/service.h"
 #include "daemon/spawn.h"
 #include "daemon/stream.h"
+#include "proto/directory.h"
 
 #include <errno.h>
 #include <math.h>
@@ -185,7 +186,7 @@ static void run(struct part *part, int *ready)
 
 static int place(struct daemon *daemon, const struct loop_options *options, int *ready, struct err *err)
 {
-    int code = place_find(options->state, &daemon->state, err);
+    int code = directory_find(options->state, &daemon->state, err);
     if (!code)
         code = place_prepare(daemon->state, err);
     if (!code && !options->foreground)
