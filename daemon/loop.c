@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/path.h"
+#include "common/program.h"
 #include "common/str.h"
 #include "daemon/act.h"
 #include "daemon/background.h"
@@ -13,6 +14,7 @@
 #include "daemon/service.h"
 #include "daemon/spawn.h"
 #include "daemon/stream.h"
+#include "proto/directory.h"
 
 #include <errno.h>
 #include <math.h>
@@ -113,7 +115,7 @@ static int open_parts(struct part *part, struct err *err)
     if (!code)
         code = grace_from_environment(&daemon->grace_s, err);
     if (!code)
-        code = spawn_find_worker(&daemon->worker, err);
+        code = program_find_worker(&daemon->worker, err);
     if (!code)
         code = store_open(&daemon->store, daemon->state, err);
     if (!code)
@@ -184,7 +186,7 @@ static void run(struct part *part, int *ready)
 
 static int place(struct daemon *daemon, const struct loop_options *options, int *ready, struct err *err)
 {
-    int code = place_find(options->state, &daemon->state, err);
+    int code = directory_find(options->state, &daemon->state, err);
     if (!code)
         code = place_prepare(daemon->state, err);
     if (!code && !options->foreground)

@@ -109,14 +109,17 @@ static const struct spec_field JOB_FIELDS[] = {
     {"hold", SPEC_BOOL, "false", .help = "do not start before `decoy release`"},
 };
 
-#define KIND(name, summary, fields) {name, summary, fields, sizeof fields / sizeof *fields}
+#define KIND(name, summary, fields) {name, summary, fields, sizeof fields / sizeof *fields, SPEC_JOB, NULL}
+
+/* A kind that is a verb of the client as well (SPEC_TOOL), or only that (SPEC_LOOK), and its words. */
+#define VERB(name, summary, fields, use, words) {name, summary, fields, sizeof fields / sizeof *fields, use, words}
 
 static const struct spec_kind KINDS[] = {
     KIND("mock", "make a survey: bricks of coadds, catalogues made by detection, a truth table", MOCK_FIELDS),
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards, by whole bricks", SPLIT_FIELDS),
-    KIND("audit", "measure what a classifier could cheat with", AUDIT_FIELDS),
+    VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
 };

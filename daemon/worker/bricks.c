@@ -102,6 +102,8 @@ static int report_brick(const struct bricks *bricks, const struct job *job, long
         json_object_set_new(entry, "reason", json_string(mine.text));
     } else {
         json_object_update_missing(entry, report);
+        if (bricks->done)
+            bricks->done(bricks->context, entry);
     }
     json_array_append_new(reports, entry);
     return 0;

@@ -32,6 +32,8 @@ struct bricks {
     /* In the child, without link and team. *report: a new reference. *fatal: the output or the machine is at
      * fault. */
     int (*make)(void *context, long index, json_t **report, bool *fatal, struct err *err);
+    /* In the rank, with the report of a brick that was done; it may take things out. NULL: nothing to do. */
+    void (*done)(void *context, json_t *report);
 };
 
 /* Collective. On rank 0 *reports is a new reference, NULL elsewhere: of every brick its name with either what

@@ -8,10 +8,12 @@ import subprocess
 import tempfile
 import time
 
+import pytest
 import zmq
 
 DECOYD = pathlib.Path(os.environ['DECOY_BUILD']) / 'daemon' / 'decoyd'
 WORKER = pathlib.Path(__file__).resolve().parent / 'fake_worker.py'
+JOB = {'kind': 'mock', 'fields': {'out': '/x/quick'}}
 
 
 class Refused(Exception):
@@ -155,3 +157,10 @@ def alive(pid):
         return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] not in 'ZX'
     except OSError:
         return False
+
+
+def refused(daemon, code, part, verb, **body):
+    """The verb is answered with an error of this code, whose sentence holds the part."""
+    with pytest.raises(Refused) as caught:
+        daemon.peer.ask(verb, **body)
+    assert caught.value.code == code and part in caught.value.text

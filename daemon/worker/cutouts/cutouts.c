@@ -94,6 +94,18 @@ static int do_item(void *context, long index, json_t **report, bool *fatal, stru
     return cut_brick(all->cutting, &all->items[index], report, fatal, err);
 }
 
+/* What a brick cost goes into metrics.jsonl, and not into what is the same after every run. */
+static void report_cost(void *context, json_t *report)
+{
+    const struct cutting *cutting = ((const struct job_items *)context)->cutting;
+    json_t *row = json_pack("{sO sO sO sO}", "class", json_object_get(report, "class"), "brick",
+                            json_object_get(report, "brick"), "stamps", json_object_get(report, "stamps"),
+                            "seconds", json_object_get(report, "seconds"));
+    json_object_del(report, "seconds");
+    if (row)
+        link_metrics(cutting->job->link, row);
+}
+
 static void warn_if_empty(const struct job *job, const json_t *summary)
 {
     const char *name;
@@ -122,8 +134,8 @@ static int finish(const struct cutting *cutting, const json_t *reports, bool rea
     return link_result(cutting->job->link, summary, err);
 }
 
-static int do_items(struct cutting *cutting, struct job *job, struct item *items, size_t count, json_t **reports,
-                    struct err *err)
+static int do_items(struct cutting *cutting, struct job *job, struct item *items, size_t count,
+                    json_t **reports, struct err *err)
 {
     const json_t *spec = job->spec;
     struct job_items all = {cutting, items};
@@ -137,7 +149,8 @@ static int do_items(struct cutting *cutting, struct job *job, struct item *items
         .context = &all,
         .name = name_item,
         .files = list_item_files,
-        .make = do_item};
+        .make = do_item,
+        .done = report_cost};
     return bricks_run(&bricks, job, reports, err);
 }
 
