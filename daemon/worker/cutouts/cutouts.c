@@ -74,12 +74,24 @@ struct outcome {
     struct err failure; /* of the output or the machine: the job cannot go on */
 };
 
+/* What a brick cost goes into metrics.jsonl, and not into what is the same after every run. */
+static void report_cost(const struct cutting *cutting, json_t *report)
+{
+    json_t *row = json_pack("{sO sO sO sO}", "class", json_object_get(report, "class"), "brick",
+                            json_object_get(report, "brick"), "stamps", json_object_get(report, "stamps"), "seconds",
+                            json_object_get(report, "seconds"));
+    json_object_del(report, "seconds");
+    if (row)
+        link_metrics(cutting->job->link, row);
+}
+
 static void do_item(const struct cutting *cutting, const struct item *item, struct outcome *outcome)
 {
     struct err err = {0};
     json_t *report = NULL;
     bool fatal;
     if (cut_brick(cutting, item, &report, &fatal, &err) == 0) {
+        report_cost(cutting, report);
         json_array_append_new(outcome->reports, report);
     } else if (fatal) {
         outcome->failure = err;
