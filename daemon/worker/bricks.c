@@ -209,9 +209,8 @@ static int judge(const struct bricks *bricks, const json_t *reports, struct err 
     if (code || !count ||
         (count < (size_t)bricks->count && (double)count <= bricks->max_bad * (double)bricks->count))
         return code;
-    return err_set(err, -ENODATA,
-                   "%zu of %ld bricks could not be done; %s/quarantine.json says why; the first: %s", count,
-                   bricks->count, bricks->out, text_of(json_array_get(bad, 0), "reason"));
+    return err_set(err, -ENODATA, "%zu of %ld bricks could not be done (quarantine.json), the first: %s",
+                   count, bricks->count, text_of(json_array_get(bad, 0), "reason"));
 }
 
 /* What a killed attempt had not finished: names that outfile_open makes, ".NAME.PID-N.part". */
