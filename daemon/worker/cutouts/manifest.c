@@ -49,8 +49,8 @@ static void add_to(json_t *totals, const char *key, json_int_t value)
 
 static void add_report(json_t *totals, const json_t *report, json_int_t *left, size_t cut_count)
 {
-    static const char *const counts[] = {"catalogued", "injected", "matched", "merged",
-                                         "selected",   "edge",     "stamps"};
+    static const char *const counts[] = {"collided", "injected", "catalogued", "matched",
+                                         "merged",   "selected", "edge",       "stamps"};
     bool bad = json_object_get(report, "reason") != NULL;
     add_to(totals, bad ? "quarantined" : "bricks", 1);
     if (bad)

@@ -240,7 +240,7 @@ int inject_run(struct job *job, struct err *err)
                                   .spoils = read_spoils(spec)};
     if (!injection.per_brick && !(injection.min_separation_px > 0))
         return err_set(err, -EINVAL, "min_separation is 0: give per_brick, for any number would fit");
-    int code = survey_open(&injection.survey, spec_text(spec, "survey"), NULL, err);
+    int code = survey_open(&injection.survey, spec_text(spec, "survey"), err);
     if (!code && prior)
         code = prior_open(&injection.prior, prior, err);
     if (!code)
