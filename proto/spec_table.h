@@ -95,6 +95,14 @@ static const struct spec_field SPLIT_FIELDS[] = {
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
 };
 
+static const struct spec_field EXPORT_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of the exported files, <out>/<class>/..."},
+    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
+    {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true, .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
+    {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to export"},
+    {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
+};
+
 static const struct spec_field AUDIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of audit.json and its plots"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
@@ -182,6 +190,7 @@ static const struct spec_kind KINDS[] = {
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards, by whole bricks", SPLIT_FIELDS),
+    VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
