@@ -85,7 +85,7 @@ static void check_model(const char *layers, int side, int channels)
     double loss = reference_run(model, parameters, input, labels, BATCH, 0.25, logits, slopes, input_slopes);
     assert_int_equal(network_load(network, &err), 0);
     assert_int_equal(network_forward(network, &err), 0);
-    assert_near(0.25 * network_loss(network, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
+    assert_near(0.25 * network_loss(network, &LOSS_PLAIN, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
     assert_int_equal(network_backward(network, gradient, &err), 0);
     compare("logits", network_logits(network), logits, 2 * BATCH, LOGIT_TOLERANCE);
     for (int t = 0; t < model_tensor_count(model); t++) {
@@ -162,7 +162,7 @@ static double loss_at(struct network *network, const float *origin, const float 
         network_parameters(network)[i] = origin[i] + (float)step * direction[i];
     assert_int_equal(network_load(network, &err), 0);
     assert_int_equal(network_forward(network, &err), 0);
-    return network_loss(network, labels, batch, 1, &correct);
+    return network_loss(network, &LOSS_PLAIN, labels, batch, 1, &correct);
 }
 
 /* Along the gradient itself, normalised: the central difference must be its length. The step is small enough
@@ -214,7 +214,7 @@ static void network_rows_beyond_count_change_nothing(void **state)
     for (int run = 0; run < 2; run++) {
         fill_normal(network_input(network) + 2 * 8 * 8 * 2, 2 * 8 * 8 * 2, 3, (uint64_t)run);
         assert_int_equal(network_forward(network, &err), 0);
-        network_loss(network, labels, 2, 1, &correct);
+        network_loss(network, &LOSS_PLAIN, labels, 2, 1, &correct);
         assert_int_equal(network_backward(network, run ? second : first, &err), 0);
     }
     assert_memory_equal(first, second, count * sizeof *first);
