@@ -78,7 +78,7 @@ static void run_micro_batch(struct bench *bench, int index, float *gradient)
                       network_input(bench->network) + i * size);
     add_part(bench, "input", clock_monotonic_s() - start_s, 0);
     need(network_forward(bench->network, &err), &err);
-    network_loss(bench->network, bench->labels, bench->micro, 1.0 / bench->batch, &correct);
+    network_loss(bench->network, &LOSS_PLAIN, bench->labels, bench->micro, 1.0 / bench->batch, &correct);
     need(network_backward(bench->network, gradient, &err), &err);
 }
 
@@ -97,8 +97,10 @@ static void run_step(struct bench *bench)
         add_part(bench, "sum gradients", clock_monotonic_s() - start_s, 0);
     }
     start_s = clock_monotonic_s();
-    adam_update(network_parameters(bench->network), bench->first, bench->second, bench->sum, count, 1e-3,
-                ++bench->step);
+    const struct optimiser adam = {.rule = OPTIMISER_ADAM};
+    const struct optimiser_block block = {network_parameters(bench->network), bench->first, bench->second,
+                                          bench->sum, count};
+    optimiser_update(&adam, &block, 1e-3, 1, ++bench->step);
     add_part(bench, "update", clock_monotonic_s() - start_s, 0);
 }
 

@@ -136,6 +136,7 @@ static void add_counts(const struct work *work, json_t *attributes)
     const struct selection *selection = &work->selection;
     json_object_set_new(attributes, "catalogued", json_integer((json_int_t)catalogue_rows(work->catalogue)));
     if (work->truth) {
+        json_object_set_new(attributes, "collided", json_integer((json_int_t)work->truth->collided));
         json_object_set_new(attributes, "injected", json_integer((json_int_t)work->truth->rows));
         json_object_set_new(attributes, "matched", json_integer((json_int_t)work->truth->matched));
         json_object_set_new(attributes, "merged", json_integer((json_int_t)work->truth->merged));
@@ -235,8 +236,9 @@ static json_t *make_cost(const struct work *work)
 static int make_report(struct work *work, const json_t *attributes, bool fresh, json_t **report,
                        struct err *err)
 {
-    static const char *const copied[] = {"class",  "brick",    "run",  "catalogued", "injected", "matched",
-                                         "merged", "selected", "edge", "stamps",     "cuts_left"};
+    static const char *const copied[] = {"class",    "brick",    "run",     "catalogued",
+                                         "collided", "injected", "matched", "merged",
+                                         "selected", "edge",     "stamps",  "cuts_left"};
     uint64_t checksum;
     int code = file_checksum(work->source.output, &checksum, err);
     if (code)
