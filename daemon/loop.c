@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/path.h"
+#include "common/program.h"
 #include "common/str.h"
 #include "daemon/act.h"
 #include "daemon/background.h"
@@ -118,7 +119,7 @@ static int open_parts(struct part *part, struct err *err)
     if (!code)
         code = slots_init(&daemon->slots, daemon->config.slots, err);
     if (!code)
-        code = spawn_find_worker(&daemon->worker, err);
+        code = program_find_worker(&daemon->worker, err);
     if (!code)
         code = open_store(daemon, err);
     if (!code)

@@ -1,9 +1,8 @@
 /* See scan.h. The brick of a file is its column brickname, or without one its name up to the last '-' (class
  * fake) or the whole of it (class real). Files without stamps count for nothing but the provenance. */
 #include "daemon/worker/split/scan.h"
-#include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/split/listing.h"
+#include "daemon/worker/dataset/listing.h"
 
 #include <errno.h>
 #include <string.h>
@@ -103,18 +102,6 @@ static int add_column(struct scan *scan, const struct cutout_column *column, con
     return 0;
 }
 
-/* In fresh memory. */
-static char *brick_of_name(const char *path, int label)
-{
-    char *brick = str_format("%s", path_name(path));
-    char *end = label == CLASS_FAKE ? strrchr(brick, '-') : NULL;
-    if (!end)
-        end = strrchr(brick, '.');
-    if (end)
-        *end = '\0';
-    return brick;
-}
-
 static char *brick_of_columns(const struct cutout_column *columns, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -173,7 +160,7 @@ static int add_source(struct scan *scan, struct cutout_file *file, const char *p
         return code;
     char *brick = brick_of_columns(columns, count);
     struct source *source = &scan->sources[scan->source_count];
-    if (find_brick(scan, brick ? brick : brick_of_name(path, label), &source->brick) != 0)
+    if (find_brick(scan, brick ? brick : listing_brick(path, label == CLASS_FAKE), &source->brick) != 0)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     source->path = str_format("%s", path);
     source->label = (uint8_t)label;

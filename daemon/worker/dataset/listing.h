@@ -1,12 +1,13 @@
 /* Which cutout files there are. A cutouts job ends with <root>/cutouts.json, which names them: then those are
  * the files, each must be there, and others (of an earlier run) do not count. Without one they are what is
  * found: <root>/<class>/.../<name>.h5. */
-#ifndef DECOY_SPLIT_LISTING_H
-#define DECOY_SPLIT_LISTING_H
+#ifndef DECOY_DATASET_LISTING_H
+#define DECOY_DATASET_LISTING_H
 
 #include "common/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct listing {
@@ -21,5 +22,9 @@ int listing_read(struct listing *listing, const char *root, const json_t *manife
                  struct err *err);
 int listing_walk(struct listing *listing, const char *root, const char *class_name, struct err *err);
 void listing_free(struct listing *listing); /* its contents */
+
+/* The brick of a cutout file by its name: up to the last '-' of a fake's ("1350m000-rs0.h5"), else the whole
+ * without its ending. Fresh memory. */
+char *listing_brick(const char *path, bool fake);
 
 #endif

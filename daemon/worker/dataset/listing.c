@@ -1,5 +1,5 @@
 /* See listing.h. Of cutouts.json only `files` is read: [{"path": relative to the root, "class"}, ...]. */
-#include "daemon/worker/split/listing.h"
+#include "daemon/worker/dataset/listing.h"
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -120,4 +120,15 @@ int listing_walk(struct listing *listing, const char *root, const char *class_na
         fts_close(tree);
     listing_sort(listing);
     return code;
+}
+
+char *listing_brick(const char *path, bool fake)
+{
+    char *brick = str_format("%s", path_name(path));
+    char *end = fake ? strrchr(brick, '-') : NULL;
+    if (!end)
+        end = strrchr(brick, '.');
+    if (end)
+        *end = '\0';
+    return brick;
 }
