@@ -165,13 +165,25 @@ static const struct spec_field EVALUATE_FIELDS[] = {
 
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
+    {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
     {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},
+    {"backoff", SPEC_SPAN, "1", LIMITS(0, 1e6), .unit = "s",
+     .help = "pause before the first retry; doubled for each further one, to at most an hour"},
     {"time_limit", SPEC_SPAN, LIMITS(1, 1e8), .unit = "s",
      .help = "an attempt that runs longer is ended and fails"},
     {"hold", SPEC_BOOL, "false", .help = "do not start before `decoy release`"},
+};
+
+static const struct spec_field DAEMON_FIELDS[] = {
+    {"slots", SPEC_INT, LIMITS(1, 1000000),
+     .help = "threads to keep busy (default: as many as CPUs it may run on)"},
+    {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
+     .help = "time that a job has to stop when asked, before it is killed"},
+    {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
+     .help = "forget jobs, with their logs, this long after their end (default: never)"},
 };
 
 #define KIND(name, summary, fields)                                                                          \
@@ -197,3 +209,4 @@ static const struct spec_kind KINDS[] = {
 };
 
 static const struct spec_kind JOB_OPTIONS = KIND("job", "options of every job", JOB_FIELDS);
+static const struct spec_kind DAEMON_OPTIONS = KIND("decoyd", "a daemon's configuration", DAEMON_FIELDS);
