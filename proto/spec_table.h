@@ -26,6 +26,8 @@ static const struct spec_field MOCK_FIELDS[] = {
      .help = "relative scatter of the seeing from brick to brick"},
     {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy",
      .help = "photons a nanomaggy, for the shot noise of sources"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and the job fails"},
 };
 
 static const struct spec_field INJECT_FIELDS[] = {
@@ -53,6 +55,12 @@ static const struct spec_field INJECT_FIELDS[] = {
     {"no_noise", SPEC_BOOL, "false", .help = "spoil: leave out the fakes' shot noise"},
     {"invvar_dip", SPEC_REAL, "0", LIMITS(0, 1),
      .help = "spoil: relative loss of invvar at the peak of a fake"},
+    {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
+     .help =
+         "fraction of the bricks that may be put aside in quarantine.json; with more, or all, the job fails, "
+         "its finished bricks kept"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and put aside in quarantine.json"},
 };
 
 static const struct spec_field CUTOUTS_FIELDS[] = {
@@ -70,6 +78,12 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
+    {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
+     .help =
+         "fraction of the bricks that may be put aside in quarantine.json; with more, or all, the job fails, "
+         "its finished bricks kept"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and put aside in quarantine.json"},
 };
 
 static const struct spec_field SPLIT_FIELDS[] = {

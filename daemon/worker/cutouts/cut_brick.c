@@ -257,9 +257,9 @@ static json_t *make_cost(const struct work *work)
 static int make_report(struct work *work, const json_t *attributes, bool fresh, json_t **report,
                        struct err *err)
 {
-    static const char *const copied[] = {"class",      "brick",   "run",    "collided",  "injected", "given",
-                                         "catalogued", "matched", "merged", "cuts_left", "selected", "edge",
-                                         "blank",      "stamps"};
+    static const char *const copied[] = {"class",    "brick",      "run",     "collided", "injected",
+                                         "given",    "catalogued", "matched", "merged",   "cuts_left",
+                                         "selected", "edge",       "blank",   "stamps"};
     uint64_t checksum;
     int code = file_checksum(work->source.output, &checksum, err);
     if (code)

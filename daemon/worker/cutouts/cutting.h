@@ -17,10 +17,11 @@ struct cutting {
     const char *out, *bands;
     int stamp_px;
     double match_arcsec;
-    bool all_injected;      /* fakes at their true places, whatever was measured */
-    const char *places;     /* directory of a user's catalogues; NULL: the survey's and the simulation's */
+    bool all_injected;  /* fakes at their true places, whatever was measured */
+    const char *places; /* directory of a user's catalogues; NULL: the survey's and the simulation's */
     struct cuts *cuts;
-    struct survey *survey, *simulation; /* their finders; simulation is NULL where its images are not asked for */
+    struct survey *survey,
+        *simulation; /* their finders; simulation is NULL where its images are not asked for */
 };
 
 /* A brick of class real, or a brick and run of class fake. Plain data: rank 0 sends it to the others. */

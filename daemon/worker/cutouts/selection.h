@@ -7,9 +7,9 @@
 #include "daemon/worker/sky/cuts.h"
 
 struct chosen {
-    long row;             /* of the catalogue; -1: it is not measured there */
-    long injected;        /* row of the truth; -1 without one */
-    double x_px, y_px;    /* what the stamp is placed by */
+    long row;          /* of the catalogue; -1: it is not measured there */
+    long injected;     /* row of the truth; -1 without one */
+    double x_px, y_px; /* what the stamp is placed by */
     double ra_deg, dec_deg;
     struct corner corner; /* of the stamp */
 };
@@ -17,7 +17,8 @@ struct chosen {
 struct selection {
     struct chosen *chosen; /* in the order of the catalogue, or of the truth */
     size_t count;
-    size_t selected; /* those to be cut; edge of them have a stamp that leaves the image, blank one without data */
+    size_t
+        selected; /* those to be cut; edge of them have a stamp that leaves the image, blank one without data */
     size_t edge, blank;
     size_t *left; /* after each cut; NULL where no cuts apply */
 };

@@ -17,7 +17,7 @@ enum { TRUTH_BANDS_MAX = 8 };
 struct truth {
     size_t rows, matched;
     size_t collided; /* rows of the file that were not injected, and are none of ours */
-    size_t merged; /* matched at first, but the row is nearer to a source that was there before */
+    size_t merged;   /* matched at first, but the row is nearer to a source that was there before */
     int64_t *id;
     double *x, *y;                /* px, 0-indexed */
     double *ra, *dec;             /* deg */
@@ -35,7 +35,8 @@ struct truth {
  *
  * obiwan's own x and y count pixels from 1 (radec2pixelxy of astrometry.net), so ra and dec go first; x and y
  * that stand alone count from 0. places: the file is a user's, and need not tell fluxes. */
-int truth_open(struct truth **out, const char *path, bool places, const char *bands, struct wcs *wcs, struct err *err);
+int truth_open(struct truth **out, const char *path, bool places, const char *bands, struct wcs *wcs,
+               struct err *err);
 void truth_close(struct truth *truth);
 CLEANUP_DEFINE(truth_close_ptr, struct truth, truth_close)
 
