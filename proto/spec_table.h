@@ -53,12 +53,20 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
 
 static const struct spec_field SPLIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the dataset"},
-    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
-    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "bricks and order are a function of it"},
-    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part, by whole bricks"},
+    {"cutouts", SPEC_INPUT, .help = "output of a cutouts job of both classes"},
+    {"real", SPEC_INPUT, .help = "instead, for class real: output of a cutouts job, or a directory with the original's hdf5/<AAA>/<brick>/img_ivar_grz.hdf5"},
+    {"fake", SPEC_INPUT, .help = "the same for class fake"},
+    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "parts and order are a function of it"},
+    {"by", SPEC_CHOICE, "brick", .choices = "brick|cell|object", .help = "what stays whole: bricks, cells of the sky with a guard between parts, or (it leaks) only objects"},
+    {"cell", SPEC_REAL, "0.25", LIMITS(0.01, 45), .unit = "deg", .help = "by cell: side of a cell"},
+    {"guard", SPEC_REAL, "0", LIMITS(0, 36000), .unit = "arcsec", .help = "by cell: stamps nearer than this to a cell of another part are left out; 0: half a stamp's diagonal"},
+    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part"},
     {"valid", SPEC_REAL, "0.08", LIMITS(0, 0.9), .help = "fraction for the validation part; 0: none"},
-    {"balance", SPEC_BOOL, "true", .help = "equal counts of both classes in each brick; the surplus is left out"},
+    {"classes", SPEC_CHOICE, "balanced", .choices = "balanced|natural", .help = "balanced: as many reals as fakes of each brick in a part, the surplus left out; natural: all stamps"},
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
+    {"format", SPEC_CHOICE, "npy", .choices = "npy|hdf5", .help = "format of the shards"},
+    {"orientation", SPEC_CHOICE, "image", .choices = "image|dplearn", .help = "axes of a stamp: (y, x, channel), or the original's (x, y, channel)"},
+    {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB", .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
 };
 
 static const struct spec_field AUDIT_FIELDS[] = {
@@ -110,7 +118,7 @@ static const struct spec_kind KINDS[] = {
     KIND("mock", "make a survey: bricks of coadds, catalogues made by detection, a truth table", MOCK_FIELDS),
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
-    KIND("split", "shuffle cutouts into train, validation and test shards, by whole bricks", SPLIT_FIELDS),
+    KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     KIND("audit", "measure what a classifier could cheat with", AUDIT_FIELDS),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/split/stamps.h"
 #include "proto/json.h"
 
 #include <errno.h>
@@ -92,16 +93,16 @@ int listing_read(struct listing *listing, const char *root, const json_t *manife
     return 0;
 }
 
-static bool is_cutout_name(const char *name, size_t length)
-{
-    return length > 3 && name[0] != '.' && strcmp(name + length - 3, ".h5") == 0;
-}
-
-int listing_walk(struct listing *listing, const char *root, const char *class_name, struct err *err)
+int listing_walk(struct listing *listing, const char *root, const char *class_name, bool of_one_class,
+                 struct err *err)
 {
     CLEANUP(free_ptr) char *directory = path_join(root, class_name);
-    if (!path_exists(root))
+    if (!path_is_directory(root))
         return err_set(err, -ENOENT, "there is no directory %s", root);
+    if (!path_is_directory(directory) && of_one_class) {
+        free(directory);
+        directory = str_format("%s", root);
+    }
     if (!path_is_directory(directory))
         return err_set(err, -ENOENT,
                        "%s has no directory %s: it is not the output of a cutouts job of both classes", root,
@@ -113,7 +114,7 @@ int listing_walk(struct listing *listing, const char *root, const char *class_na
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
             code = err_set(err, -entry->fts_errno, "cannot read %s: %s", entry->fts_path,
                            strerror(entry->fts_errno));
-        else if (entry->fts_info == FTS_F && is_cutout_name(entry->fts_name, entry->fts_namelen))
+        else if (entry->fts_info == FTS_F && stamps_is_name(entry->fts_name))
             code = listing_add(listing, str_format("%s", entry->fts_path), err);
     }
     if (tree)
