@@ -2,8 +2,8 @@
 #include "client/client.h"
 #include "client/help.h"
 #include "client/print.h"
-#include "common/path.h"
 #include "common/str.h"
+#include "proto/directory.h"
 
 #include <errno.h>
 #include <string.h>
@@ -52,19 +52,6 @@ int client_ids(const struct client *client, size_t from, json_t **ids, struct er
     }
     *ids = found;
     return EXIT_DONE;
-}
-
-static char *find_state(const json_t *common)
-{
-    const char *given = json_string_value(json_object_get(common, "state"));
-    const char *state = getenv("DECOY_STATE"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (given)
-        return path_absolute(given);
-    if (state && *state)
-        return path_absolute(state);
-    if (xdg && *xdg == '/')
-        return path_join(xdg, "decoy");
-    return str_format("%s/.local/state/decoy", home ? home : "");
 }
 
 /* Sentence to standard error, and with --json an object to standard output. */
@@ -144,7 +131,8 @@ static int run_verb(struct client *client, int argc, char **argv, struct err *er
     }
     if (code < 0 || check_words(client, err) != 0)
         return EXIT_USAGE;
-    client->state = find_state(common);
+    directory_find(json_string_value(json_object_get(common, "state")), &client->state,
+                   NULL); /* verbs that need it say so */
     return client->verb->run(client, err);
 }
 

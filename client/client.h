@@ -16,11 +16,11 @@ enum exit_code {
     EXIT_NO_DAEMON = 3, /* nobody listens in the state directory, or it went away */
     EXIT_REFUSED = 4,   /* the daemon said no, or speaks another protocol */
     EXIT_TIMEOUT = 5,
-    EXIT_DETACHED = 130 /* Ctrl-C while following; the jobs go on */
+    EXIT_DETACHED = 130 /* Ctrl-C: a tool stopped, or following a job that goes on */
 };
 
 struct client {
-    char *state; /* absolute path of the daemon's directory */
+    char *state; /* absolute path of the daemon's directory; NULL where the environment names none */
     bool json;   /* --json: one object {"v": 1, ...} instead of text */
     const struct verb *verb;
     struct flags flags;

@@ -102,6 +102,9 @@ static int greet(struct endpoint *endpoint, struct err *err)
 
 int endpoint_open(struct endpoint **out, const char *state, struct err *err)
 {
+    if (!state)
+        return err_set(err, -EINVAL,
+                       "neither --state, DECOY_STATE, XDG_STATE_HOME nor HOME says where decoyd is");
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = calloc(1, sizeof *endpoint);
     CLEANUP(free_ptr) char *path = str_format("%s/decoyd.sock", state);
     int code = endpoint ? try_connect(state, path, err) : err_set(err, -ENOMEM, "out of memory");

@@ -19,16 +19,17 @@ static volatile sig_atomic_t interrupted;
 static void on_interrupt(int number)
 {
     (void)number;
-    interrupted = 1;
+    interrupted = interrupted + 1;
 }
 
 void follow_catch_interrupt(void)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
-bool follow_interrupted(void)
+int follow_interrupted(void)
 {
     return interrupted;
 }

@@ -19,8 +19,9 @@ int follow_jobs(struct endpoint *endpoint, const json_t *ids, enum follow_style 
 /* EXIT_DONE when all rows have succeeded, else EXIT_NEGATIVE. */
 int follow_exit(const json_t *rows);
 
-/* From now on Ctrl-C is noted, and follow_interrupted tells of it, instead of ending the program. */
+/* From now on Ctrl-C and SIGTERM are counted, and follow_interrupted tells how many came, instead of ending the
+ * program. */
 void follow_catch_interrupt(void);
-bool follow_interrupted(void);
+int follow_interrupted(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* See help.h. */
 #include "client/help.h"
 #include "client/print.h"
+#include "client/tool.h"
 #include "common/str.h"
 
 #include <errno.h>
@@ -28,18 +29,37 @@ const struct verb *help_find_verb(const char *name)
         if (strcmp(verb->name, name) == 0)
             return verb;
     }
-    return NULL;
+    return tool_verb(name);
 }
 
 const char *help_hint(const char *word, char text[96])
 {
     const char *names[64];
-    size_t count = 0;
+    size_t count = 0, kinds_count;
+    const struct spec_kind *kinds = spec_kinds(&kinds_count);
     for (; VERBS[count].name; count++)
         names[count] = VERBS[count].name;
+    for (size_t i = 0; i < kinds_count && count < 64; i++) {
+        if (kinds[i].use != SPEC_JOB)
+            names[count++] = kinds[i].name;
+    }
     const char *nearest = str_nearest(word, names, count);
     snprintf(text, 96, nearest ? "; did you mean `decoy %s`?" : "%s", nearest ? nearest : "");
     return text;
+}
+
+/* The kinds that are verbs of the client, or those that are jobs. */
+static void help_kinds(FILE *stream, const char *title, bool tools)
+{
+    size_t count;
+    const struct spec_kind *kinds = spec_kinds(&count);
+    fputs(title, stream);
+    for (size_t i = 0; i < count; i++) {
+        if (kinds[i].use == (tools ? SPEC_JOB : SPEC_LOOK))
+            continue;
+        fprintf(stream, "  %-10s", kinds[i].name);
+        print_wrapped(stream, kinds[i].summary, 12, 12, HELP_WIDTH);
+    }
 }
 
 void help_usage(FILE *stream)
@@ -48,11 +68,11 @@ void help_usage(FILE *stream)
           stream);
     for (const struct verb *verb = VERBS; verb->name; verb++)
         fprintf(stream, "  %-10s%s\n", verb->name, verb->summary);
+    help_kinds(stream, "\ntools, which need no daemon\n", true);
     fputs("\n`decoy VERB --help` tells more; `decoy run demo` shows the whole way.\n", stream);
 }
 
-/* What stands for a value of the field. */
-static const char *value_word(const struct spec_field *field)
+const char *help_value_word(const struct spec_field *field)
 {
     static const char *const WORDS[SPEC_TYPE_MAX] = {"",   "N",    "X",    "TIME",     "TEXT",
                                                      NULL, "PATH", "PATH", "NAME|PATH"};
@@ -81,7 +101,7 @@ static void help_fields(const struct spec_kind *kind)
 {
     for (size_t i = 0; i < kind->count; i++) {
         const struct spec_field *field = &kind->fields[i];
-        const char *word = value_word(field);
+        const char *word = help_value_word(field);
         CLEANUP(free_ptr) char *name = flag_name(field);
         CLEANUP(free_ptr)
         char *flag = str_format("  %s%s%s%s", name, *word ? " " : "", word,
@@ -112,8 +132,6 @@ static void help_json(const struct verb *verb)
 
 void help_verb(const struct verb *verb)
 {
-    size_t count;
-    const struct spec_kind *kinds = spec_kinds(&count);
     bool submit = strcmp(verb->name, "submit") == 0;
     printf("usage: decoy %s%s%s [--flags]\n%s\n", verb->name, *verb->words ? " " : "", verb->words,
            verb->summary);
@@ -122,11 +140,7 @@ void help_verb(const struct verb *verb)
         print_wrapped(stdout, verb->help, 0, 0, HELP_WIDTH);
     }
     if (submit)
-        puts("\nkinds (`decoy submit KIND --help` lists the flags of one)");
-    for (size_t i = 0; submit && i < count; i++) {
-        printf("  %-10s", kinds[i].name);
-        print_wrapped(stdout, kinds[i].summary, 12, 12, HELP_WIDTH);
-    }
+        help_kinds(stdout, "\nkinds (`decoy submit KIND --help` lists the flags of one)\n", false);
     if (submit)
         help_title("options of every job", spec_job_options());
     help_title("flags", verb->flags);

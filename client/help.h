@@ -8,11 +8,14 @@ void help_usage(FILE *stream);           /* all verbs */
 void help_verb(const struct verb *verb); /* to standard output */
 void help_kind(const struct spec_kind *kind, const struct verb *submit);
 
+/* What stands for a value of the field, "PATH"; "" where a bare flag is meant. */
+const char *help_value_word(const struct spec_field *field);
+
 /* Flags of every verb: --state, --json, --help. */
 const struct spec_kind *help_common_flags(void);
 
 /* "; did you mean X?" or "". */
 const char *help_hint(const char *word, char text[96]);
-const struct verb *help_find_verb(const char *name);
+const struct verb *help_find_verb(const char *name); /* NULL when there is none; see tool_verb */
 
 #endif

@@ -122,7 +122,9 @@ char *row_bar(const json_t *row, int width, bool utf8)
     double fraction = total > 0 ? json_number_value(json_object_get(progress, "done")) / total : 0;
     CLEANUP(free_ptr) char *label = print_cut(row_label(row), LABEL_COLUMNS);
     CLEANUP(free_ptr)
-    char *head = str_format("%4ld  %s%*s  ", row_id(row), label, LABEL_COLUMNS - print_columns(label), "");
+    CLEANUP(free_ptr) char *id = row_id(row) ? str_format("%4ld  ", row_id(row)) : str_format("%s", "");
+    CLEANUP(free_ptr)
+    char *head = str_format("%s%s%*s  ", id, label, LABEL_COLUMNS - print_columns(label), "");
     CLEANUP(free_ptr) char *whole = NULL;
     fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
     if (!(total > 0)) {

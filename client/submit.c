@@ -2,6 +2,7 @@
 #include "client/submit.h"
 #include "client/client.h"
 #include "client/follow.h"
+#include "client/help.h"
 #include "client/print.h"
 #include "client/row.h"
 #include "common/path.h"
@@ -55,7 +56,8 @@ static int make_paths_absolute(const struct spec_kind *kind, json_t *fields, str
         const char *text = json_string_value(json_object_get(fields, field->name));
         CLEANUP(free_ptr) char *flag = flag_name(field);
         if (!text && field->required)
-            return err_set(err, -EINVAL, "%s needs %s PATH: %s", kind->name, flag, field->help);
+            return err_set(err, -EINVAL, "%s needs %s %s: %s", kind->name, flag, help_value_word(field),
+                           field->help);
         bool path = field->type == SPEC_INPUT || field->type == SPEC_OUTPUT ||
                     (field->type == SPEC_PRESET && text && strchr(text, '/'));
         if (!text || !path)
@@ -69,16 +71,23 @@ static int make_paths_absolute(const struct spec_kind *kind, json_t *fields, str
     return 0;
 }
 
+int submit_check_fields(const struct spec_kind *kind, json_t *fields, struct err *err)
+{
+    json_t *resolved = NULL;
+    int code = make_paths_absolute(kind, fields, err);
+    if (!code)
+        code = spec_resolve(kind, fields, &resolved, err);
+    json_decref(resolved);
+    return code;
+}
+
 /* The JOB of the command line, or NULL and a sentence. */
 static json_t *make_job(struct client *client, struct err *err)
 {
     const struct flag_set *options = &client->flags.sets[2], *fields = &client->flags.sets[3];
-    json_t *key = json_object_get(client->given, "key"), *after = json_object_get(client->given, "after"),
-           *resolved = NULL;
-    if (make_paths_absolute(fields->kind, fields->values, err) != 0 ||
-        spec_resolve(fields->kind, fields->values, &resolved, err) != 0)
+    json_t *key = json_object_get(client->given, "key"), *after = json_object_get(client->given, "after");
+    if (submit_check_fields(fields->kind, fields->values, err) != 0)
         return NULL;
-    json_decref(resolved);
     if (json_string_length(key) > KEY_MAX) {
         err_set(err, -EINVAL, "--key has more than %d characters", KEY_MAX);
         return NULL;

@@ -4,7 +4,7 @@
 #include "client/endpoint.h"
 #include "client/print.h"
 #include "common/clock.h"
-#include "common/path.h"
+#include "common/program.h"
 #include "common/str.h"
 
 #include <errno.h>
@@ -27,16 +27,8 @@ static double patience(const struct client *client)
 static char *find_daemon(void)
 {
     static const char *const PLACES[] = {"decoyd", "../daemon/decoyd"};
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[length > 0 ? length : 0] = '\0';
-    CLEANUP(free_ptr) char *here = path_directory(self);
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
-        CLEANUP(free_ptr) char *path = path_join(here, PLACES[i]);
-        if (access(path, X_OK) == 0)
-            return TAKE(path);
-    }
-    return str_format("decoyd");
+    char *found = program_beside(PLACES, sizeof PLACES / sizeof *PLACES);
+    return found ? found : str_format("decoyd");
 }
 
 /* In the child: never returns. */

@@ -1,11 +1,8 @@
-/* The state directory: where it is, that it is ours alone, and that one decoyd at a time has it. */
+/* The state directory (proto/directory.h): that it is ours alone, and that one decoyd at a time has it. */
 #ifndef DECOY_DAEMON_PLACE_H
 #define DECOY_DAEMON_PLACE_H
 
 #include "common/err.h"
-
-/* given, or $DECOY_STATE, or ${XDG_STATE_HOME:-~/.local/state}/decoy; absolute, the caller's. */
-int place_find(const char *given, char **state, struct err *err);
 
 /* Makes the directory (0700) where it is missing; refuses one that is another user's, that others may enter,
  * or whose name is too long for a socket. */

@@ -57,30 +57,6 @@ static void list_clear(struct list *list)
         free(list->items[i]);
 }
 
-int spawn_find_worker(char **path, struct err *err)
-{
-    static const char *const PLACES[] = {"decoy-worker", "worker/decoy-worker",
-                                         "../libexec/decoy/decoy-worker", "../libexec/decoy-worker"};
-    const char *given = getenv("DECOY_WORKER");
-    char own[4096];
-    if (given && *given) {
-        *path = path_absolute(given);
-        return access(*path, X_OK) == 0 ? 0
-                                        : err_set(err, -ENOENT, "DECOY_WORKER=%s is not a program", given);
-    }
-    ssize_t size = readlink("/proc/self/exe", own, sizeof own - 1);
-    own[size < 0 ? 0 : size] = '\0';
-    CLEANUP(free_ptr) char *directory = path_directory(own);
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
-        *path = path_join(directory, PLACES[i]);
-        if (access(*path, X_OK) == 0)
-            return 0;
-        free(*path);
-    }
-    *path = NULL;
-    return err_set(err, -ENOENT, "there is no decoy-worker beside %s; set DECOY_WORKER to its path", own);
-}
-
 char *spawn_directory(const char *state, int64_t job, int attempt)
 {
     return str_format("%s/jobs/%lld/attempt-%d", state, (long long)job, attempt);

@@ -16,9 +16,6 @@ struct child {
     int gate;  /* a byte written here lets it run */
 };
 
-/* Path of decoy-worker: $DECOY_WORKER, or beside decoyd; the caller's. */
-int spawn_find_worker(char **path, struct err *err);
-
 /* "STATE/jobs/ID/attempt-N", the caller's. */
 char *spawn_directory(const char *state, int64_t job, int attempt);
 

@@ -25,6 +25,11 @@ const struct spec_kind *spec_job_options(void)
     return &JOB_OPTIONS;
 }
 
+const struct spec_kind *spec_daemon_options(void)
+{
+    return &DAEMON_OPTIONS;
+}
+
 static const char *hint(const char *word, const char *const *names, size_t count, char text[96])
 {
     const char *nearest = str_nearest(word, names, count);
@@ -32,18 +37,31 @@ static const char *hint(const char *word, const char *const *names, size_t count
     return text;
 }
 
-const struct spec_kind *spec_kind_find(const char *name, struct err *err)
+/* The kind called so whose use is not `unless`. */
+static const struct spec_kind *find_kind(const char *name, enum spec_use unless, const char *what, struct err *err)
 {
     const char *names[sizeof KINDS / sizeof *KINDS];
     char suggestion[96];
-    size_t count = sizeof KINDS / sizeof *KINDS;
-    for (size_t i = 0; i < count; i++) {
-        names[i] = KINDS[i].name;
-        if (strcmp(name, names[i]) == 0)
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        if (KINDS[i].use == unless)
+            continue;
+        if (strcmp(name, KINDS[i].name) == 0)
             return &KINDS[i];
+        names[count++] = KINDS[i].name;
     }
-    err_set(err, -EINVAL, "no job kind %.40s%s", name, hint(name, names, count, suggestion));
+    err_set(err, -EINVAL, "no %s %.40s%s", what, name, hint(name, names, count, suggestion));
     return NULL;
+}
+
+const struct spec_kind *spec_kind_find(const char *name, struct err *err)
+{
+    return find_kind(name, SPEC_LOOK, "job kind", err);
+}
+
+const struct spec_kind *spec_tool_find(const char *name, struct err *err)
+{
+    return find_kind(name, SPEC_JOB, "tool", err);
 }
 
 const struct spec_field *spec_field_find(const struct spec_kind *kind, const char *name, struct err *err)

@@ -35,19 +35,33 @@ struct spec_field {
     const char *help;
 };
 
+enum spec_use {
+    SPEC_JOB,  /* run by the daemon */
+    SPEC_TOOL, /* also a verb of the client, which runs it here and now, without a daemon */
+    SPEC_LOOK  /* such a verb only: it has no `out`, so there is nothing to queue it for */
+};
+
 struct spec_kind {
     const char *name;
     const char *summary;
     const struct spec_field *fields;
     size_t count;
+    enum spec_use use;
+    const char *words; /* fields that the verb also takes as words, in this order: "action file"; NULL: none */
 };
 
 const struct spec_kind *spec_kinds(size_t *count);
-const struct spec_kind *spec_kind_find(const char *name, struct err *err); /* NULL and a sentence when unknown */
+
+/* The kind of a job, or of a verb of the client's; NULL and a sentence when there is none. */
+const struct spec_kind *spec_kind_find(const char *name, struct err *err);
+const struct spec_kind *spec_tool_find(const char *name, struct err *err);
 const struct spec_field *spec_field_find(const struct spec_kind *kind, const char *name, struct err *err);
 
 /* What every job takes besides its kind's fields (ranks, threads, retries, ...), as one more "kind". */
 const struct spec_kind *spec_job_options(void);
+
+/* What a daemon is told at its start (slots, grace, ...), likewise. */
+const struct spec_kind *spec_daemon_options(void);
 
 /* A flag's or scalar's text as a checked value; *value is a new reference. 0 or -EINVAL with a sentence. */
 int spec_parse(const struct spec_field *field, const char *text, json_t **value, struct err *err);

@@ -14,41 +14,74 @@ static const struct spec_field MOCK_FIELDS[] = {
     {"seeing_g", SPEC_REAL, "1.30", LIMITS(0.3, 5), .unit = "arcsec", .help = "median PSF FWHM in g"},
     {"seeing_r", SPEC_REAL, "1.20", LIMITS(0.3, 5), .unit = "arcsec", .help = "median PSF FWHM in r"},
     {"seeing_z", SPEC_REAL, "1.10", LIMITS(0.3, 5), .unit = "arcsec", .help = "median PSF FWHM in z"},
-    {"depth_g", SPEC_REAL, "24.9", LIMITS(15, 35), .unit = "mag", .help = "median 5-sigma point-source depth in g"},
-    {"depth_r", SPEC_REAL, "24.3", LIMITS(15, 35), .unit = "mag", .help = "median 5-sigma point-source depth in r"},
-    {"depth_z", SPEC_REAL, "23.4", LIMITS(15, 35), .unit = "mag", .help = "median 5-sigma point-source depth in z"},
-    {"depth_scatter", SPEC_REAL, "0.1", LIMITS(0, 1), .unit = "mag", .help = "scatter of the depth from brick to brick"},
-    {"seeing_scatter", SPEC_REAL, "0.05", LIMITS(0, 1), .help = "relative scatter of the seeing from brick to brick"},
-    {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of sources"},
+    {"depth_g", SPEC_REAL, "24.9", LIMITS(15, 35), .unit = "mag",
+     .help = "median 5-sigma point-source depth in g"},
+    {"depth_r", SPEC_REAL, "24.3", LIMITS(15, 35), .unit = "mag",
+     .help = "median 5-sigma point-source depth in r"},
+    {"depth_z", SPEC_REAL, "23.4", LIMITS(15, 35), .unit = "mag",
+     .help = "median 5-sigma point-source depth in z"},
+    {"depth_scatter", SPEC_REAL, "0.1", LIMITS(0, 1), .unit = "mag",
+     .help = "scatter of the depth from brick to brick"},
+    {"seeing_scatter", SPEC_REAL, "0.05", LIMITS(0, 1),
+     .help = "relative scatter of the seeing from brick to brick"},
+    {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy",
+     .help = "photons a nanomaggy, for the shot noise of sources"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and the job fails"},
 };
 
 static const struct spec_field INJECT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the simulation, in obiwan's layout"},
     {"survey", SPEC_INPUT, .required = true, .help = "survey whose bricks receive the fakes"},
-    {"prior", SPEC_INPUT, .help = "CSV or FITS table of g, r, z (mag), rhalf (half-light radius, arcsec), optionally n, ba, pa; without it the mock's own population"},
+    {"prior", SPEC_INPUT,
+     .help = "CSV or FITS table of g, r, z (mag), rhalf (half-light radius, arcsec), optionally n, ba, pa; "
+             "without it the mock's own population"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "every number drawn is a function of it"},
-    {"per_brick", SPEC_INT, "0", LIMITS(0, 1e6), .help = "fakes a brick and realisation; 0: as many as min_separation lets in, at most"},
-    {"realisations", SPEC_INT, "1", LIMITS(1, 1000), .help = "realisations of each brick, with other fakes each (rs0, rs<n>, ...)"},
-    {"min_separation", SPEC_REAL, "50", LIMITS(0, 30000), .unit = "px", .help = "least distance of two fakes along x or y, so that none is in another's stamp"},
-    {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy", .help = "photons a nanomaggy, for the shot noise of the fakes"},
+    {"per_brick", SPEC_INT, "0", LIMITS(0, 1e6),
+     .help = "fakes a brick and realisation; 0: as many as min_separation lets in, at most"},
+    {"realisations", SPEC_INT, "1", LIMITS(1, 1000),
+     .help = "realisations of each brick, with other fakes each (rs0, rs<n>, ...)"},
+    {"min_separation", SPEC_REAL, "50", LIMITS(0, 30000), .unit = "px",
+     .help = "least distance of two fakes along x or y, so that none is in another's stamp"},
+    {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy",
+     .help = "photons a nanomaggy, for the shot noise of the fakes"},
     {"psf_scale", SPEC_REAL, "1", LIMITS(0.1, 10), .help = "spoil: factor on the fakes' PSF FWHM"},
-    {"flux_scale", SPEC_REAL, "1", LIMITS(0.01, 100), .help = "spoil: factor on the fakes' flux, not on their catalogue's"},
-    {"size_scale", SPEC_REAL, "1", LIMITS(0.01, 100), .help = "spoil: factor on the fakes' half-light radius"},
-    {"shift_px", SPEC_REAL, "0", LIMITS(-16, 16), .unit = "px", .help = "spoil: the light of fakes lies this far in x and y from where the catalogues say"},
+    {"flux_scale", SPEC_REAL, "1", LIMITS(0.01, 100),
+     .help = "spoil: factor on the fakes' flux, not on their catalogue's"},
+    {"size_scale", SPEC_REAL, "1", LIMITS(0.01, 100),
+     .help = "spoil: factor on the fakes' half-light radius"},
+    {"shift_px", SPEC_REAL, "0", LIMITS(-16, 16), .unit = "px",
+     .help = "spoil: the light of fakes lies this far in x and y from where the catalogues say"},
     {"no_noise", SPEC_BOOL, "false", .help = "spoil: leave out the fakes' shot noise"},
-    {"invvar_dip", SPEC_REAL, "0", LIMITS(0, 1), .help = "spoil: relative loss of invvar at the peak of a fake"},
+    {"invvar_dip", SPEC_REAL, "0", LIMITS(0, 1),
+     .help = "spoil: relative loss of invvar at the peak of a fake"},
+    {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
+     .help =
+         "fraction of the bricks that may be put aside in quarantine.json; with more, or all, the job fails, "
+         "its finished bricks kept"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and put aside in quarantine.json"},
 };
 
 static const struct spec_field CUTOUTS_FIELDS[] = {
-    {"out", SPEC_OUTPUT, .required = true, .help = "directory of the cutout files, <out>/<class>/<AAA>/<brick>.h5"},
+    {"out", SPEC_OUTPUT, .required = true,
+     .help = "directory of the cutout files, <out>/<class>/<AAA>/<brick>.h5"},
     {"survey", SPEC_INPUT, .required = true, .help = "survey for class real; names the bricks"},
     {"simulation", SPEC_INPUT, .help = "obiwan's or inject's output, for class fake"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to cut"},
-    {"cuts", SPEC_PRESET, "elg", .choices = "cuts", .help = "selection on measured quantities, for both classes"},
-    {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec", .help = "a fake counts as found within this distance of a catalogue row of its run"},
+    {"cuts", SPEC_PRESET, "elg", .choices = "cuts",
+     .help = "selection on measured quantities, for both classes"},
+    {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
+     .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
+    {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
+     .help =
+         "fraction of the bricks that may be put aside in quarantine.json; with more, or all, the job fails, "
+         "its finished bricks kept"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and put aside in quarantine.json"},
 };
 
 static const struct spec_field SPLIT_FIELDS[] = {
@@ -69,6 +102,14 @@ static const struct spec_field SPLIT_FIELDS[] = {
     {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB", .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
 };
 
+static const struct spec_field EXPORT_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of the exported files, <out>/<class>/..."},
+    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
+    {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true, .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
+    {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to export"},
+    {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
+};
+
 static const struct spec_field AUDIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of audit.json and its plots"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
@@ -80,48 +121,99 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"model", SPEC_PRESET, "lenet-2x2", .choices = "models", .help = "layers of the network"},
     {"epochs", SPEC_INT, "6", LIMITS(1, 100000), .help = "passes over the training part"},
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
-    {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096), .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
+    {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096),
+     .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
     {"rate", SPEC_REAL, "0.002", LIMITS(1e-9, 10), .help = "highest learning rate"},
-    {"schedule", SPEC_CHOICE, "onecycle", .choices = "onecycle|constant", .help = "learning rate over the run"},
-    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|none", .help = "image channels: asinh(x/sigma)/2, x/sigma, or nanomaggies"},
-    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|none", .help = "invvar channels: 4 (v/median of the stamp - 1), over the training median, or as they are"},
+    {"schedule", SPEC_CHOICE, "onecycle", .choices = "onecycle|constant|step|cosine",
+     .help = "learning rate over the run"},
+    {"warm_up", SPEC_REAL, LIMITS(0, 1),
+     .help = "share of the steps in which the rate rises; without it 0.3 of onecycle, 0 of the others"},
+    {"step_epochs", SPEC_INT, "2", LIMITS(1, 100000), .unit = "epochs",
+     .help = "schedule step: multiply the rate by step_factor as often"},
+    {"step_factor", SPEC_REAL, "0.1", LIMITS(1e-9, 1), .help = "schedule step: factor on the rate"},
+    {"optimiser", SPEC_CHOICE, "adam", .choices = "sgd|adam|adamw|lamb",
+     .help = "how a gradient changes the weights"},
+    {"momentum", SPEC_REAL, "0.9", LIMITS(0, 0.9999), .help = "of sgd"},
+    {"weight_decay", SPEC_REAL, "0", LIMITS(0, 10),
+     .help = "pull of the weights towards 0: added to the gradient by sgd and adam, apart from it by adamw "
+             "and lamb"},
+    {"clip_norm", SPEC_REAL, "0", LIMITS(0, 1e9),
+     .help = "longer gradients are shortened to this norm; 0: none is"},
+    {"label_smoothing", SPEC_REAL, "0", LIMITS(0, 0.9),
+     .help = "share of each label that is spread over both classes"},
+    {"fake_weight", SPEC_REAL, "1", LIMITS(0, 1e6),
+     .help = "weight of a fake's loss, a real one's being 1; 0: what balances the training part"},
+    {"patience", SPEC_INT, "0", LIMITS(0, 100000), .unit = "epochs",
+     .help = "end after so many epochs without a lower validation loss; 0: never early"},
+    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|none",
+     .help = "image channels: asinh(x/sigma)/2, x/sigma, or nanomaggies"},
+    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|none",
+     .help = "invvar channels: 4 (v/median of the stamp - 1), over the training median, or as they are"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "initial weights and order are a function of it"},
-    {"checkpoint_every", SPEC_SPAN, "15m", LIMITS(1, 1e7), .unit = "s", .help = "time between checkpoints, besides one an epoch"},
+    {"checkpoint_every", SPEC_SPAN, "15m", LIMITS(1, 1e7), .unit = "s",
+     .help = "time between checkpoints, besides one an epoch"},
     {"keep", SPEC_INT, "3", LIMITS(1, 1000), .help = "checkpoints to keep besides the best"},
     {"trace_from", SPEC_INT, "10", LIMITS(0, 1e12), .help = "first step of the layer trace in prof/"},
     {"trace_steps", SPEC_INT, "5", LIMITS(0, 1000), .help = "steps to trace; 0: none"},
 };
 
 static const struct spec_field EVALUATE_FIELDS[] = {
-    {"out", SPEC_OUTPUT, .required = true, .help = "directory of predictions.h5, verdict.json, report.html and galleries"},
+    {"out", SPEC_OUTPUT, .required = true,
+     .help = "directory of predictions.h5, verdict.json, report.html and galleries"},
     {"model", SPEC_INPUT, .required = true, .help = "output of a train job"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of the split job it was trained on"},
     {"audit", SPEC_INPUT, .help = "output of an audit job, for the report"},
-    {"delta", SPEC_REAL, "0.05", LIMITS(0.0001, 0.5), .help = "representative means: AUC below 0.5 + delta at 95 %; declare it before training"},
+    {"delta", SPEC_REAL, "0.05", LIMITS(0.0001, 0.5),
+     .help = "representative means: AUC below 0.5 + delta at 95 %; declare it before training"},
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
-    {"examples", SPEC_INT, "4", LIMITS(1, 64), .help = "pairs of stamps in the gallery of each brightness percentile"},
+    {"examples", SPEC_INT, "4", LIMITS(1, 64),
+     .help = "pairs of stamps in the gallery of each brightness percentile"},
 };
 
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
+    {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
     {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},
-    {"time_limit", SPEC_SPAN, LIMITS(1, 1e8), .unit = "s", .help = "an attempt that runs longer is ended and fails"},
+    {"backoff", SPEC_SPAN, "1", LIMITS(0, 1e6), .unit = "s",
+     .help = "pause before the first retry; doubled for each further one, to at most an hour"},
+    {"time_limit", SPEC_SPAN, LIMITS(1, 1e8), .unit = "s",
+     .help = "an attempt that runs longer is ended and fails"},
     {"hold", SPEC_BOOL, "false", .help = "do not start before `decoy release`"},
 };
 
-#define KIND(name, summary, fields) {name, summary, fields, sizeof fields / sizeof *fields}
+static const struct spec_field DAEMON_FIELDS[] = {
+    {"slots", SPEC_INT, LIMITS(1, 1000000),
+     .help = "threads to keep busy (default: as many as CPUs it may run on)"},
+    {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
+     .help = "time that a job has to stop when asked, before it is killed"},
+    {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
+     .help = "forget jobs, with their logs, this long after their end (default: never)"},
+};
+
+#define KIND(name, summary, fields)                                                                          \
+    {                                                                                                        \
+        name, summary, fields, sizeof fields / sizeof *fields, SPEC_JOB, NULL                                \
+    }
+
+/* A kind that is a verb of the client as well (SPEC_TOOL), or only that (SPEC_LOOK), and its words. */
+#define VERB(name, summary, fields, use, words)                                                              \
+    {                                                                                                        \
+        name, summary, fields, sizeof fields / sizeof *fields, use, words                                    \
+    }
 
 static const struct spec_kind KINDS[] = {
     KIND("mock", "make a survey: bricks of coadds, catalogues made by detection, a truth table", MOCK_FIELDS),
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
-    KIND("audit", "measure what a classifier could cheat with", AUDIT_FIELDS),
+    VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
 };
 
 static const struct spec_kind JOB_OPTIONS = KIND("job", "options of every job", JOB_FIELDS);
+static const struct spec_kind DAEMON_OPTIONS = KIND("decoyd", "a daemon's configuration", DAEMON_FIELDS);

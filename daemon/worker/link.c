@@ -1,6 +1,7 @@
 /* See link.h. Environment, set by decoyd: DECOY_ENDPOINT (ZeroMQ address), DECOY_JOB, DECOY_ATTEMPT,
  * DECOY_TOKEN (fences messages of other attempts out), DECOY_ATTEMPT_DIR. The frames are those of
- * proto/README.md, part "Verbs of a worker". */
+ * proto/README.md, part "Verbs of a worker". Set by a client that runs a tool: DECOY_ATTEMPT_DIR, and DECOY_REPORTS,
+ * the file descriptor of its pipe, on which a report is the message's body with its verb, on one line. */
 #include "daemon/worker/link.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -11,6 +12,7 @@
 #include "proto/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct link {
     int64_t job, attempt;
     char *token, *directory;
     void *context, *socket; /* NULL without a daemon */
+    int reports;            /* pipe to a client; -1: none */
     double last_progress_s;
 };
 
@@ -42,6 +45,7 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
 }
 
 static int connect_socket(struct link *link, const char *endpoint, struct err *err)
@@ -72,8 +76,11 @@ int link_create(struct link **out, int rank, struct err *err)
     if (!link)
         return err_set(err, -ENOMEM, "out of memory");
     link->rank = rank;
+    link->reports = getenv("DECOY_REPORTS") ? (int)environment_int("DECOY_REPORTS") : -1;
     link->job = environment_int("DECOY_JOB");
     link->attempt = environment_int("DECOY_ATTEMPT");
+    if (link->reports >= 0)
+        fcntl(link->reports, F_SETFD, FD_CLOEXEC);
     link->token = str_format("%s", token ? token : "");
     link->directory = directory ? str_format("%s", directory) : NULL;
     catch_signals();
@@ -99,9 +106,29 @@ void link_destroy(struct link *link)
     free(link);
 }
 
+static bool is_heard(const struct link *link)
+{
+    return link->socket || link->reports >= 0;
+}
+
+/* One write, so that the client reads whole lines; a client that is gone is no reason to stop. */
+static void write_report(const struct link *link, const char *verb, json_t *body)
+{
+    json_object_set_new(body, "verb", json_string(verb));
+    CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    CLEANUP(free_ptr) char *line = str_format("%s\n", text ? text : "{}");
+    json_decref(body);
+    if (write(link->reports, line, strlen(line)) < 0)
+        return;
+}
+
 /* Takes the body. What does not fit in the queue is dropped: a report is never worth waiting for. */
 static void send_report(struct link *link, const char *verb, json_t *body)
 {
+    if (!link->socket) {
+        write_report(link, verb, body);
+        return;
+    }
     json_object_set_new(body, "job", json_integer(link->job));
     json_object_set_new(body, "attempt", json_integer(link->attempt));
     json_object_set_new(body, "token", json_string(link->token));
@@ -121,7 +148,7 @@ static void send_report(struct link *link, const char *verb, json_t *body)
 void link_progress(struct link *link, double done, double total, const char *unit)
 {
     double now_s = clock_monotonic_s();
-    if (!link->socket || (done < total && now_s - link->last_progress_s < PROGRESS_PERIOD_S))
+    if (!is_heard(link) || (done < total && now_s - link->last_progress_s < PROGRESS_PERIOD_S))
         return;
     link->last_progress_s = now_s;
     send_report(link, "progress", json_pack("{sf sf ss}", "done", done, "total", total, "unit", unit));
@@ -129,7 +156,7 @@ void link_progress(struct link *link, double done, double total, const char *uni
 
 void link_metrics(struct link *link, json_t *row)
 {
-    if (link->socket)
+    if (is_heard(link))
         send_report(link, "metrics", json_pack("{so}", "row", row));
     else
         json_decref(row);
@@ -141,7 +168,7 @@ static void say(struct link *link, enum log_level level, const char *format, va_
     vsnprintf(text, sizeof text, format, arguments);
     str_clean(text, sizeof text, text, strlen(text));
     log_line(level, "%s", text);
-    if (link->socket)
+    if (is_heard(link))
         send_report(link, level == LOG_LEVEL_WARNING ? "warning" : "note", json_pack("{ss}", "text", text));
 }
 

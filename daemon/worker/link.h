@@ -1,6 +1,7 @@
 /* The line to decoyd: progress, metrics and notes, each carrying job and attempt. Never blocks and never
  * fails: a worker whose daemon is gone goes on working until it is told otherwise. Without a daemon
- * (decoy-worker run by hand) the same lines go to standard error. Thread-compatible: one thread uses it. */
+ * (decoy-worker run by hand) notes go to standard error; a client that runs a tool is told all on a pipe, a line of
+ * JSON a report. Thread-compatible: one thread uses it. */
 #ifndef DECOY_WORKER_LINK_H
 #define DECOY_WORKER_LINK_H
 

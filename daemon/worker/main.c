@@ -19,7 +19,7 @@ static const struct kind {
 } KINDS[] = {
     {"mock", mock_run},   {"inject", inject_run}, {"cutouts", cutouts_run},
     {"split", split_run}, {"train", train_run},   {"evaluate", evaluate_run},
-    {"audit", audit_run},
+    {"audit", audit_run},   {"export", export_run},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -41,6 +41,7 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
         return code;
     const char *name = json_string_value(json_object_get(file, "kind"));
     const struct spec_kind *kind = spec_kind_find(name ? name : "", err);
+    kind = kind ? kind : spec_tool_find(name ? name : "", NULL);
     *does = kind ? find_kind(name) : NULL;
     code = *does ? spec_resolve(kind, json_object_get(file, "fields"), spec, err) : -EINVAL;
     job->spec = *spec;
@@ -61,8 +62,9 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
         return code;
     }
     code = link_create(&job->link, team_rank(job->team), err);
-    if (!code)
-        code = outdir_check(kind->name, spec_text(job->spec, "out"), err);
+    const char *out = spec_text(job->spec, "out");
+    if (!code && out)
+        code = outdir_check(kind->name, out, err);
     if (!code)
         code = kind->run(job, err);
     if (code == -ECANCELED)

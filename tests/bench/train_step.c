@@ -1,8 +1,11 @@
-/* train_step MODEL.yaml MICRO_BATCH MICRO_BATCHES THREADS SECONDS: a training step on noise (forward, loss,
- * backward of each micro-batch, Adam), and each layer's share. One JSON line; compare with
- * ../shared/peers/peer_train.py and onednn_bound.cpp run beside it. */
+/* train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS: training steps on noise as the train job makes them
+ * (conversion of the input, forward, loss, backward, sum over micro-batches, update), and what each part of
+ * a step takes. One JSON object; train.py runs it beside its peers.
+ * train_step peak: GFLOP/s of multiply-adds in registers, the most that one core can do. */
 #include "common/clock.h"
 #include "common/rng.h"
+#include "daemon/worker/net/cost.h"
+#include "daemon/worker/net/input.h"
 #include "daemon/worker/net/network.h"
 #include "daemon/worker/net/optimiser.h"
 
@@ -10,26 +13,113 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS_MAX = 64, STEPS_MAX = 100000 };
+enum { SIDE = 64, CHANNELS = 6, PARTS_MAX = 256, WARM_UP = 3, STEPS_MAX = 100000 };
 
-static struct {
+static const char *const NAMES[CHANNELS] = {"g", "ivar_g", "r", "ivar_r", "z", "ivar_z"};
+
+struct part {
     char name[64];
-    double spent_s;
-} parts[PARTS_MAX];
+    double spent_s, flops; /* flops: of all calls so far, 0 where none are counted */
+};
 
-static void add_part(void *context, const char *layer, const char *phase, double start_s, double end_s)
+struct bench {
+    struct model *model;
+    struct network *network;
+    struct input *input;
+    int batch, micro;
+    float *stamps; /* raw pixels of a batch */
+    uint8_t *labels;
+    float *sum, *gradient, *first, *second;
+    struct part parts[PARTS_MAX];
+    int64_t step;
+};
+
+static void need(int code, const struct err *err)
 {
-    (void)context;
+    if (!code)
+        return;
+    fprintf(stderr, "%s\n", err->text);
+    exit(1);
+}
+
+static void add_part(struct bench *bench, const char *name, double spent_s, double flops)
+{
+    struct part *part = bench->parts;
+    while (part->name[0] && strcmp(part->name, name) != 0)
+        part++;
+    snprintf(part->name, sizeof part->name, "%s", name);
+    part->spent_s += spent_s;
+    part->flops += flops;
+}
+
+static void add_layer(void *context, const char *layer, const char *phase, double start_s, double end_s)
+{
+    struct bench *bench = context;
     char name[64];
-    snprintf(name, sizeof name, "%s %s", layer, phase);
-    for (int i = 0; i < PARTS_MAX; i++) {
-        if (!parts[i].name[0])
-            memcpy(parts[i].name, name, sizeof name);
-        if (strcmp(parts[i].name, name) == 0) {
-            parts[i].spent_s += end_s - start_s;
-            return;
-        }
+    double flops = 0;
+    for (int i = 0; i < bench->model->layer_count; i++) {
+        if (strcmp(bench->model->layers[i].name, layer) == 0)
+            flops = strcmp(phase, "forward") == 0
+                        ? cost_forward_flops(&bench->model->layers[i])
+                        : cost_step_flops(bench->model, i) - cost_forward_flops(&bench->model->layers[i]);
     }
+    snprintf(name, sizeof name, "%s %s", layer, phase);
+    add_part(bench, name, end_s - start_s, flops * bench->micro);
+}
+
+static void run_micro_batch(struct bench *bench, int index, float *gradient)
+{
+    struct err err = {0};
+    size_t size = input_size(bench->input), first = (size_t)index * (size_t)bench->micro;
+    double start_s = clock_monotonic_s();
+    int correct;
+    for (size_t i = 0; i < (size_t)bench->micro; i++)
+        input_convert(bench->input, bench->stamps + (first + i) * size,
+                      network_input(bench->network) + i * size);
+    add_part(bench, "input", clock_monotonic_s() - start_s, 0);
+    need(network_forward(bench->network, &err), &err);
+    network_loss(bench->network, &LOSS_PLAIN, bench->labels, bench->micro, 1.0 / bench->batch, &correct);
+    need(network_backward(bench->network, gradient, &err), &err);
+}
+
+static void run_step(struct bench *bench)
+{
+    struct err err = {0};
+    size_t count = bench->model->parameter_count;
+    double start_s = clock_monotonic_s();
+    need(network_load(bench->network, &err), &err);
+    add_part(bench, "load weights", clock_monotonic_s() - start_s, 0);
+    for (int m = 0; m < bench->batch / bench->micro; m++) {
+        run_micro_batch(bench, m, m ? bench->gradient : bench->sum);
+        start_s = clock_monotonic_s();
+        for (size_t i = 0; m && i < count; i++)
+            bench->sum[i] += bench->gradient[i];
+        add_part(bench, "sum gradients", clock_monotonic_s() - start_s, 0);
+    }
+    start_s = clock_monotonic_s();
+    const struct optimiser adam = {.rule = OPTIMISER_ADAM};
+    const struct optimiser_block block = {network_parameters(bench->network), bench->first, bench->second,
+                                          bench->sum, count};
+    optimiser_update(&adam, &block, 1e-3, 1, ++bench->step);
+    add_part(bench, "update", clock_monotonic_s() - start_s, 0);
+}
+
+static void fill(struct bench *bench)
+{
+    size_t stamps = (size_t)bench->batch, count = bench->model->parameter_count;
+    struct rng rng;
+    rng_init(&rng, 1, 0, 0);
+    bench->stamps = calloc(stamps * input_size(bench->input), sizeof *bench->stamps);
+    bench->labels = calloc(stamps, 1);
+    bench->sum = calloc(4 * count, sizeof *bench->sum);
+    bench->gradient = bench->sum + count;
+    bench->first = bench->gradient + count;
+    bench->second = bench->first + count;
+    for (size_t i = 0; i < stamps * input_size(bench->input); i++)
+        bench->stamps[i] = (float)(i % 2 ? 25 + rng_uniform(&rng) : 0.2 * rng_normal(&rng));
+    for (size_t i = 0; i < stamps; i++)
+        bench->labels[i] = rng_u32(&rng) & 1;
+    model_initial_weights(bench->model, 1, network_parameters(bench->network));
 }
 
 static int compare(const void *a, const void *b)
@@ -38,68 +128,99 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-int main(int argc, char **argv)
+static void tell(const struct bench *bench, int threads, double *took_s, int steps)
 {
-    struct err err = {0};
-    struct model *model;
-    struct network *network;
-    if (argc != 6) {
-        fprintf(stderr, "usage: train_step MODEL.yaml MICRO_BATCH MICRO_BATCHES THREADS SECONDS\n");
-        return 2;
-    }
-    int micro = atoi(argv[2]), count = atoi(argv[3]), threads = atoi(argv[4]);
-    if (model_read(&model, argv[1], 64, 6, &err) != 0 ||
-        network_create(&network, model, micro, threads, NETWORK_TRAIN, &err) != 0) {
-        fprintf(stderr, "%s\n", err.text);
-        return 1;
-    }
-    size_t size = model->parameter_count;
-    float *gradient = calloc(4 * size, sizeof *gradient), *sum = gradient + size, *first = sum + size,
-          *second = first + size;
-    uint8_t *labels = calloc((size_t)micro, 1);
-    double *took_s = malloc(STEPS_MAX * sizeof *took_s);
-    struct rng rng;
-    rng_init(&rng, 1, 0, 0);
-    model_initial_weights(model, 1, network_parameters(network));
-    for (int i = 0; i < micro * 64 * 64 * 6; i++)
-        network_input(network)[i] = (float)rng_normal(&rng);
-    for (int i = 0; i < micro; i++)
-        labels[i] = rng_u32(&rng) & 1;
-    network_set_hook(network, add_part, NULL);
-    int steps = 0, correct;
-    for (double end_s = clock_monotonic_s() + atof(argv[5]);
-         (clock_monotonic_s() < end_s || steps < 5) && steps < STEPS_MAX; steps++) {
-        double start_s = clock_monotonic_s();
-        if (steps == 2)
-            memset(parts, 0, sizeof parts);
-        network_load(network, &err);
-        for (int m = 0; m < count; m++) {
-            network_forward(network, &err);
-            network_loss(network, labels, micro, 1.0 / (micro * count), &correct);
-            network_backward(network, m ? gradient : sum, &err);
-            for (size_t i = 0; m && i < size; i++)
-                sum[i] += gradient[i];
-        }
-        adam_update(network_parameters(network), first, second, sum, size, 1e-3, steps + 1);
-        took_s[steps] = clock_monotonic_s() - start_s;
-    }
-    double whole_s = 0, layers_s = 0;
-    for (int i = 2; i < steps; i++)
-        whole_s += took_s[i];
-    for (int i = 0; i < PARTS_MAX && parts[i].name[0]; i++) {
-        fprintf(stderr, "%-20s %8.3f ms\n", parts[i].name, 1e3 * parts[i].spent_s / (steps - 2) / count);
-        layers_s += parts[i].spent_s;
-    }
-    fprintf(stderr, "%-20s %8.3f ms\n", "all the rest", 1e3 * (whole_s - layers_s) / (steps - 2) / count);
+    char library[64];
+    network_describe_library(library);
     qsort(took_s, (size_t)steps, sizeof *took_s, compare);
     double median_s = took_s[steps / 2];
-    printf("{\"model\": \"%s\", \"micro_batch\": %d, \"micro_batches\": %d, \"threads\": %d, \"step_ms\": "
-           "%.2f, \"img_per_s\": %.1f}\n",
-           model->name, micro, count, threads, 1e3 * median_s, micro * count / median_s);
-    free(took_s);
-    free(labels);
-    free(gradient);
-    network_destroy(network);
-    model_destroy(model);
+    printf("{\"model\": \"%s\", \"batch\": %d, \"micro_batch\": %d, \"threads\": %d, \"library\": \"%s\", "
+           "\"steps\": %d, \"step_ms\": %.3f, \"img_per_s\": %.1f, \"parts\": {",
+           bench->model->name, bench->batch, bench->micro, threads, library, steps, 1e3 * median_s,
+           bench->batch / median_s);
+    for (const struct part *part = bench->parts; part->name[0]; part++)
+        printf("%s\"%s\": [%.4f, %.1f]", part == bench->parts ? "" : ", ", part->name,
+               1e3 * part->spent_s / steps, part->flops / part->spent_s / 1e9);
+    printf("}}\n");
+}
+
+static void run(struct bench *bench, int threads, double seconds)
+{
+    static double took_s[STEPS_MAX];
+    int steps = 0;
+    for (int i = 0; i < WARM_UP; i++)
+        run_step(bench);
+    memset(bench->parts, 0, sizeof bench->parts);
+    double end_s = clock_monotonic_s() + seconds;
+    while ((clock_monotonic_s() < end_s || steps < 3) && steps < STEPS_MAX) {
+        double start_s = clock_monotonic_s();
+        run_step(bench);
+        took_s[steps++] = clock_monotonic_s() - start_s;
+    }
+    tell(bench, threads, took_s, steps);
+}
+
+#if defined __x86_64__
+/* Twelve independent sums of eight: enough to fill two units of latency 4 or 5. */
+__attribute__((target("avx2,fma"))) static double multiply_add_rate(void)
+{
+    enum { SUMS = 12, ROUNDS = 20000000 };
+    typedef float eight __attribute__((vector_size(32)));
+    eight sums[SUMS] = {{0}}, factor = {0.999f, 0.999f, 0.999f, 0.999f, 0.999f, 0.999f, 0.999f, 0.999f};
+    for (int i = 0; i < SUMS; i++)
+        sums[i] = factor * (float)i;
+    double start_s = clock_monotonic_s();
+    for (int round = 0; round < ROUNDS; round++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < SUMS; i++)
+            sums[i] = sums[i] * factor + factor;
+    }
+    double took_s = clock_monotonic_s() - start_s;
+    volatile float keep = 0;
+    for (int i = 0; i < SUMS; i++)
+        keep += sums[i][0];
+    return 2.0 * 8 * SUMS * ROUNDS / took_s / 1e9;
+}
+#else
+static double multiply_add_rate(void)
+{
+    return 0;
+}
+#endif
+
+static void open_bench(struct bench *bench, char **argv)
+{
+    struct err err = {0};
+    const double medians[CHANNELS] = {0};
+    bench->batch = atoi(argv[2]);
+    bench->micro = atoi(argv[3]);
+    need(model_read(&bench->model, argv[1], SIDE, CHANNELS, &err), &err);
+    need(network_create(&bench->network, bench->model, bench->micro, atoi(argv[4]), NETWORK_TRAIN, &err),
+         &err);
+    need(input_create(&bench->input, "asinh", "relative", SIDE, CHANNELS, NAMES, medians, &err), &err);
+    network_set_hook(bench->network, add_layer, bench);
+    fill(bench);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench bench;
+    if (argc == 2 && strcmp(argv[1], "peak") == 0) {
+        printf("%.1f\n", multiply_add_rate());
+        return 0;
+    }
+    if (argc != 6 || atoi(argv[3]) < 1 || atoi(argv[2]) % atoi(argv[3])) {
+        fprintf(stderr, "usage: train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS, or train_step peak; "
+                        "BATCH is a multiple of MICRO_BATCH\n");
+        return 2;
+    }
+    open_bench(&bench, argv);
+    run(&bench, atoi(argv[4]), atof(argv[5]));
+    free(bench.sum);
+    free(bench.labels);
+    free(bench.stamps);
+    input_destroy(bench.input);
+    network_destroy(bench.network);
+    model_destroy(bench.model);
     return 0;
 }

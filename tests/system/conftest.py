@@ -9,3 +9,21 @@ def decoy():
     running = Running(ASAN_OPTIONS='detect_leaks=0')  # several ranks: Open MPI leaves much behind, from plugins that are gone
     yield running
     running.close()
+
+
+@pytest.fixture
+def daemon():
+    """A decoyd with fake workers."""
+    from protocol import Daemon
+    daemon = Daemon()
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture
+def impatient():
+    """The same, which gives a job a second to stop."""
+    from protocol import Daemon
+    daemon = Daemon(grace=1)
+    yield daemon
+    daemon.close()

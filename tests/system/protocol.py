@@ -8,10 +8,12 @@ import subprocess
 import tempfile
 import time
 
+import pytest
 import zmq
 
 DECOYD = pathlib.Path(os.environ['DECOY_BUILD']) / 'daemon' / 'decoyd'
 WORKER = pathlib.Path(__file__).resolve().parent / 'fake_worker.py'
+JOB = {'kind': 'mock', 'fields': {'out': '/x/quick'}}
 
 
 class Refused(Exception):
@@ -111,9 +113,12 @@ class Daemon:
     def log(self):
         return (self.directory / 'log').read_text()
 
-    def submit(self, *words, after=(), key=None, group=None, kind='mock', **options):
+    def submit(self, *words, after=(), after_any=(), key=None, group=None, kind='mock', **options):
         """One job that plays words (fake_worker.py)."""
-        job = {'kind': kind, 'fields': {'out': '/x/' + ','.join(words or ('quick',))}, 'options': options, 'after': list(after), 'key': key, 'group': group}
+        fields = {'out': '/x/' + ','.join(words or ('quick',))}
+        if kind == 'train':
+            fields['dataset'] = '/x'
+        job = {'kind': kind, 'fields': fields, 'options': options, 'after': list(after), 'after_any': list(after_any), 'key': key, 'group': group}
         return self.peer.ask('submit', jobs=[job])['ids'][0]
 
     def show(self, job):
@@ -140,6 +145,10 @@ class Daemon:
             time.sleep(0.02)
         raise AssertionError(f'not within {seconds} s; the log:\n{self.log()}')
 
+    def explain(self, job):
+        why = self.peer.ask('explain', job=job)
+        return why['code'], why['text']
+
     def pids(self, job, ranks=1):
         """Processes of the job's last attempt, once they run."""
         def look():
@@ -155,3 +164,10 @@ def alive(pid):
         return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] not in 'ZX'
     except OSError:
         return False
+
+
+def refused(daemon, code, part, verb, **body):
+    """The verb is answered with an error of this code, whose sentence holds the part."""
+    with pytest.raises(Refused) as caught:
+        daemon.peer.ask(verb, **body)
+    assert caught.value.code == code and part in caught.value.text

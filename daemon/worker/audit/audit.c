@@ -227,6 +227,27 @@ static void collect_measures(struct audit *audit, const json_t *shards, const bo
         audit->rings[i] *= RING_UNIT;
 }
 
+/* What a person is told: the warnings, each a line. Fresh memory. */
+static char *tell(const struct audit *audit, size_t warnings)
+{
+    char *text = NULL;
+    size_t size, i;
+    json_t *check;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        abort();
+    fprintf(stream, "%zu checks of %zu stamps, %zu warning%s: %s\n", json_array_size(audit->checks), audit->count,
+            warnings, warnings == 1 ? "" : "s", audit->out);
+    json_array_foreach(audit->checks, i, check)
+    {
+        if (strcmp(json_string_value(json_object_get(check, "status")), "pass") != 0)
+            fprintf(stream, "%s: %s\n", json_string_value(json_object_get(check, "name")),
+                    json_string_value(json_object_get(check, "sentence")));
+    }
+    fclose(stream);
+    return text;
+}
+
 static int publish(struct audit *audit, struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(audit->out, "audit.json");
@@ -238,7 +259,9 @@ static int publish(struct audit *audit, struct err *err)
         if (strcmp(json_string_value(json_object_get(check, "status")), "pass") == 0)
             continue;
         json_array_append_new(warned, json_string(name));
-        link_warning(audit->job->link, "%s: %s", name, json_string_value(json_object_get(check, "sentence")));
+        if (audit->job->id) /* a tool tells them in its text */
+            link_warning(audit->job->link, "%s: %s", name,
+                         json_string_value(json_object_get(check, "sentence")));
     }
     for (size_t s = 0; s < audit->count; s++)
         fakes += audit->labels[s];
@@ -247,7 +270,8 @@ static int publish(struct audit *audit, struct err *err)
                              (json_int_t)json_array_size(warned), "checks", audit->checks);
     int code =
         file ? json_publish_file(path, file, err) : err_set(err, -ENOMEM, "out of memory for %s", path);
-    json_t *result = json_pack("{sI sI so}", "checks", (json_int_t)json_array_size(audit->checks), "warnings",
+    CLEANUP(free_ptr) char *text = tell(audit, json_array_size(warned));
+    json_t *result = json_pack("{ss sI sI so}", "text", text, "checks", (json_int_t)json_array_size(audit->checks), "warnings",
                                (json_int_t)json_array_size(warned), "warned", warned);
     json_decref(file);
     if (!code)

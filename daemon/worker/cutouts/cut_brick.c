@@ -1,6 +1,7 @@
 /* See cut_brick.h. Planes are read one after the other, so that memory holds one plane and the stamps; each
  * is decompressed once. The first is read before the selection is made: it gives the image's size and WCS. */
 #include "daemon/worker/cutouts/cut_brick.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -11,6 +12,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+
+/* What an item's time goes into. */
+enum phase { PHASE_CHECK, PHASE_DECODE, PHASE_GATHER, PHASE_WRITE, PHASE_SUM, PHASE_MAX };
+
+static const char *const PHASES[PHASE_MAX] = {"check", "decode", "gather", "write", "sum"};
 
 struct work {
     const struct cutting *cutting;
@@ -23,7 +29,16 @@ struct work {
     struct selection selection;
     float *images;
     json_t *compression, *quantize; /* one text a plane */
+    double then_s, seconds[PHASE_MAX];
 };
+
+/* Counts the time since the last call for a phase. */
+static void count_time(struct work *work, enum phase phase)
+{
+    double now_s = clock_monotonic_s();
+    work->seconds[phase] += now_s - work->then_s;
+    work->then_s = now_s;
+}
 
 static void work_free(struct work *work)
 {
@@ -93,6 +108,7 @@ static int cut_planes(struct work *work, struct err *err)
         const char *path = work->source.planes[channel];
         plane_free(&work->plane);
         int code = plane_read(&work->plane, path, err);
+        count_time(work, PHASE_DECODE);
         if (!code && channel == 0)
             code = select_rows(work, err);
         if (code)
@@ -108,7 +124,9 @@ static int cut_planes(struct work *work, struct err *err)
                               json_string(work->plane.compression[0] ? work->plane.compression : "none"));
         json_array_append_new(work->quantize,
                               json_string(work->plane.quantize[0] ? work->plane.quantize : "none"));
+        count_time(work, PHASE_CHECK);
         copy_channel(work, channel);
+        count_time(work, PHASE_GATHER);
     }
     return 0;
 }
@@ -118,6 +136,7 @@ static void add_counts(const struct work *work, json_t *attributes)
     const struct selection *selection = &work->selection;
     json_object_set_new(attributes, "catalogued", json_integer((json_int_t)catalogue_rows(work->catalogue)));
     if (work->truth) {
+        json_object_set_new(attributes, "collided", json_integer((json_int_t)work->truth->collided));
         json_object_set_new(attributes, "injected", json_integer((json_int_t)work->truth->rows));
         json_object_set_new(attributes, "matched", json_integer((json_int_t)work->truth->matched));
         json_object_set_new(attributes, "merged", json_integer((json_int_t)work->truth->merged));
@@ -196,25 +215,39 @@ static int make_output(struct work *work, json_t **attributes, bool *fatal, stru
                             &work->selection, wcs_pixscale(work->wcs), err);
     if (!code) {
         *attributes = make_attributes(work);
+        count_time(work, PHASE_CHECK);
         code = publish(work, &columns, *attributes, err);
+        count_time(work, PHASE_WRITE);
         *fatal = code != 0;
     }
     columns_free(&columns);
     return code;
 }
 
-static int make_report(const struct work *work, const json_t *attributes, bool fresh, json_t **report,
+/* New reference. */
+static json_t *make_cost(const struct work *work)
+{
+    json_t *cost = json_object();
+    for (int i = 0; i < PHASE_MAX; i++)
+        json_object_set_new(cost, PHASES[i], json_real(work->seconds[i]));
+    return cost;
+}
+
+static int make_report(struct work *work, const json_t *attributes, bool fresh, json_t **report,
                        struct err *err)
 {
-    static const char *const copied[] = {"class",  "brick",    "run",  "catalogued", "injected", "matched",
-                                         "merged", "selected", "edge", "stamps",     "cuts_left"};
+    static const char *const copied[] = {"class",    "brick",    "run",     "catalogued",
+                                         "collided", "injected", "matched", "merged",
+                                         "selected", "edge",     "stamps",  "cuts_left"};
     uint64_t checksum;
     int code = file_checksum(work->source.output, &checksum, err);
     if (code)
         return code;
     CLEANUP(free_ptr) char *text = str_format("%016" PRIx64, checksum);
     const char *path = work->source.output + strlen(work->cutting->out);
-    *report = json_pack("{ss ss sb}", "path", path + strspn(path, "/"), "xxh3", text, "fresh", fresh);
+    count_time(work, PHASE_SUM);
+    *report = json_pack("{ss ss sb so}", "path", path + strspn(path, "/"), "xxh3", text, "fresh", fresh,
+                        "seconds", make_cost(work));
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
         json_t *value = json_object_get(attributes, copied[i]);
         if (value)
@@ -226,12 +259,13 @@ static int make_report(const struct work *work, const json_t *attributes, bool f
 int cut_brick(const struct cutting *cutting, const struct item *item, json_t **report, bool *fatal,
               struct err *err)
 {
-    CLEANUP(work_free) struct work work = {.cutting = cutting, .item = item};
+    CLEANUP(work_free) struct work work = {.cutting = cutting, .item = item, .then_s = clock_monotonic_s()};
     *fatal = false;
     int code = source_open(&work.source, cutting, item, err);
     if (code)
         return code;
     json_t *attributes = source_find_output(&work.source);
+    count_time(&work, PHASE_CHECK);
     bool fresh = !attributes;
     if (fresh)
         code = make_output(&work, &attributes, fatal, err);

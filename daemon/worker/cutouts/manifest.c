@@ -15,33 +15,6 @@ static const char *text_of(const json_t *report, const char *key)
     return text ? text : "";
 }
 
-static int report_order(const void *a, const void *b)
-{
-    static const char *const keys[] = {"class", "brick", "run"};
-    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
-    int order = 0;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && !order; i++)
-        order = strcmp(text_of(left, keys[i]), text_of(right, keys[i]));
-    return order;
-}
-
-int manifest_sort(json_t **reports, struct err *err)
-{
-    size_t count = json_array_size(*reports);
-    CLEANUP(free_ptr) json_t **items = calloc(count + 1, sizeof *items);
-    json_t *sorted = json_array();
-    if (!items || !sorted)
-        return err_set(err, -ENOMEM, "out of memory for the reports of %zu bricks", count);
-    for (size_t i = 0; i < count; i++)
-        items[i] = json_array_get(*reports, i);
-    qsort(items, count, sizeof *items, report_order);
-    for (size_t i = 0; i < count; i++)
-        json_array_append(sorted, items[i]);
-    json_decref(*reports);
-    *reports = sorted;
-    return 0;
-}
-
 static void add_to(json_t *totals, const char *key, json_int_t value)
 {
     json_object_set_new(totals, key, json_integer(json_integer_value(json_object_get(totals, key)) + value));
@@ -49,8 +22,8 @@ static void add_to(json_t *totals, const char *key, json_int_t value)
 
 static void add_report(json_t *totals, const json_t *report, json_int_t *left, size_t cut_count)
 {
-    static const char *const counts[] = {"catalogued", "injected", "matched", "merged",
-                                         "selected",   "edge",     "stamps"};
+    static const char *const counts[] = {"collided", "injected", "catalogued", "matched",
+                                         "merged",   "selected", "edge",       "stamps"};
     bool bad = json_object_get(report, "reason") != NULL;
     add_to(totals, bad ? "quarantined" : "bricks", 1);
     if (bad)
@@ -93,34 +66,20 @@ json_t *manifest_summary(const json_t *reports, const struct cuts *cuts, bool re
     return summary;
 }
 
-/* The good reports, or the bad ones. `fresh` tells runs apart and no outputs, so it is left out. New
- * reference. */
-static json_t *pick_reports(const json_t *reports, bool bad)
+/* The good reports. `fresh` tells runs apart and no outputs, so it is left out. New reference. */
+static json_t *pick_good(const json_t *reports)
 {
     json_t *picked = json_array(), *report;
     size_t i;
     json_array_foreach(reports, i, report)
     {
-        if ((json_object_get(report, "reason") != NULL) != bad)
+        if (json_object_get(report, "reason"))
             continue;
         json_t *copy = json_copy(report);
         json_object_del(copy, "fresh");
         json_array_append_new(picked, copy);
     }
     return picked;
-}
-
-static int publish_quarantine(const struct cutting *cutting, const json_t *reports, struct err *err)
-{
-    CLEANUP(free_ptr) char *path = path_join(cutting->out, "quarantine.json");
-    json_t *file = json_pack("{si so}", "version", 1, "quarantined", pick_reports(reports, true));
-    int code = 0;
-    if (json_array_size(json_object_get(file, "quarantined")))
-        code = json_publish_file(path, file, err);
-    else if (unlink(path) != 0 && errno != ENOENT)
-        code = err_set(err, -errno, "cannot remove %s: %s", path, strerror(errno));
-    json_decref(file);
-    return code;
 }
 
 /* The summary without what differs between a first run and a rerun. */
@@ -136,16 +95,14 @@ int manifest_publish(const struct cutting *cutting, const json_t *reports, const
                      struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(cutting->out, "cutouts.json");
-    int code = publish_quarantine(cutting, reports, err);
-    if (code)
-        return code;
     const char *simulation = cutting->simulation ? survey_directory(cutting->simulation) : NULL;
     json_t *file = json_pack(
         "{si ss ss ss? si ss sf ss ss so so}", "version", 1, "decoy", DECOY_VERSION, "survey",
         survey_directory(cutting->survey), "simulation", simulation, "stamp_px", cutting->stamp_px, "bands",
         cutting->bands, "match_arcsec", cutting->match_arcsec, "placement", STAMP_PLACEMENT, "cuts",
-        cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_reports(reports, false));
-    code = file ? json_publish_file(path, file, err) : err_set(err, -ENOMEM, "out of memory for %s", path);
+        cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_good(reports));
+    int code =
+        file ? json_publish_file(path, file, err) : err_set(err, -ENOMEM, "out of memory for %s", path);
     json_decref(file);
     return code;
 }

@@ -46,6 +46,20 @@ static int find_files(struct source *source, const struct cutting *cutting, cons
     return code;
 }
 
+int source_list(const struct cutting *cutting, const struct item *item, struct file_list *list,
+                struct err *err)
+{
+    struct source source = {0};
+    int code = find_files(&source, cutting, item, err);
+    for (int i = 0; i < source.plane_count; i++)
+        file_list_add(list, TAKE(source.planes[i]));
+    file_list_add(list, TAKE(source.catalogue));
+    file_list_add(list, TAKE(source.truth));
+    file_list_add(list, TAKE(source.before));
+    source_free(&source);
+    return code;
+}
+
 static int add_checksum(json_t *list, const char *directory, const char *path, struct err *err)
 {
     uint64_t checksum;

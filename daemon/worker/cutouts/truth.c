@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+static const char *const RADII[] = {"rhalf", "shape_r", NULL};
+static const char *const INDICES[] = {"n", "sersic", "sersicn", NULL};
+
 void truth_close(struct truth *truth)
 {
     if (!truth)
@@ -25,15 +28,20 @@ void truth_close(struct truth *truth)
     free(truth);
 }
 
-/* The first of two names that is there; where neither is, the first, so that the sentence names it. */
-static const char *either(const struct table *table, const char *name, const char *other)
+/* The first of some names that is there; where none is, the first, so that the sentence names it. */
+static const char *either(const struct table *table, const char *const *names)
 {
-    return !table_has(table, name) && table_has(table, other) ? other : name;
+    for (const char *const *name = names; *name; name++) {
+        if (table_has(table, *name))
+            return *name;
+    }
+    return names[0];
 }
 
 static int read_positions(struct truth *truth, struct table *table, struct wcs *wcs, struct err *err)
 {
-    if (table_has(table, "x") && table_has(table, "y")) {
+    bool sky = table_has(table, "ra") && table_has(table, "dec");
+    if (!sky && table_has(table, "x") && table_has(table, "y")) {
         int code = table_read_reals(table, "x", 0, truth->x, err);
         return code ? code : table_read_reals(table, "y", 0, truth->y, err);
     }
@@ -47,22 +55,25 @@ static int read_positions(struct truth *truth, struct table *table, struct wcs *
     return code ? code : wcs_to_pixel(wcs, truth->rows, ra, dec, truth->x, truth->y, err);
 }
 
-static int read_magnitude(struct truth *truth, struct table *table, char band, double *mag, struct err *err)
+/* Magnitude as seen, and corrected where the file says how. */
+static int read_magnitude(struct truth *truth, struct table *table, char band, int b, struct err *err)
 {
     CLEANUP(free_ptr) char *original = str_format("%cflux", band);
     CLEANUP(free_ptr) char *later = str_format("flux_%c", band);
     CLEANUP(free_ptr) char *extinction = str_format("mw_transmission_%c", band);
     CLEANUP(free_ptr) double *transmission = calloc(truth->rows + 1, sizeof *transmission);
+    double *mag = truth->mag[b];
     if (!transmission)
         return err_set(err, -ENOMEM, "out of memory for a truth catalogue");
-    int code = table_read_reals(table, either(table, original, later), 0, mag, err);
-    if (!code && table_has(table, extinction))
+    const char *flux = either(table, (const char *const[]){original, later, NULL});
+    int code = table_read_reals(table, flux, 0, mag, err);
+    truth->dimmed[b] = !table_has(table, extinction);
+    if (!code && !truth->dimmed[b])
         code = table_read_reals(table, extinction, 0, transmission, err);
-    else
-        for (size_t i = 0; i < truth->rows; i++)
-            transmission[i] = 1;
-    for (size_t i = 0; !code && i < truth->rows; i++)
-        mag[i] = mag[i] > 0 && transmission[i] > 0 ? mag_of_flux(mag[i], transmission[i]) : NAN;
+    for (size_t i = 0; !code && i < truth->rows; i++) {
+        double seen = truth->dimmed[b] ? 1 : transmission[i];
+        mag[i] = mag[i] > 0 && seen > 0 ? mag_of_flux(mag[i], seen) : NAN;
+    }
     return code;
 }
 
@@ -87,6 +98,34 @@ static int make_room(struct truth *truth, size_t bands, struct err *err)
     return made && truth->id && truth->row ? 0 : err_set(err, -ENOMEM, "out of memory for a truth catalogue");
 }
 
+static void move_row(struct truth *truth, size_t from, size_t to)
+{
+    double *const arrays[] = {truth->x, truth->y, truth->rhalf, truth->sersic};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        arrays[i][to] = arrays[i][from];
+    for (int b = 0; b < TRUTH_BANDS_MAX && truth->mag[b]; b++)
+        truth->mag[b][to] = truth->mag[b][from];
+    truth->id[to] = truth->id[from];
+}
+
+static int drop_collided(struct truth *truth, struct table *table, struct err *err)
+{
+    CLEANUP(free_ptr) double *collided = calloc(truth->rows + 1, sizeof *collided);
+    if (!collided)
+        return err_set(err, -ENOMEM, "out of memory for a truth catalogue");
+    int code = table_read_reals(table, "collided", 0, collided, err);
+    size_t kept = 0;
+    for (size_t i = 0; i < truth->rows && !code; i++) {
+        if (collided[i] == 0)
+            move_row(truth, i, kept++);
+    }
+    if (!code) {
+        truth->collided = truth->rows - kept;
+        truth->rows = kept;
+    }
+    return code;
+}
+
 int truth_open(struct truth **out, const char *path, const char *bands, struct wcs *wcs, struct err *err)
 {
     CLEANUP(table_close_ptr) struct table *table = NULL;
@@ -103,11 +142,13 @@ int truth_open(struct truth **out, const char *path, const char *bands, struct w
     if (!code)
         code = read_positions(truth, table, wcs, err);
     for (size_t b = 0; bands[b] && !code; b++)
-        code = read_magnitude(truth, table, bands[b], truth->mag[b], err);
+        code = read_magnitude(truth, table, bands[b], (int)b, err);
     if (!code)
-        code = read_optional(truth, table, either(table, "rhalf", "shape_r"), truth->rhalf, err);
+        code = read_optional(truth, table, either(table, RADII), truth->rhalf, err);
     if (!code)
-        code = read_optional(truth, table, either(table, "n", "sersic"), truth->sersic, err);
+        code = read_optional(truth, table, either(table, INDICES), truth->sersic, err);
+    if (!code && table_has(table, "collided"))
+        code = drop_collided(truth, table, err);
     if (!code)
         *out = TAKE(truth);
     return code;
@@ -120,25 +161,51 @@ static int catalogue_points(struct catalogue *catalogue, struct points *points, 
     return code ? code : catalogue_quantity(catalogue, "by", &points->y, err);
 }
 
+/* The usable point nearest to (x, y), or -1 without one. */
+static long nearest_point(const struct points *points, double x, double y)
+{
+    long nearest = -1;
+    double best = INFINITY;
+    for (size_t i = 0; i < points->count; i++) {
+        double distance = hypot(points->x[i] - x, points->y[i] - y);
+        if ((!points->usable || points->usable[i]) && distance < best) {
+            best = distance;
+            nearest = (long)i;
+        }
+    }
+    return nearest;
+}
+
+/* Dust changes little over a few arcminutes: any row near by will do. */
+static int correct_dimmed(struct truth *truth, int b, char band, struct catalogue *catalogue,
+                          const struct points *points, struct err *err)
+{
+    CLEANUP(free_ptr) char *name = str_format("mw_transmission_%c", band);
+    const double *transmission;
+    int code = catalogue_quantity(catalogue, name, &transmission, err);
+    for (size_t i = 0; i < truth->rows && !code; i++) {
+        long near = nearest_point(points, truth->x[i], truth->y[i]);
+        truth->mag[b][i] += near < 0 ? NAN : 2.5 * log10(transmission[near]);
+    }
+    truth->dimmed[b] = truth->dimmed[b] && code;
+    return code;
+}
+
 int truth_match(struct truth *truth, struct catalogue *catalogue, double radius_px, struct err *err)
 {
     struct points from = {truth->rows, truth->x, truth->y, NULL}, to;
+    const char *bands = catalogue_bands(catalogue);
     int code = catalogue_points(catalogue, &to, err);
+    for (int b = 0; bands[b] && !code; b++) {
+        if (truth->dimmed[b])
+            code = correct_dimmed(truth, b, bands[b], catalogue, &to, err);
+    }
     if (!code)
         code = match_nearest(&from, &to, radius_px, truth->row, truth->separation, err);
     truth->matched = truth->merged = 0;
     for (size_t i = 0; !code && i < truth->rows; i++)
         truth->matched += truth->row[i] >= 0;
     return code;
-}
-
-static bool has_nearer(const struct points *before, double x, double y, double distance)
-{
-    for (size_t i = 0; i < before->count; i++) {
-        if ((!before->usable || before->usable[i]) && hypot(before->x[i] - x, before->y[i] - y) < distance)
-            return true;
-    }
-    return false;
 }
 
 int truth_drop_merged(struct truth *truth, struct catalogue *catalogue, struct catalogue *before,
@@ -150,7 +217,11 @@ int truth_drop_merged(struct truth *truth, struct catalogue *catalogue, struct c
         code = catalogue_points(before, &own, err);
     for (size_t i = 0; !code && i < truth->rows; i++) {
         const long row = truth->row[i];
-        if (row < 0 || !has_nearer(&own, after.x[row], after.y[row], truth->separation[i]))
+        if (row < 0)
+            continue;
+        const double x = after.x[row], y = after.y[row];
+        const long near = nearest_point(&own, x, y);
+        if (near < 0 || hypot(own.x[near] - x, own.y[near] - y) >= truth->separation[i])
             continue;
         truth->row[i] = -1;
         truth->matched--;

@@ -5,7 +5,6 @@
 #include "daemon/worker/net/layer.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 static layer_create *const CREATE[MODEL_LAYER_TYPE_MAX] = {
@@ -18,13 +17,15 @@ static layer_create *const CREATE[MODEL_LAYER_TYPE_MAX] = {
 struct network {
     const struct model *model;
     struct engine engine;
-    int batch, uses;
+    int batch, threads, uses;
     float *parameters;
     float **activations; /* layer_count + 1: the input, then each layer's target */
     float **diffs;       /* the loss's derivatives by them; NULL where not needed */
     struct layer *layers;
     network_hook *hook;
     void *hook_context;
+    network_ready *ready;
+    void *ready_context;
 };
 
 static size_t activation_count(const struct network *network, int i)
@@ -61,6 +62,7 @@ static int create_layers(struct network *network, struct err *err)
         struct layer_plan plan = {
             .engine = &network->engine,
             .batch = network->batch,
+            .threads = network->threads,
             .weight_gradient = network->uses & NETWORK_TRAIN,
             .source_gradient = network->diffs[i] != NULL,
             .parameters = network->parameters,
@@ -85,6 +87,7 @@ int network_create(struct network **out, const struct model *model, int batch, i
         return err_set(err, -ENOMEM, "out of memory for the network");
     network->model = model;
     network->batch = batch;
+    network->threads = threads;
     network->uses = uses;
     int code = engine_create(&network->engine, threads, err);
     if (!code)
@@ -145,6 +148,12 @@ void network_set_hook(struct network *network, network_hook *hook, void *context
     network->hook_context = context;
 }
 
+void network_set_ready(struct network *network, network_ready *ready, void *context)
+{
+    network->ready = ready;
+    network->ready_context = context;
+}
+
 void network_describe_library(char text[64])
 {
     engine_describe(text);
@@ -179,10 +188,18 @@ int network_forward(struct network *network, struct err *err)
 
 static void aim_gradient(struct layer *layer, float *gradient)
 {
+    layer->gradient = gradient;
     if (layer->weight_sink)
         op_rebind(layer->weight_sink, layer->weight_argument, gradient + layer->model->weight);
     if (layer->bias_sink)
         op_rebind(layer->bias_sink, DNNL_ARG_DIFF_BIAS, gradient + layer->model->bias);
+}
+
+static void tell_ready(struct network *network, const struct model_layer *layer)
+{
+    size_t count = layer->weight_count + layer->bias_count;
+    if (count)
+        network->ready(network->ready_context, layer->weight, count);
 }
 
 int network_backward(struct network *network, float *gradient, struct err *err)
@@ -191,41 +208,17 @@ int network_backward(struct network *network, float *gradient, struct err *err)
     for (int i = network->model->layer_count - 1; i >= 0 && !code; i--) {
         aim_gradient(&network->layers[i], gradient);
         code = run_program(network, i, &network->layers[i].backward, "backward", err);
+        if (!code && network->ready)
+            tell_ready(network, &network->model->layers[i]);
     }
     return code;
 }
 
-/* P(fake) = 1 / (1 + exp(real - fake)): the softmax of two logits, without overflow. */
-static double fake_probability(const float *logits)
+double network_loss(struct network *network, const struct loss *loss, const uint8_t *labels, int count,
+                    double weight, int *correct)
 {
-    return 1 / (1 + exp((double)logits[0] - (double)logits[1]));
-}
-
-/* log(1 + exp(x)), without overflow. */
-static double softplus(double x)
-{
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-
-double network_loss(struct network *network, const uint8_t *labels, int count, double weight, int *correct)
-{
-    const float *logits = network_logits(network);
-    float *diff = network->diffs[network->model->layer_count];
-    double loss = 0;
-    *correct = 0;
-    for (int n = 0; n < network->batch; n++) {
-        double margin = (double)logits[2 * n + 1] - (double)logits[2 * n];
-        double slope = n < count ? weight * (fake_probability(&logits[2 * n]) - labels[n]) : 0;
-        if (n < count) {
-            loss += softplus(labels[n] ? -margin : margin);
-            *correct += (margin > 0) == (labels[n] == 1);
-        }
-        if (diff) {
-            diff[2 * n] = (float)-slope;
-            diff[2 * n + 1] = (float)slope;
-        }
-    }
-    return loss;
+    return loss_sum(loss, network_logits(network), labels, network->batch, count, weight,
+                    network->diffs[network->model->layer_count], correct);
 }
 
 void network_scores(struct network *network, double *score)
@@ -233,7 +226,7 @@ void network_scores(struct network *network, double *score)
     const float *logits = network_logits(network);
     float *diff = network->diffs[network->model->layer_count];
     for (int n = 0; n < network->batch; n++) {
-        score[n] = fake_probability(&logits[2 * n]);
+        score[n] = loss_fake_probability(&logits[2 * n]);
         if (diff) {
             diff[2 * n + 1] = (float)(score[n] * (1 - score[n]));
             diff[2 * n] = -diff[2 * n + 1];

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "daemon/worker/net/loss.h"
 #include "daemon/worker/net/model.h"
 
 #include <stdint.h>
@@ -34,10 +35,10 @@ const float *network_logits(const struct network *network); /* (N, 2): real, fak
 int network_load(struct network *network, struct err *err);
 int network_forward(struct network *network, struct err *err);
 
-/* Cross-entropy of the softmax of the first `count` rows against labels (0 or 1), summed, in double, in
- * order; *correct: rows whose larger logit is the label's (a tie counts as real). With NETWORK_TRAIN it also
- * sets what backward starts from: weight x d loss / d logits, and 0 in the rows from count on. */
-double network_loss(struct network *network, const uint8_t *labels, int count, double weight, int *correct);
+/* loss_sum (loss.h) of the first `count` rows. With NETWORK_TRAIN it also sets what backward starts from:
+ * weight x d loss / d logits, and 0 in the rows from count on. */
+double network_loss(struct network *network, const struct loss *loss, const uint8_t *labels, int count,
+                    double weight, int *correct);
 
 /* P(fake) of each row, and what backward starts from: d P(fake) / d logits. */
 void network_scores(struct network *network, double *score);
@@ -50,6 +51,11 @@ const float *network_input_gradient(const struct network *network); /* (N, S, S,
  */
 typedef void network_hook(void *context, const char *layer, const char *phase, double start_s, double end_s);
 void network_set_hook(struct network *network, network_hook *hook, void *context);
+
+/* Called within backward whenever a layer's part of the gradient block is whole, from the last layer to the
+ * first: count floats from offset on. NULL: nothing is called. */
+typedef void network_ready(void *context, size_t offset, size_t count);
+void network_set_ready(struct network *network, network_ready *ready, void *context);
 
 /* "oneDNN 2.6.0, AVX512_CORE_BF16": what the bits of a result depend on, besides threads. */
 void network_describe_library(char text[64]);

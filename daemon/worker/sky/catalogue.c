@@ -56,6 +56,11 @@ const char *catalogue_path(const struct catalogue *catalogue)
     return catalogue->path;
 }
 
+const char *catalogue_bands(const struct catalogue *catalogue)
+{
+    return catalogue->bands;
+}
+
 const char *catalogue_origin(const struct catalogue *catalogue)
 {
     return table_origin(catalogue->table);

@@ -23,7 +23,7 @@ CLEANUP_DEFINE(catalogue_close_ptr, struct catalogue, catalogue_close)
 
 size_t catalogue_rows(const struct catalogue *catalogue);
 const char *catalogue_path(const struct catalogue *catalogue);
-
+const char *catalogue_bands(const struct catalogue *catalogue); /* as given */
 const char *catalogue_origin(const struct catalogue *catalogue); /* table_origin of the file */
 
 /* True when the file has the column, by any of its names. */

@@ -29,7 +29,7 @@ static int check_bricks(const char *out, const struct brick *bricks, long count,
     CLEANUP(free_ptr) char *coadd = path_join(out, "coadd");
     size_t present_count = 0;
     int code = 0;
-    if (!path_exists(coadd) || survey_open(&present, out, NULL, NULL) != 0)
+    if (!path_exists(coadd) || survey_open(&present, out, NULL) != 0)
         return 0;
     json_t *ours = index_bricks(bricks, count);
     const struct brick *there = survey_bricks(present, &present_count);

@@ -2,8 +2,8 @@
 #include "daemon/worker/split/scan.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/split/listing.h"
-#include "daemon/worker/split/stamps.h"
+#include "daemon/worker/dataset/listing.h"
+#include "daemon/worker/split/stampfile.h"
 
 #include <errno.h>
 #include <math.h>
@@ -78,19 +78,20 @@ static int find_brick(struct scan *scan, char *name, size_t *brick)
     return 0;
 }
 
-static int check_shape(struct scan *scan, const struct stamps *stamps, const char *path, struct err *err)
+static int check_shape(struct scan *scan, const struct stampfile *stamps, const char *path, struct err *err)
 {
-    json_t *names = stamps_channels(stamps);
-    if (!scan->channels && stamps_count(stamps)) {
+    json_t *names = stampfile_channels(stamps);
+    if (!scan->channels && stampfile_count(stamps)) {
         scan->channels = json_incref(names);
-        scan->stamp = stamps_side(stamps);
+        scan->stamp = stampfile_side(stamps);
         scan->channel_count = (int)json_array_size(names);
     }
-    if (!stamps_count(stamps) || (json_equal(scan->channels, names) && scan->stamp == stamps_side(stamps)))
+    if (!stampfile_count(stamps) ||
+        (json_equal(scan->channels, names) && scan->stamp == stampfile_side(stamps)))
         return 0;
     return err_set(err, -EINVAL,
                    "%s has stamps of %d px or channels that are not those of the files before it (%d px)",
-                   path, stamps_side(stamps), scan->stamp);
+                   path, stampfile_side(stamps), scan->stamp);
 }
 
 /* ra, dec and id of a file's stamps, behind those of the files before. */
@@ -114,19 +115,19 @@ static int add_keys(struct scan *scan, const struct cutout_column *columns, size
     return 0;
 }
 
-static int add_source(struct scan *scan, struct stamps *stamps, const char *path, int label, bool with_keys,
-                      struct err *err)
+static int add_source(struct scan *scan, struct stampfile *stamps, const char *path, int label,
+                      bool with_keys, struct err *err)
 {
     const struct cutout_column *columns;
     size_t column_count;
-    const size_t count = stamps_count(stamps);
+    const size_t count = stampfile_count(stamps);
     int code = count > UINT32_MAX ? err_set(err, -EFBIG, "%s has more than 2^32 stamps", path)
-                                  : stamps_columns(stamps, &columns, &column_count, err);
+                                  : stampfile_columns(stamps, &columns, &column_count, err);
     for (size_t i = 0; i < column_count && !code; i++)
         code = rows_add(&scan->rows, &columns[i], path, err);
     if (code)
         return code;
-    char *brick = stamps_brick(stamps, label, err);
+    char *brick = stampfile_brick(stamps, label, err);
     struct source *source = &scan->sources[scan->source_count];
     if (!brick || find_brick(scan, brick, &source->brick) != 0 ||
         (with_keys && add_keys(scan, columns, column_count, count) != 0))
@@ -142,22 +143,32 @@ static int add_source(struct scan *scan, struct stamps *stamps, const char *path
 
 static int scan_file(struct scan *scan, const char *path, int label, bool with_keys, struct err *err)
 {
-    CLEANUP(stamps_close_ptr) struct stamps *stamps = NULL;
-    int code = stamps_open(&stamps, path, err);
-    if (!code && stamps_is_edge(stamps) && stamps_side(stamps) != scan->stamp) {
-        scan->left_out += stamps_count(stamps);
+    CLEANUP(stampfile_close_ptr) struct stampfile *stamps = NULL;
+    int code = stampfile_open(&stamps, path, err);
+    if (!code && stampfile_is_edge(stamps) && stampfile_side(stamps) != scan->stamp) {
+        scan->left_out += stampfile_count(stamps);
         return 0;
     }
     if (!code)
         code = check_shape(scan, stamps, path, err);
     if (code)
         return code;
-    json_t *attributes = stamps_attributes(stamps);
+    json_t *attributes = stampfile_attributes(stamps);
     const double pixscale = json_number_value(json_object_get(attributes, "pixscale"));
     if (pixscale > scan->pixscale_arcsec)
         scan->pixscale_arcsec = pixscale;
     count_attributes(scan, label, attributes);
-    return stamps_count(stamps) ? add_source(scan, stamps, path, label, with_keys, err) : 0;
+    return stampfile_count(stamps) ? add_source(scan, stamps, path, label, with_keys, err) : 0;
+}
+
+/* A root that was given for one class alone need not have a directory of the class's name. */
+static int walk_class(struct listing *listing, const char *root, const char *name, bool alone,
+                      struct err *err)
+{
+    CLEANUP(free_ptr) char *directory = path_join(root, name);
+    if (alone && !path_is_directory(directory))
+        return listing_walk(listing, root, stampfile_is_name, err);
+    return listing_walk_class(listing, root, name, stampfile_is_name, err);
 }
 
 static int scan_class(struct scan *scan, const struct scan_roots *roots, int label, bool with_keys,
@@ -169,7 +180,7 @@ static int scan_class(struct scan *scan, const struct scan_roots *roots, int lab
     int code = listing_manifest(root, &manifest, err);
     if (!code)
         code = manifest ? listing_read(&listing, root, manifest, name, err)
-                        : listing_walk(&listing, root, name, roots->each[label] != NULL, err);
+                        : walk_class(&listing, root, name, roots->each[label] != NULL, err);
     json_t *counts = json_object_get(json_object_get(manifest, "classes"), name);
     if (counts && !scan->selection)
         scan->selection = json_object();

@@ -1,4 +1,4 @@
-/* What there is to split: the files of stamps of both classes (listing.h, stamps.h), in the order of class and
+/* What there is to split: the files of stamps of both classes (listing.h, stampfile.h), in the order of class and
  * path. Every file is opened once, its pixels are not read. */
 #ifndef DECOY_SPLIT_SCAN_H
 #define DECOY_SPLIT_SCAN_H

@@ -3,7 +3,7 @@
 #include "daemon/worker/split/shuffle.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/split/stamps.h"
+#include "daemon/worker/split/stampfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -181,12 +181,12 @@ static size_t end_of_group(const struct shuffle *shuffle, size_t i)
     return end;
 }
 
-static int find_columns(const struct row_layout *rows, struct stamps *stamps,
+static int find_columns(const struct row_layout *rows, struct stampfile *stamps,
                         const struct cutout_column **from, struct err *err)
 {
     const struct cutout_column *columns;
     size_t count = 0;
-    int code = stamps_columns(stamps, &columns, &count, err);
+    int code = stampfile_columns(stamps, &columns, &count, err);
     for (size_t c = 0; c < rows->count && !code; c++) {
         for (size_t i = 0; i < count; i++) {
             if (strcmp(columns[i].name, rows->columns[c].name) == 0)
@@ -197,7 +197,8 @@ static int find_columns(const struct row_layout *rows, struct stamps *stamps,
 }
 
 /* Pixels of fetches i .. end-1, all of one file: rows that follow one another are read together. */
-static int read_pixels(struct shuffle *shuffle, struct stamps *stamps, size_t i, size_t end, struct err *err)
+static int read_pixels(struct shuffle *shuffle, struct stampfile *stamps, size_t i, size_t end,
+                       struct err *err)
 {
     enum { ROWS = 64 };
     const struct fetch *fetches = shuffle->fetches;
@@ -208,7 +209,7 @@ static int read_pixels(struct shuffle *shuffle, struct stamps *stamps, size_t i,
         size_t count = 0;
         for (; count < ROWS && i < end && plan_row_of(fetches[i].from) == first + count; count++, i++)
             pixels[count] = (float *)batch_pixels(&shuffle->batch, fetches[i].slot);
-        code = stamps_read(stamps, first, count, pixels, err);
+        code = stampfile_read(stamps, first, count, pixels, err);
     }
     return code;
 }
@@ -217,15 +218,15 @@ static int gather_source(struct shuffle *shuffle, size_t i, size_t end, struct e
 {
     const struct plan *plan = shuffle->plan;
     struct batch *batch = &shuffle->batch;
-    CLEANUP(stamps_close_ptr) struct stamps *stamps = NULL;
+    CLEANUP(stampfile_close_ptr) struct stampfile *stamps = NULL;
     CLEANUP(free_ptr) const struct cutout_column **from = calloc(plan->rows.count + 1, sizeof *from);
     int code = from ? 0 : err_set(err, -ENOMEM, "out of memory for %zu columns", plan->rows.count);
     const char *path = plan->sources[plan_source_of(shuffle->fetches[i].from)].path;
     if (!code)
-        code = stamps_open(&stamps, path, err);
-    if (!code && (stamps_side(stamps) != plan->stamp ||
-                  json_array_size(stamps_channels(stamps)) != (size_t)plan->channels ||
-                  stamps_count(stamps) <= plan_row_of(shuffle->fetches[end - 1].from)))
+        code = stampfile_open(&stamps, path, err);
+    if (!code && (stampfile_side(stamps) != plan->stamp ||
+                  json_array_size(stampfile_channels(stamps)) != (size_t)plan->channels ||
+                  stampfile_count(stamps) <= plan_row_of(shuffle->fetches[end - 1].from)))
         code = err_set(err, -EBUSY, "%s changed while it was read", path);
     if (!code)
         code = find_columns(&plan->rows, stamps, from, err);

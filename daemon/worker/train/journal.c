@@ -153,19 +153,20 @@ static int write_scalars(struct journal *journal, int64_t step, const json_t *ro
 }
 
 int journal_steps(struct journal *journal, const struct train_state *state, int64_t epoch, double rate,
-                  double img_per_s, double input_share, struct err *err)
+                  double gradient_norm, double img_per_s, double input_share, struct err *err)
 {
     static const char *const TAGS[][2] = {{"loss", "train/loss"},
                                           {"accuracy", "train/accuracy"},
                                           {"rate", "train/learning_rate"},
+                                          {"gradient_norm", "train/gradient_norm"},
                                           {"img_per_s", "speed/img_per_s"},
                                           {"input_share", "speed/input_share"},
                                           {NULL, NULL}};
     double count = (double)state->row_count;
     json_t *row =
-        json_pack("{sI sI sf sf sf sf sf}", "step", (json_int_t)state->step, "epoch", (json_int_t)epoch,
+        json_pack("{sI sI sf sf sf sf sf sf}", "step", (json_int_t)state->step, "epoch", (json_int_t)epoch,
                   "loss", state->row_loss / count, "accuracy", state->row_correct / count, "rate", rate,
-                  "img_per_s", img_per_s, "input_share", input_share);
+                  "gradient_norm", gradient_norm, "img_per_s", img_per_s, "input_share", input_share);
     int code = write_scalars(journal, state->step, row, TAGS, err);
     if (!code)
         return write_row(journal, row, err);

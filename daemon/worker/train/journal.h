@@ -1,7 +1,8 @@
 /* What a run tells while it goes: rows to metrics.jsonl, TensorBoard's events in logs/ and the daemon. Rank
  * 0 alone has one. Rows of metrics.jsonl, one JSON object a line, by their keys:
  *
- *   every few steps: step, epoch, loss, accuracy, rate, img_per_s, input_share (of the time, on input)
+ *   every few steps: step, epoch, loss, accuracy, rate, gradient_norm (of the last step, before
+ *                    clipping), img_per_s, input_share (of the time, waiting for input)
  *   every epoch:     step, epoch, epoch_loss, epoch_accuracy, and valid_loss, valid_accuracy where there is a
  *                    validation part
  *
@@ -27,7 +28,7 @@ CLEANUP_DEFINE(journal_close_ptr, struct journal, journal_close)
 
 /* img_per_s, input_share: since the last row, by the clock. */
 int journal_steps(struct journal *journal, const struct train_state *state, int64_t epoch, double rate,
-                  double img_per_s, double input_share, struct err *err);
+                  double gradient_norm, double img_per_s, double input_share, struct err *err);
 /* with_validation: state's valid_loss and valid_accuracy are of this epoch. */
 int journal_epoch(struct journal *journal, const struct train_state *state, int64_t epoch,
                   bool with_validation, struct err *err);

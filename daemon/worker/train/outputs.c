@@ -65,10 +65,10 @@ int trainer_finish(struct trainer *trainer, struct err *err)
     int code = trainer_publish(trainer, "model", trainer->now.parameters, state, err);
     if (code)
         return code;
-    json_t *result =
-        json_pack("{sI sI sI sf sf}", "steps", (json_int_t)state->step, "epochs", (json_int_t)trainer->epochs,
-                  "examples", (json_int_t)dataset_count(trainer->dataset, DATASET_TRAIN), "train_loss",
-                  state->train_loss, "train_accuracy", state->train_accuracy);
+    json_t *result = json_pack("{sI sI sI sf sf}", "steps", (json_int_t)state->step, "epochs",
+                               (json_int_t)(state->step / trainer->steps_per_epoch), "examples",
+                               (json_int_t)dataset_count(trainer->dataset, DATASET_TRAIN), "train_loss",
+                               state->train_loss, "train_accuracy", state->train_accuracy);
     if (state->best_step) {
         json_t *valid =
             json_pack("{sf sf sI sf sf}", "valid_loss", state->valid_loss, "valid_accuracy",
@@ -77,6 +77,8 @@ int trainer_finish(struct trainer *trainer, struct err *err)
         json_object_update(result, valid);
         json_decref(valid);
     }
+    if (state->step < trainer->steps)
+        json_object_set_new(result, "ended", json_string("early, out of patience"));
     int64_t examples = (state->step - trainer->first_step) * trainer->batch;
     if (examples)
         json_object_set_new(result, "img_per_s", json_real((double)examples / trainer->trained_s));

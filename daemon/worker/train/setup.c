@@ -3,7 +3,6 @@
 #include "common/path.h"
 #include "common/preset.h"
 #include "common/str.h"
-#include "daemon/worker/net/optimiser.h"
 #include "daemon/worker/train/trainer.h"
 #include "proto/json.h"
 #include "proto/spec.h"
@@ -11,6 +10,39 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+
+/* A choice's place in the list of a library part, which has all that the table of specs offers. */
+static int find_choice(const char *const *names, int count, const char *name)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0)
+            return i;
+    }
+    abort();
+}
+
+static void read_optimiser(struct trainer *trainer, const json_t *spec)
+{
+    int optimiser = find_choice(OPTIMISER_RULES, OPTIMISER_RULE_MAX, spec_text(spec, "optimiser"));
+    trainer->optimiser = (struct optimiser){
+        .rule = (enum optimiser_rule)optimiser,
+        .momentum = spec_real(spec, "momentum"),
+        .weight_decay = spec_real(spec, "weight_decay"),
+    };
+    trainer->clip_norm = spec_real(spec, "clip_norm");
+    int schedule = find_choice(SCHEDULE_RULES, SCHEDULE_RULE_MAX, spec_text(spec, "schedule"));
+    bool given = !json_is_null(json_object_get(spec, "warm_up"));
+    trainer->schedule = (struct schedule){
+        .rule = (enum schedule_rule)schedule,
+        .highest = spec_real(spec, "rate"),
+        .warm_up = given                           ? spec_real(spec, "warm_up")
+                   : schedule == SCHEDULE_ONECYCLE ? 0.3
+                                                   : 0,
+        .steps = trainer->steps,
+        .every = spec_int(spec, "step_epochs") * trainer->steps_per_epoch,
+        .factor = spec_real(spec, "step_factor"),
+    };
+}
 
 static void read_spec(struct trainer *trainer)
 {
@@ -22,13 +54,31 @@ static void read_spec(struct trainer *trainer)
     trainer->micro_batches = (trainer->batch + trainer->micro_batch - 1) / trainer->micro_batch;
     trainer->keep = (int)spec_int(spec, "keep");
     trainer->epochs = spec_int(spec, "epochs");
-    trainer->highest_rate = spec_real(spec, "rate");
-    trainer->onecycle = strcmp(spec_text(spec, "schedule"), "onecycle") == 0;
+    trainer->patience = spec_int(spec, "patience");
     trainer->seed = (uint64_t)spec_int(spec, "seed");
     trainer->checkpoint_every_s = spec_real(spec, "checkpoint_every");
     trainer->trace_from = spec_int(spec, "trace_from");
     trainer->trace_end = trainer->trace_from + spec_int(spec, "trace_steps");
     trainer->ordered_epoch = -1;
+}
+
+/* The weights of the classes, so scaled that their mean over the training part is 1. */
+static int weigh_classes(struct trainer *trainer, struct err *err)
+{
+    size_t count = dataset_count(trainer->dataset, DATASET_TRAIN);
+    double fakes = 0, weight = spec_real(trainer->job->spec, "fake_weight");
+    for (size_t i = 0; i < count; i++)
+        fakes += dataset_label(trainer->dataset, DATASET_TRAIN, i);
+    double reals = (double)count - fakes;
+    if (fakes == 0 || reals == 0)
+        return err_set(err, -EINVAL, "the training part of %s has no %s example",
+                       spec_text(trainer->job->spec, "dataset"), reals > 0 ? "fake" : "real");
+    if (weight == 0)
+        weight = reals / fakes;
+    double mean = (weight * fakes + reals) / (double)count;
+    trainer->loss =
+        (struct loss){spec_real(trainer->job->spec, "label_smoothing"), {1 / mean, weight / mean}};
+    return 0;
 }
 
 static int open_dataset(struct trainer *trainer, struct err *err)
@@ -43,6 +93,8 @@ static int open_dataset(struct trainer *trainer, struct err *err)
     if (!trainer->steps_per_epoch)
         return err_set(err, -EINVAL, "the training part of %s has %zu examples, fewer than a --batch of %d",
                        path, count, trainer->batch);
+    if (trainer->patience && !dataset_count(trainer->dataset, DATASET_VALID))
+        return err_set(err, -EINVAL, "--patience looks at the validation part, and %s has none", path);
     trainer->order = calloc(count, sizeof *trainer->order);
     trainer->labels = calloc((size_t)trainer->micro_batch, 1);
     return trainer->order && trainer->labels ? 0
@@ -81,7 +133,7 @@ static int open_network(struct trainer *trainer, struct err *err)
     size_t count = trainer->model->parameter_count;
     trainer->moments = calloc(2 * count, sizeof *trainer->moments);
     if (!trainer->moments)
-        return err_set(err, -ENOMEM, "out of memory for Adam's moments");
+        return err_set(err, -ENOMEM, "out of memory for the optimiser's moments");
     trainer->now = (struct checkpoint){
         .parameters = network_parameters(trainer->network),
         .first = trainer->moments,
@@ -96,7 +148,10 @@ static int open_network(struct trainer *trainer, struct err *err)
 /* What must be equal for a checkpoint to be gone on from; `library` and `threads` should be. */
 static void describe_run(struct trainer *trainer)
 {
-    static const char *const SAME[] = {"epochs", "rate", "schedule", "image_scale", "invvar_scale", "seed"};
+    static const char *const SAME[] = {
+        "epochs",          "rate",        "schedule",    "warm_up",      "step_epochs",
+        "step_factor",     "optimiser",   "momentum",    "weight_decay", "clip_norm",
+        "label_smoothing", "fake_weight", "image_scale", "invvar_scale", "seed"};
     char library[64];
     CLEANUP(free_ptr) char *model = model_text(trainer->model);
     CLEANUP(free_ptr) char *dataset = str_format("%016" PRIx64, dataset_fingerprint(trainer->dataset));
@@ -105,7 +160,8 @@ static void describe_run(struct trainer *trainer)
         json_pack("{ss ss si si si ss}", "dataset", dataset, "model", model, "batch", trainer->batch,
                   "micro_batch", trainer->micro_batch, "threads", trainer->job->threads, "library", library);
     for (size_t i = 0; i < sizeof SAME / sizeof *SAME; i++)
-        json_object_set(trainer->setup, SAME[i], json_object_get(trainer->job->spec, SAME[i]));
+        if (!json_is_null(json_object_get(trainer->job->spec, SAME[i])))
+            json_object_set(trainer->setup, SAME[i], json_object_get(trainer->job->spec, SAME[i]));
     trainer->now.setup = trainer->setup;
 }
 
@@ -134,6 +190,11 @@ int trainer_open(struct trainer *trainer, struct job *job, struct err *err)
     trainer->checkpoints = path_join(trainer->out, "ckpts");
     read_spec(trainer);
     int code = open_dataset(trainer, err);
+    if (!code)
+        code = weigh_classes(trainer, err);
+    if (code)
+        return code;
+    read_optimiser(trainer, job->spec);
     if (!code)
         code = open_input(trainer, err);
     if (!code)
@@ -237,10 +298,4 @@ int trainer_resume(struct trainer *trainer, struct err *err)
     trainer->first_step = trainer->row_start_step = trainer->now.state.step;
     trainer->row_start_s = trainer->last_checkpoint_s = clock_monotonic_s();
     return code;
-}
-
-double trainer_rate(const struct trainer *trainer, int64_t step)
-{
-    return trainer->onecycle ? rate_onecycle(trainer->highest_rate, step, trainer->steps)
-                             : trainer->highest_rate;
 }

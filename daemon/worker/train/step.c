@@ -4,7 +4,6 @@
  * batch or of the validation part, has rows that count for nothing. */
 #include "daemon/worker/train/trainer.h"
 #include "common/clock.h"
-#include "daemon/worker/net/optimiser.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,8 +44,8 @@ static int run_micro_batch(void *context, long leaf, float *gradient, double *st
         return code;
     bool overdue =
         trainer->first && clock_monotonic_s() - trainer->last_checkpoint_s >= trainer->checkpoint_every_s;
-    statistics[STATISTIC_LOSS] =
-        network_loss(trainer->network, trainer->labels, count, 1.0 / trainer->batch, &correct);
+    statistics[STATISTIC_LOSS] = network_loss(trainer->network, &trainer->loss, trainer->labels, count,
+                                              1.0 / trainer->batch, &correct);
     statistics[STATISTIC_CORRECT] = correct;
     statistics[STATISTIC_STOP] = link_stop_asked(trainer->job->link);
     statistics[STATISTIC_CHECKPOINT] = link_checkpoint_asked(trainer->job->link) || overdue;
@@ -79,12 +78,42 @@ static void count_examples(struct trainer *trainer, double loss, double correct)
     state->epoch_count = 0;
 }
 
+/* What is not a number any more is not learnt from: the weights stay those of the step before. */
+static int check_finite(struct trainer *trainer, double loss, double rate, struct err *err)
+{
+    int64_t step = trainer->now.state.step;
+    if (isfinite(loss) && isfinite(trainer->gradient_norm))
+        return 0;
+    return err_set(err, -EDOM,
+                   "the %s is not a number any more at step %" PRId64
+                   " (learning rate %g): try a lower --rate or --clip-norm; checkpoints of earlier steps are "
+                   "kept",
+                   isfinite(loss) ? "gradient" : "loss", step + 1, rate);
+}
+
+static void update(struct trainer *trainer, const float *gradient, double rate)
+{
+    const struct checkpoint *now = &trainer->now;
+    double scale = optimiser_clip_scale(trainer->gradient_norm, trainer->clip_norm);
+    for (int i = 0; i < model_tensor_count(trainer->model); i++) {
+        struct model_tensor tensor = model_tensor(trainer->model, i);
+        const struct optimiser_block block = {
+            .parameters = now->parameters + tensor.offset,
+            .first = now->first + tensor.offset,
+            .second = now->second + tensor.offset,
+            .gradient = gradient + tensor.offset,
+            .count = tensor.count,
+        };
+        optimiser_update(&trainer->optimiser, &block, rate, scale, now->state.step + 1);
+    }
+}
+
 int trainer_step(struct trainer *trainer, struct err *err)
 {
     const float *gradient;
     const double *statistics;
     int64_t step = trainer->now.state.step;
-    double begin_s = clock_monotonic_s(), rate = trainer_rate(trainer, step);
+    double begin_s = clock_monotonic_s(), rate = schedule_rate(&trainer->schedule, step);
     order_epoch(trainer, step / trainer->steps_per_epoch);
     int code = network_load(trainer->network, err);
     if (!code)
@@ -92,15 +121,13 @@ int trainer_step(struct trainer *trainer, struct err *err)
                         &statistics, err);
     if (code)
         return code;
-    if (!isfinite(statistics[STATISTIC_LOSS]))
-        return err_set(err, -EDOM,
-                       "the loss is not a number any more at step %" PRId64
-                       " (learning rate %g): try a lower --rate",
-                       step + 1, rate);
     double update_s = clock_monotonic_s();
-    adam_update(trainer->now.parameters, trainer->now.first, trainer->now.second, gradient,
-                trainer->now.count, rate, step + 1);
-    trainer_trace(trainer, "adam", "update", update_s);
+    trainer->gradient_norm = optimiser_norm(gradient, trainer->now.count);
+    code = check_finite(trainer, statistics[STATISTIC_LOSS], rate, err);
+    if (code)
+        return code;
+    update(trainer, gradient, rate);
+    trainer_trace(trainer, OPTIMISER_RULES[trainer->optimiser.rule], "update", update_s);
     count_examples(trainer, statistics[STATISTIC_LOSS], statistics[STATISTIC_CORRECT]);
     trainer->stop_asked = statistics[STATISTIC_STOP] > 0;
     trainer->checkpoint_asked = statistics[STATISTIC_CHECKPOINT] > 0;
@@ -126,7 +153,8 @@ static int score_micro_batch(void *context, long leaf, float *none, double *stat
     int code = network_forward(trainer->network, err);
     if (code)
         return code;
-    statistics[STATISTIC_LOSS] = network_loss(trainer->network, trainer->labels, count, 0, &correct);
+    statistics[STATISTIC_LOSS] =
+        network_loss(trainer->network, &LOSS_PLAIN, trainer->labels, count, 0, &correct);
     statistics[STATISTIC_CORRECT] = correct;
     statistics[STATISTIC_STOP] = link_stop_asked(trainer->job->link);
     statistics[STATISTIC_CHECKPOINT] = 0;

@@ -18,7 +18,8 @@ static int write_row(struct trainer *trainer, struct err *err)
             epoch = (state->step - 1) / trainer->steps_per_epoch + 1;
     int code = 0;
     if (trainer->first)
-        code = journal_steps(trainer->journal, state, epoch, trainer_rate(trainer, state->step - 1),
+        code = journal_steps(trainer->journal, state, epoch,
+                             schedule_rate(&trainer->schedule, state->step - 1), trainer->gradient_norm,
                              (double)(steps * trainer->batch) / took_s, trainer->row_input_s / took_s, err);
     state->row_loss = state->row_correct = 0;
     state->row_count = 0;
@@ -65,6 +66,15 @@ static bool epoch_is_open(const struct trainer *trainer)
            state->validated_step != state->step;
 }
 
+bool trainer_is_done(const struct trainer *trainer)
+{
+    const struct train_state *state = &trainer->now.state;
+    bool between = state->step > 0 && state->validated_step == state->step;
+    bool tired = trainer->patience && between &&
+                 state->step - state->best_step >= trainer->patience * trainer->steps_per_epoch;
+    return tired || (state->step >= trainer->steps && !epoch_is_open(trainer));
+}
+
 /* A step and what is due after it. */
 static int advance(struct trainer *trainer, struct err *err)
 {
@@ -84,7 +94,7 @@ static int advance(struct trainer *trainer, struct err *err)
 
 static int run_steps(struct trainer *trainer, struct err *err)
 {
-    while (trainer->now.state.step < trainer->steps || epoch_is_open(trainer)) {
+    while (!trainer_is_done(trainer)) {
         int code = epoch_is_open(trainer) ? 0 : advance(trainer, err);
         if (code)
             return code;
@@ -95,7 +105,7 @@ static int run_steps(struct trainer *trainer, struct err *err)
             code = trainer_save(trainer, err);
         if (code)
             return code;
-        if (trainer->stop_asked && (trainer->now.state.step < trainer->steps || epoch_is_open(trainer)))
+        if (trainer->stop_asked && !trainer_is_done(trainer))
             return err_set(err, -ECANCELED, "stopped after step %lld, with a checkpoint",
                            (long long)trainer->now.state.step);
     }

@@ -6,6 +6,8 @@
 #include "daemon/worker/job.h"
 #include "daemon/worker/net/input.h"
 #include "daemon/worker/net/network.h"
+#include "daemon/worker/net/optimiser.h"
+#include "daemon/worker/net/schedule.h"
 #include "daemon/worker/report/trace.h"
 #include "daemon/worker/train/checkpoint.h"
 #include "daemon/worker/train/journal.h"
@@ -33,9 +35,11 @@ struct trainer {
 
     int batch, micro_batch, keep;
     int64_t micro_batches; /* a step */
-    int64_t epochs, steps_per_epoch, steps;
-    double highest_rate;
-    bool onecycle;
+    int64_t epochs, steps_per_epoch, steps, patience;
+    struct schedule schedule;
+    struct optimiser optimiser;
+    struct loss loss;
+    double clip_norm;
     uint64_t seed;
     uint64_t *order; /* of the examples in ordered_epoch */
     int64_t ordered_epoch;
@@ -46,8 +50,9 @@ struct trainer {
     int64_t trace_from, trace_end;
     double row_start_s, row_input_s; /* since the last row of metrics.jsonl */
     int64_t row_start_step;
-    double trained_s;   /* by the clock, in this attempt */
-    int64_t first_step; /* of this attempt */
+    double gradient_norm; /* of the last step, before clipping */
+    double trained_s;     /* by the clock, in this attempt */
+    int64_t first_step;   /* of this attempt */
 };
 
 /* A part of train_run each; 0 or a negative errno and a sentence. All are collective. */
@@ -64,8 +69,8 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
                     struct err *err);                         /* <out>/<name>.safetensors, on rank 0 */
 int trainer_finish(struct trainer *trainer, struct err *err); /* the last model and the result */
 
-double trainer_rate(const struct trainer *trainer,
-                    int64_t step); /* learning rate of the step after `step` steps */
+/* Whether the last epoch, or one that ran out of patience, is done and told. */
+bool trainer_is_done(const struct trainer *trainer);
 
 /* Around a step, a trace of whose parts was asked for. */
 int trainer_trace_begin(struct trainer *trainer, struct err *err);

@@ -290,7 +290,7 @@ def test_no_good_brick_fails_with_the_first_reason(survey, tmp_path):
     for brick in ("0100p010", "0101p010", "0102p010"):
         path_of(survey, brick).unlink()
     sentence = run(tmp_path, status=1, survey=survey, out=tmp_path / "out", **{"class": "real"})
-    assert "no real brick could be cut" in sentence and "0100p010" in sentence and "image-r" in sentence
+    assert "3 of 3 bricks could not be done" in sentence and "0100p010" in sentence and "image-r" in sentence
 
 
 def test_settings_that_cannot_work_are_named(survey, tmp_path):
@@ -332,7 +332,7 @@ def write_run(root, brick, run_name, rng, with_pixels=True):
     truth["ra"] = 10.0 - (x - 79.5) * step / np.cos(np.deg2rad(1.0))
     truth["dec"] = 1.0 + (y - 79.5) * step
     if with_pixels:
-        truth.update(x=x, y=y)
+        truth.update(x=x + 1, y=y + 1)  # as obiwan counts them: from 1
     for band, flux in zip("grz", (1.0, 2.0, 3.0)):
         truth.update({f"{band}flux": np.full(4, flux, "f4"), f"mw_transmission_{band}": np.full(4, 0.8, "f4")})
     write_table(root / f"obiwan/{brick[:3]}/{brick}/{run_name}/simcat-elg-{brick}.fits", truth)

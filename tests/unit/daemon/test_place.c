@@ -7,27 +7,6 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static void the_state_directory_is_found_in_order(void **unused)
-{
-    (void)unused;
-    CLEANUP(free_ptr) char *given = NULL, *named = NULL, *base = NULL, *home = NULL, *none = NULL;
-    setenv("DECOY_STATE", "/named/", 1);
-    setenv("XDG_STATE_HOME", "/base", 1);
-    setenv("HOME", "/home/x", 1);
-    assert_int_equal(place_find("/given", &given, NULL), 0);
-    assert_string_equal(given, "/given");
-    assert_int_equal(place_find(NULL, &named, NULL), 0);
-    assert_string_equal(named, "/named");
-    unsetenv("DECOY_STATE");
-    assert_int_equal(place_find(NULL, &base, NULL), 0);
-    assert_string_equal(base, "/base/decoy");
-    unsetenv("XDG_STATE_HOME");
-    assert_int_equal(place_find(NULL, &home, NULL), 0);
-    assert_string_equal(home, "/home/x/.local/state/decoy");
-    unsetenv("HOME");
-    assert_int_equal(place_find(NULL, &none, NULL), -ENOENT);
-}
-
 static void a_missing_directory_is_made_for_us_alone(void **unused)
 {
     (void)unused;
@@ -79,7 +58,6 @@ static void the_lock_is_held_by_one_and_names_it(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_state_directory_is_found_in_order),
         cmocka_unit_test(a_missing_directory_is_made_for_us_alone),
         cmocka_unit_test(a_directory_that_is_not_safe_is_refused_with_a_sentence),
         cmocka_unit_test(the_lock_is_held_by_one_and_names_it),

@@ -56,12 +56,14 @@ static void step(const char *path, int side, int channels, int batch)
     take("labels.u8", labels, (size_t)batch);
     need(network_load(network, &err), &err);
     need(network_forward(network, &err), &err);
-    printf("%.17g\n", network_loss(network, labels, batch, 1.0 / batch, &correct) / batch);
+    printf("%.17g\n", network_loss(network, &LOSS_PLAIN, labels, batch, 1.0 / batch, &correct) / batch);
     need(network_backward(network, gradient, &err), &err);
     give("gradient.f32", gradient, count * sizeof(float));
     give("input_gradient.f32", network_input_gradient(network), inputs * sizeof(float));
-    adam_update(network_parameters(network), gradient + count, gradient + 2 * count, gradient, count, 1e-3,
-                1);
+    const struct optimiser adam = {.rule = OPTIMISER_ADAM};
+    const struct optimiser_block block = {network_parameters(network), gradient + count, gradient + 2 * count,
+                                          gradient, count};
+    optimiser_update(&adam, &block, 1e-3, 1, 1);
     give("adam.f32", network_parameters(network), count * sizeof(float));
     free(gradient);
     free(labels);

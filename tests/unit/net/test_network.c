@@ -70,8 +70,8 @@ static struct network *make_network(const struct model *model, int batch, int us
 
 static void check_model(const char *layers, int side, int channels)
 {
-    enum { BATCH = 5 };
-    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1};
+    enum { BATCH = 19 }; /* more than a chunk of our own convolutions */
+    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1, 1};
     struct err err = {0};
     struct model *model = make_model(layers, side, channels);
     struct network *network = make_network(model, BATCH, NETWORK_TRAIN | NETWORK_INPUT_GRADIENT);
@@ -85,7 +85,7 @@ static void check_model(const char *layers, int side, int channels)
     double loss = reference_run(model, parameters, input, labels, BATCH, 0.25, logits, slopes, input_slopes);
     assert_int_equal(network_load(network, &err), 0);
     assert_int_equal(network_forward(network, &err), 0);
-    assert_near(0.25 * network_loss(network, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
+    assert_near(0.25 * network_loss(network, &LOSS_PLAIN, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
     assert_int_equal(network_backward(network, gradient, &err), 0);
     compare("logits", network_logits(network), logits, 2 * BATCH, LOGIT_TOLERANCE);
     for (int t = 0; t < model_tensor_count(model); t++) {
@@ -119,6 +119,11 @@ static void network_conv_equals_the_reference(void **state)
     check_model("{\"kind\": \"conv\", \"features\": 5, \"kernel\": 4}," LAST, 9, 2);
     check_model("{\"kind\": \"conv\", \"features\": 7, \"kernel\": 5, \"stride\": 3, \"relu\": true}," LAST,
                 17, 3);
+    check_model(
+        "{\"kind\": \"conv\", \"features\": 9, \"kernel\": 5, \"padding\": \"valid\", \"relu\": true}," LAST,
+        17, 11);
+    check_model("{\"kind\": \"conv\", \"features\": 3, \"kernel\": 6}," LAST, 13, 1);
+    check_model("{\"kind\": \"conv\", \"features\": 8, \"kernel\": 15, \"relu\": true}," LAST, 12, 8);
     check_model(
         "{\"kind\": \"conv\", \"features\": 4, \"kernel\": 3, \"padding\": \"valid\", \"relu\": true}," LAST,
         8, 3);
@@ -157,7 +162,7 @@ static double loss_at(struct network *network, const float *origin, const float 
         network_parameters(network)[i] = origin[i] + (float)step * direction[i];
     assert_int_equal(network_load(network, &err), 0);
     assert_int_equal(network_forward(network, &err), 0);
-    return network_loss(network, labels, batch, 1, &correct);
+    return network_loss(network, &LOSS_PLAIN, labels, batch, 1, &correct);
 }
 
 /* Along the gradient itself, normalised: the central difference must be its length. The step is small enough
@@ -209,7 +214,7 @@ static void network_rows_beyond_count_change_nothing(void **state)
     for (int run = 0; run < 2; run++) {
         fill_normal(network_input(network) + 2 * 8 * 8 * 2, 2 * 8 * 8 * 2, 3, (uint64_t)run);
         assert_int_equal(network_forward(network, &err), 0);
-        network_loss(network, labels, 2, 1, &correct);
+        network_loss(network, &LOSS_PLAIN, labels, 2, 1, &correct);
         assert_int_equal(network_backward(network, run ? second : first, &err), 0);
     }
     assert_memory_equal(first, second, count * sizeof *first);

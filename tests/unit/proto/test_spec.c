@@ -56,7 +56,7 @@ static void resolve_refuses_with_a_sentence(void **state)
         {"mock", "{\"out\": \"/t\", \"bricks\": 1.5}", "bricks must be of type integer"},
         {"mock", "{\"out\": \"/t\", \"bricks\": [1]}", "bricks must be of type integer"},
         {"mock", "{\"out\": \"/a\\nb\"}", "control character"},
-        {"train", "{\"out\": \"/t\", \"dataset\": \"/d\", \"schedule\": \"cosine\"}", "one of onecycle|constant"},
+        {"train", "{\"out\": \"/t\", \"dataset\": \"/d\", \"schedule\": \"sine\"}", "one of onecycle|constant"},
         {"train", "{\"out\": \"/t\", \"dataset\": \"/d\", \"model\": \"../x\"}", "model must be a name or an absolute path"},
         {"inject", "{\"out\": \"/t\", \"survey\": \"/s\", \"no_noise\": \"maybe\"}", "no_noise must be true or false"},
     };

@@ -60,6 +60,11 @@ class Train(unittest.TestCase):
         assert process.returncode == status, (process.returncode, errors[:3000])
         return output, errors
 
+    def write(self, name, **parts):
+        directory = f'{self.root}/{name}'
+        synthetic.write(directory, **{**dict(train=48, side=16), **parts})
+        return directory
+
     def rows(self, out):
         with open(out + '/metrics.jsonl') as file:
             rows = [json.loads(line) for line in file]
@@ -254,7 +259,38 @@ class Train(unittest.TestCase):
         pixels[3, :, :, 0] = 3e38
         np.save(huge + '/xtrain_1.npy', pixels)
         _, errors = self.finish(out, status=1, dataset=huge, image_scale='none')
-        self.assertRegex(errors, 'not (a number|numbers) any more at step')
+        self.assertRegex(errors, 'the (loss|gradient) is not a number any more at step 1 .*try a lower --rate')
+        self.assertEqual(glob.glob(out + '/ckpts/*'), [])
+
+    def test_every_optimiser_learns(self):
+        for optimiser, schedule, rate in ('sgd', 'step', 0.05), ('adamw', 'cosine', 0.003), ('lamb', 'onecycle', 0.02):
+            out = f'{self.root}/{optimiser}'
+            output, _ = self.finish(out, epochs=8, optimiser=optimiser, schedule=schedule, rate=rate, step_epochs=6, warm_up=0.1, weight_decay=0.001,
+                                    clip_norm=5, fake_weight=2, label_smoothing=0.05)
+            result, rows = json.loads(output), self.rows(out)
+            self.assertGreater(result['valid_accuracy'], 0.9, optimiser)
+            self.assertTrue(all(row['gradient_norm'] > 0 for row in rows if 'loss' in row))
+            rates = [row['rate'] for row in rows if 'rate' in row]
+            self.assertLess(rates[-1], 0.11 * max(rates), schedule)
+
+    def test_run_out_of_patience_ends_early_also_after_a_kill(self):
+        outs = [f'{self.root}/{name}-patience' for name in ('no', 'kill')]
+        fields = dict(epochs=300, patience=3, schedule='constant', rate=0.005)
+        process = self.start(outs[1], **fields)
+        while len(glob.glob(outs[1] + '/ckpts/ckpt-*.h5')) < 2:
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+        results = [json.loads(self.finish(out, **fields)[0]) for out in outs]
+        for result in results:
+            self.assertEqual(result['ended'], 'early, out of patience')
+            self.assertEqual(result['steps'], result['best_step'] + 3 * 8)
+            self.assertLess(result['steps'], 300 * 8)
+        self.assertEqual(results[0]['best_valid_loss'], results[1]['best_valid_loss'])
+        again = json.loads(self.finish(outs[0], **fields)[0])
+        self.assertEqual(again['steps'], results[0]['steps'])
+        _, errors = self.finish(self.root + '/blind', status=1, patience=2, dataset=self.write('blind-data', valid=0))
+        self.assertIn('--patience looks at the validation part', errors)
 
     def test_no_validation_part_is_fine(self):
         data, out = self.root + '/novalid-data', self.root + '/novalid'

@@ -1,12 +1,12 @@
 /* See listing.h. Of cutouts.json only `files` is read: [{"path": relative to the root, "class"}, ...]. */
-#include "daemon/worker/split/listing.h"
+#include "daemon/worker/dataset/listing.h"
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/str.h"
-#include "daemon/worker/split/stamps.h"
 #include "proto/json.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <fts.h>
 #include <string.h>
 
@@ -93,32 +93,49 @@ int listing_read(struct listing *listing, const char *root, const json_t *manife
     return 0;
 }
 
-int listing_walk(struct listing *listing, const char *root, const char *class_name, bool of_one_class,
-                 struct err *err)
+bool listing_is_cutouts(const char *name)
 {
-    CLEANUP(free_ptr) char *directory = path_join(root, class_name);
-    if (!path_is_directory(root))
-        return err_set(err, -ENOENT, "there is no directory %s", root);
-    if (!path_is_directory(directory) && of_one_class) {
-        free(directory);
-        directory = str_format("%s", root);
-    }
+    return name[0] != '.' && fnmatch("?*.h5", name, 0) == 0;
+}
+
+int listing_walk(struct listing *listing, const char *directory, listing_accept *accept, struct err *err)
+{
     if (!path_is_directory(directory))
-        return err_set(err, -ENOENT,
-                       "%s has no directory %s: it is not the output of a cutouts job of both classes", root,
-                       class_name);
-    char *roots[] = {directory, NULL};
+        return err_set(err, -ENOENT, "there is no directory %s", directory);
+    char *roots[] = {(char *)directory, NULL};
     FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
     int code = tree ? 0 : err_set(err, -errno, "cannot read %s: %s", directory, strerror(errno));
     for (FTSENT *entry; !code && (entry = fts_read(tree)) != NULL;) {
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
             code = err_set(err, -entry->fts_errno, "cannot read %s: %s", entry->fts_path,
                            strerror(entry->fts_errno));
-        else if (entry->fts_info == FTS_F && stamps_is_name(entry->fts_name))
+        else if (entry->fts_info == FTS_F && accept(entry->fts_name))
             code = listing_add(listing, str_format("%s", entry->fts_path), err);
     }
     if (tree)
         fts_close(tree);
     listing_sort(listing);
     return code;
+}
+
+int listing_walk_class(struct listing *listing, const char *root, const char *class_name,
+                       listing_accept *accept, struct err *err)
+{
+    CLEANUP(free_ptr) char *directory = path_join(root, class_name);
+    if (path_is_directory(root) && !path_is_directory(directory))
+        return err_set(err, -ENOENT,
+                       "%s has no directory %s: it is not the output of a cutouts job of both classes", root,
+                       class_name);
+    return listing_walk(listing, path_is_directory(root) ? directory : root, accept, err);
+}
+
+char *listing_brick(const char *path, bool fake)
+{
+    char *brick = str_format("%s", path_name(path));
+    char *end = fake ? strrchr(brick, '-') : NULL;
+    if (!end)
+        end = strrchr(brick, '.');
+    if (end)
+        *end = '\0';
+    return brick;
 }

@@ -1,8 +1,9 @@
-/* See stamps.h. Of a file whose rows are plain float32 each row is read to its place; rows stored otherwise
+/* See stampfile.h. Of a file whose rows are plain float32 each row is read to its place; rows stored otherwise
  * (chunks, compression, float16) are read in blocks, for their chunks hold several. */
-#include "daemon/worker/split/stamps.h"
+#include "daemon/worker/split/stampfile.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/dataset/listing.h"
 #include "daemon/worker/split/dplearn.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 
 enum { BLOCK = 32 };
 
-struct stamps {
+struct stampfile {
     char *path;
     struct cutout_file *cutouts; /* or NULL: */
     struct dplearn *dplearn;
@@ -23,12 +24,12 @@ static bool is_dplearn(const char *path)
     return fnmatch("img_ivar_*.hdf5", path_name(path), 0) == 0;
 }
 
-bool stamps_is_name(const char *name)
+bool stampfile_is_name(const char *name)
 {
-    return is_dplearn(name) || (name[0] != '.' && fnmatch("?*.h5", name, 0) == 0);
+    return is_dplearn(name) || listing_is_cutouts(name);
 }
 
-static int open_cutouts(struct stamps *stamps, const char *path, struct err *err)
+static int open_cutouts(struct stampfile *stamps, const char *path, struct err *err)
 {
     int code = cutout_file_open(&stamps->cutouts, path, err);
     stamps->channels = json_array();
@@ -37,9 +38,9 @@ static int open_cutouts(struct stamps *stamps, const char *path, struct err *err
     return code;
 }
 
-int stamps_open(struct stamps **out, const char *path, struct err *err)
+int stampfile_open(struct stampfile **out, const char *path, struct err *err)
 {
-    CLEANUP(stamps_close_ptr) struct stamps *stamps = calloc(1, sizeof *stamps);
+    CLEANUP(stampfile_close_ptr) struct stampfile *stamps = calloc(1, sizeof *stamps);
     if (!stamps)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     stamps->path = str_format("%s", path);
@@ -51,7 +52,7 @@ int stamps_open(struct stamps **out, const char *path, struct err *err)
     return code;
 }
 
-void stamps_close(struct stamps *stamps)
+void stampfile_close(struct stampfile *stamps)
 {
     if (!stamps)
         return;
@@ -62,33 +63,33 @@ void stamps_close(struct stamps *stamps)
     free(stamps);
 }
 
-size_t stamps_count(const struct stamps *stamps)
+size_t stampfile_count(const struct stampfile *stamps)
 {
     return stamps->cutouts ? cutout_file_count(stamps->cutouts) : dplearn_count(stamps->dplearn);
 }
 
-int stamps_side(const struct stamps *stamps)
+int stampfile_side(const struct stampfile *stamps)
 {
     return stamps->cutouts ? cutout_file_stamp(stamps->cutouts) : dplearn_side(stamps->dplearn);
 }
 
-json_t *stamps_channels(const struct stamps *stamps)
+json_t *stampfile_channels(const struct stampfile *stamps)
 {
     return stamps->channels;
 }
 
-json_t *stamps_attributes(const struct stamps *stamps)
+json_t *stampfile_attributes(const struct stampfile *stamps)
 {
     return stamps->cutouts ? cutout_file_attributes(stamps->cutouts) : NULL;
 }
 
-bool stamps_is_edge(const struct stamps *stamps)
+bool stampfile_is_edge(const struct stampfile *stamps)
 {
     return stamps->dplearn && fnmatch("*_onedge.hdf5", stamps->path, 0) == 0;
 }
 
-int stamps_columns(struct stamps *stamps, const struct cutout_column **columns, size_t *count,
-                   struct err *err)
+int stampfile_columns(struct stampfile *stamps, const struct cutout_column **columns, size_t *count,
+                      struct err *err)
 {
     if (stamps->cutouts)
         return cutout_file_read_columns(stamps->cutouts, columns, count, err);
@@ -106,29 +107,21 @@ static char *brick_of_columns(const struct cutout_column *columns, size_t count)
     return NULL;
 }
 
-/* Without the column: the file's name up to the last '-' (class fake) or the whole of it (class real). */
-char *stamps_brick(struct stamps *stamps, int label, struct err *err)
+char *stampfile_brick(struct stampfile *stamps, int label, struct err *err)
 {
     const struct cutout_column *columns;
     size_t count = 0;
-    if (stamps_count(stamps) && stamps_columns(stamps, &columns, &count, err) != 0)
+    if (stampfile_count(stamps) && stampfile_columns(stamps, &columns, &count, err) != 0)
         return NULL;
     char *brick = brick_of_columns(columns, count);
-    if (brick)
-        return brick;
-    brick = str_format("%s", path_name(stamps->path));
-    char *end = label ? strrchr(brick, '-') : NULL;
-    if (!end)
-        end = strrchr(brick, '.');
-    if (end)
-        *end = '\0';
-    return brick;
+    return brick ? brick : listing_brick(stamps->path, label);
 }
 
-static int read_blocks(struct stamps *stamps, size_t first, size_t count, float *const *pixels,
+static int read_blocks(struct stampfile *stamps, size_t first, size_t count, float *const *pixels,
                        struct err *err)
 {
-    const size_t side = (size_t)stamps_side(stamps), items = side * side * json_array_size(stamps->channels);
+    const size_t side = (size_t)stampfile_side(stamps),
+                 items = side * side * json_array_size(stamps->channels);
     CLEANUP(free_ptr) float *block = malloc(BLOCK * items * sizeof *block);
     int code = block ? 0 : err_set(err, -ENOMEM, "out of memory for %s", stamps->path);
     for (size_t done = 0; done < count && !code; done += BLOCK) {
@@ -140,7 +133,8 @@ static int read_blocks(struct stamps *stamps, size_t first, size_t count, float 
     return code;
 }
 
-int stamps_read(struct stamps *stamps, size_t first, size_t count, float *const *pixels, struct err *err)
+int stampfile_read(struct stampfile *stamps, size_t first, size_t count, float *const *pixels,
+                   struct err *err)
 {
     int code = 0;
     if (stamps->cutouts && cutout_file_plain_offset(stamps->cutouts) < 0)

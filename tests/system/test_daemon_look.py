@@ -1,0 +1,103 @@
+"""Looking without changing: events, wait, watch, list, logs."""
+import socket
+import time
+
+import zmq
+from protocol import JOB, Peer, refused
+
+
+def test_events_go_on_where_one_was(daemon):
+    job = daemon.submit('sleep=0.5')
+    seen = list(daemon.peer.stream('events', job=job, follow=True))
+    assert [event['name'] for event in seen[:-1]] == ['submitted', 'ready', 'started', 'succeeded']
+    later = list(daemon.peer.stream('events', job=job, after_seq=seen[1]['seq'], follow=True))
+    assert later[:-1] == seen[2:-1]
+    assert [event['seq'] for event in daemon.events()] == list(range(1, 5))
+    refused(daemon, 'no_job', 'no job 9', 'events', job=9)
+
+
+def test_a_long_history_streams_whole_and_in_order(daemon):
+    for _ in range(3):
+        daemon.peer.ask('submit', jobs=[dict(JOB, options={'hold': True})] * 400)
+    seqs = [event['seq'] for event in daemon.events()]
+    assert seqs == list(range(1, 2401))
+
+
+def test_a_follower_that_does_not_read_loses_nothing(daemon):
+    sleepy = Peer(daemon.state)
+    sleepy.socket.close()
+    sleepy.socket = sleepy.context.socket(zmq.DEALER)
+    sleepy.socket.rcvhwm = 10
+    sleepy.socket.connect(f'ipc://{daemon.state}/decoyd.sock')
+    sleepy.send('events', job=0, follow=True)
+    for _ in range(10):
+        daemon.peer.ask('submit', jobs=[dict(JOB, options={'hold': True})] * 500)
+    assert daemon.peer.ask('status')['clients'] == 1
+    seqs = [sleepy.receive()[2]['seq'] for _ in range(10000)]
+    assert seqs == list(range(1, 10001))
+    sleepy.close()
+
+
+def test_wait_answers_at_once_for_what_has_ended_and_only_then(daemon):
+    a, b = daemon.submit(), daemon.submit('sleep=0.4')
+    replies = list(daemon.peer.stream('wait', jobs=[a, b]))
+    assert [row['id'] for row in replies[-1]['jobs']] == [a, b]
+    again = list(daemon.peer.stream('wait', jobs=[a, b]))
+    assert len(again) == 1 and [row['state'] for row in again[0]['jobs']] == ['succeeded'] * 2
+    refused(daemon, 'bad_request', 'empty', 'wait', jobs=[])
+    refused(daemon, 'no_job', '55', 'wait', jobs=[a, 55])
+
+
+def test_wait_hears_of_all_that_end_in_one_commit(daemon):
+    ids = daemon.peer.ask('submit', jobs=[dict(JOB, fields={'out': '/x/exit=1,sleep=0.3'}, options={'retries': 0}), dict(JOB, after=['#0']),
+                                          dict(JOB, after=['#1'])])['ids']
+    replies = list(daemon.peer.stream('wait', jobs=ids))
+    assert [event['name'] for event in replies[:-1]][-3:] == ['failed', 'skipped', 'skipped']
+
+
+def test_watch_sends_at_most_ten_times_a_second(daemon):
+    job = daemon.submit('progress=40')
+    began = time.monotonic()
+    replies = list(daemon.peer.stream('watch', jobs=[job]))
+    assert len(replies) <= 10 * (time.monotonic() - began) + 4
+
+
+def test_watch_of_everything_goes_on(daemon):
+    daemon.peer.send('watch', jobs=[])
+    assert daemon.peer.receive()[2] == {'jobs': []}
+    other = Peer(daemon.state)
+    job = other.ask('submit', jobs=[JOB])['ids'][0]
+    states = []
+    while not states or states[-1] != 'succeeded':
+        kind, _, reply = daemon.peer.receive()
+        assert kind == 'event'
+        states += [row['state'] for row in reply['jobs'] if row['id'] == job]
+    other.close()
+
+
+def test_list_and_groups(daemon):
+    a = daemon.submit(group='g')
+    daemon.finish(a)
+    b = daemon.submit(hold=True, group='g')
+    daemon.submit(hold=True)
+    assert [row['id'] for row in daemon.peer.ask('list', all=False, group='g')['jobs']] == [b]
+    assert [row['id'] for row in daemon.peer.ask('list', all=True, group='g')['jobs']] == [a, b]
+    assert len(daemon.peer.ask('list')['jobs']) == 2
+    assert daemon.peer.ask('status')['counts']['held'] == 2
+
+
+def test_logs_are_kept_for_each_attempt_and_read_in_pieces(daemon):
+    job = daemon.submit('say=caf\u00e9 and more', 'failfirst=1')
+    refused(daemon, 'no_job', '77', 'logs', job=77)
+    daemon.finish(job)
+    whole, offset = '', 0
+    while True:
+        piece = daemon.peer.ask('logs', job=job, attempt=1, offset=offset, limit=16)
+        whole, offset = whole + piece['text'], piece['next']
+        if piece['ended']:
+            break
+    assert whole == 'caf\u00e9 and more\nit fails at first\n'
+    assert daemon.peer.ask('logs', job=job)['attempt'] == 2
+    assert daemon.peer.ask('logs', job=job, stream='stdout')['path'].endswith('attempt-2/stdout')
+    held = daemon.submit(hold=True)
+    refused(daemon, 'refused', 'not started', 'logs', job=held)
