@@ -394,7 +394,7 @@ void page_put_manifest(struct html *html, const json_t *manifest)
 {
     static const char *const keys[][2] = {{"seed", "seed of the split"},
                                           {"rule", "rule of the split"},
-                                          {"balance", "classes balanced"},
+                                          {"counts", "counts of the classes"},
                                           {"channels", "channels"},
                                           {"stamp", "side of a stamp, px"}};
     html_tags(html, "<table>\n");
