@@ -57,4 +57,8 @@ int cutout_file_pread(int fd, const char *path, int64_t offset, size_t size, voi
 int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
                              struct err *err);
 
+/* A numeric column by name, as reals or whole numbers, one a row. -ENOENT, without a sentence, where there is none. */
+int cutout_file_reals(struct cutout_file *file, const char *name, double *values, struct err *err);
+int cutout_file_ints(struct cutout_file *file, const char *name, int64_t *values, struct err *err);
+
 #endif

@@ -1,4 +1,4 @@
-/* A picture in memory, 8-bit RGB, row 0 at the top; and PNG, by libpng. Drawing outside is cut off. */
+/* A picture in memory, 8-bit RGB, row 0 at the top; PNG by libpng, JPEG by libjpeg. Drawing outside is cut off. */
 #ifndef DECOY_REPORT_PICTURE_H
 #define DECOY_REPORT_PICTURE_H
 
@@ -37,6 +37,8 @@ void picture_text(struct picture *picture, int x, int y, int zoom, struct rgb co
 
 /* A whole PNG file in fresh memory, the caller's to free. */
 int picture_encode_png(const struct picture *picture, void **png, size_t *size, struct err *err);
+/* The same as JPEG of this quality (1 to 100), without subsampling of colours. */
+int picture_encode_jpeg(const struct picture *picture, int quality, void **jpeg, size_t *size, struct err *err);
 int picture_publish_png(const struct picture *picture, const char *path, struct err *err);
 
 #endif
