@@ -64,9 +64,12 @@ static void work_free(struct work *work)
     selection_free(&work->selection);
 }
 
-static int match_fakes(struct work *work, struct err *err)
+/* Which row of the catalogue, if there is one, measured each row of the truth. */
+static int match_truth(struct work *work, struct err *err)
 {
     const struct cutting *cutting = work->cutting;
+    if (!work->truth || !work->catalogue)
+        return 0;
     CLEANUP(catalogue_close_ptr) struct catalogue *before = NULL;
     int code =
         truth_match(work->truth, work->catalogue, cutting->match_arcsec / wcs_pixscale(work->wcs), err);
@@ -82,15 +85,19 @@ static int select_rows(struct work *work, struct err *err)
     const struct cutting *cutting = work->cutting;
     const struct plane *plane = planes_first(work->planes);
     int code = wcs_open(&work->wcs, plane->header, work->source.planes[0], err);
-    if (!code)
+    if (!code && work->source.catalogue)
         code = catalogue_open(&work->catalogue, work->source.catalogue, cutting->bands, err);
-    if (!code && work->item->fake)
-        code = truth_open(&work->truth, work->source.truth, cutting->bands, work->wcs, err);
-    if (!code && work->item->fake)
-        code = match_fakes(work, err);
-    return code ? code
-                : selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, plane,
-                                 cutting->stamp_px, err);
+    if (!code && work->source.truth)
+        code = truth_open(&work->truth, work->source.truth, cutting->places != NULL, cutting->bands,
+                          work->wcs, err);
+    if (!code)
+        code = match_truth(work, err);
+    if (!code)
+        code = item_takes_all(cutting, work->item)
+                   ? selection_take_all(&work->selection, work->truth, plane, cutting->stamp_px, err)
+                   : selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, plane,
+                                    cutting->stamp_px, err);
+    return code;
 }
 
 /* Stamps in the order of their rows: the sweep does not go back. */
@@ -103,14 +110,16 @@ static int compare_places(const void *a, const void *b, void *context)
     return (left > right) - (left < right);
 }
 
-/* Every stamp into the file, which keeps the order of the catalogue. *fatal: the output failed. */
+/* Every stamp that has data into the file, which keeps the order of the catalogue; the others are dropped. *fatal:
+ * the output failed. */
 static int cut_stamps(struct work *work, struct cutout_writer *writer, bool *fatal, struct err *err)
 {
-    const struct selection *selection = &work->selection;
+    struct selection *selection = &work->selection;
     const size_t side = (size_t)work->cutting->stamp_px;
+    CLEANUP(free_ptr) bool *blank = calloc(selection->count + 1, sizeof *blank);
     CLEANUP(free_ptr) size_t *order = calloc(selection->count + 1, sizeof *order);
     CLEANUP(free_ptr) float *stamp = calloc(side * side * (size_t)work->source.plane_count, sizeof *stamp);
-    if (!order || !stamp)
+    if (!blank || !order || !stamp)
         return err_set(err, -ENOMEM, "out of memory for %zu stamps", selection->count);
     for (size_t i = 0; i < selection->count; i++)
         order[i] = i;
@@ -123,29 +132,42 @@ static int cut_stamps(struct work *work, struct cutout_writer *writer, bool *fat
         if (code)
             break;
         planes_copy(work->planes, corner, stamp);
+        blank[order[i]] = !stamp_covered(stamp, work->cutting->stamp_px, work->source.plane_count);
         count_time(work, PHASE_GATHER);
-        code = cutout_writer_put(writer, order[i], stamp, err);
+        if (!blank[order[i]])
+            code = cutout_writer_put(writer, order[i], stamp, err);
         count_time(work, PHASE_WRITE);
-        *fatal = code != 0;
+        *fatal = code != 0 && code != -ERANGE;
     }
+    selection_drop(selection, blank);
     return code;
+}
+
+static void add_count(json_t *attributes, const char *name, size_t count)
+{
+    json_object_set_new(attributes, name, json_integer((json_int_t)count));
 }
 
 static void add_counts(const struct work *work, json_t *attributes)
 {
     const struct selection *selection = &work->selection;
-    json_object_set_new(attributes, "catalogued", json_integer((json_int_t)catalogue_rows(work->catalogue)));
-    if (work->truth) {
-        json_object_set_new(attributes, "collided", json_integer((json_int_t)work->truth->collided));
-        json_object_set_new(attributes, "injected", json_integer((json_int_t)work->truth->rows));
-        json_object_set_new(attributes, "matched", json_integer((json_int_t)work->truth->matched));
-        json_object_set_new(attributes, "merged", json_integer((json_int_t)work->truth->merged));
+    const struct truth *truth = work->truth;
+    if (truth) {
+        add_count(attributes, "collided", truth->collided);
+        add_count(attributes, truth->bare ? "given" : "injected", truth->rows);
     }
-    json_object_set_new(attributes, "selected", json_integer((json_int_t)selection->selected));
-    json_object_set_new(attributes, "edge", json_integer((json_int_t)selection->edge));
-    json_object_set_new(attributes, "stamps", json_integer((json_int_t)selection->count));
+    if (work->catalogue)
+        add_count(attributes, "catalogued", catalogue_rows(work->catalogue));
+    if (truth && work->catalogue) {
+        add_count(attributes, "matched", truth->matched);
+        add_count(attributes, "merged", truth->merged);
+    }
+    add_count(attributes, "selected", selection->selected);
+    add_count(attributes, "edge", selection->edge);
+    add_count(attributes, "blank", selection->blank);
+    add_count(attributes, "stamps", selection->count);
     json_t *left = json_array();
-    for (size_t i = 0; i < cuts_count(work->cutting->cuts); i++)
+    for (size_t i = 0; selection->left && i < cuts_count(work->cutting->cuts); i++)
         json_array_append_new(left, json_integer((json_int_t)selection->left[i]));
     if (json_array_size(left))
         json_object_set(attributes, "cuts_left", left);
@@ -159,8 +181,10 @@ static json_t *make_attributes(const struct work *work)
     add_counts(work, attributes);
     json_object_set_new(attributes, "compression", planes_compression(work->planes));
     json_object_set_new(attributes, "quantize", planes_quantize(work->planes));
-    json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
-    json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
+    if (work->catalogue) {
+        json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
+        json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
+    }
     json_object_set_new(attributes, "pixscale", json_real(wcs_pixscale(work->wcs)));
     json_object_set_new(attributes, "image_unit",
                         json_string("nanomaggy; ivar channels 1/nanomaggy^2; not finite in the source: 0"));
@@ -197,44 +221,46 @@ static int open_writer(const struct work *work, struct cutout_writer **writer, s
     return code ? code : cutout_writer_open(writer, work->source.output, &shape, err);
 }
 
-/* Planes and selection are there. *fatal: the output failed. */
-static int write_output(struct work *work, const struct columns *columns, const json_t *attributes,
-                        bool *fatal, struct err *err)
+/* All stamps are written. *fatal: the output failed. */
+static int finish_output(struct work *work, struct cutout_writer *writer, json_t **attributes, bool *fatal,
+                         struct err *err)
 {
-    CLEANUP(cutout_writer_discard_ptr) struct cutout_writer *writer = NULL;
-    int code = open_writer(work, &writer, err);
-    *fatal = code != 0;
-    count_time(work, PHASE_WRITE);
-    if (!code)
-        code = cut_stamps(work, writer, fatal, err);
-    if (code)
-        return code;
-    code = cutout_writer_finish(writer, columns->items, columns->count, attributes, &work->checksum, err);
-    count_time(work, PHASE_SUM);
-    if (!code)
-        code = cutout_writer_publish(TAKE(writer), err);
-    count_time(work, PHASE_SYNC);
-    *fatal = code != 0;
+    struct columns columns = {0};
+    int code = columns_make(&columns, work->item, work->cutting->bands, work->catalogue, work->truth,
+                            &work->selection, wcs_pixscale(work->wcs), err);
+    if (!code) {
+        *attributes = make_attributes(work);
+        code = cutout_writer_finish(writer, columns.items, columns.count, *attributes, &work->checksum, err);
+        *fatal = code != 0;
+    }
+    columns_free(&columns);
     return code;
 }
 
 static int make_output(struct work *work, json_t **attributes, bool *fatal, struct err *err)
 {
-    struct columns columns = {0};
+    CLEANUP(cutout_writer_discard_ptr) struct cutout_writer *writer = NULL;
     int code = planes_open(&work->planes, work->source.planes, work->source.plane_count,
                            work->cutting->stamp_px, err);
     count_time(work, PHASE_READ);
     if (!code)
         code = select_rows(work, err);
-    if (!code)
-        code = columns_make(&columns, work->item, work->cutting->bands, work->catalogue, work->truth,
-                            &work->selection, wcs_pixscale(work->wcs), err);
     count_time(work, PHASE_SELECT);
-    if (!code) {
-        *attributes = make_attributes(work);
-        code = write_output(work, &columns, *attributes, fatal, err);
-    }
-    columns_free(&columns);
+    if (code)
+        return code;
+    code = open_writer(work, &writer, err);
+    *fatal = code != 0;
+    count_time(work, PHASE_WRITE);
+    if (!code)
+        code = cut_stamps(work, writer, fatal, err);
+    if (!code)
+        code = finish_output(work, writer, attributes, fatal, err);
+    count_time(work, PHASE_SUM);
+    if (code)
+        return code;
+    code = cutout_writer_publish(TAKE(writer), err);
+    *fatal = code != 0;
+    count_time(work, PHASE_SYNC);
     return code;
 }
 
@@ -250,9 +276,9 @@ static json_t *make_cost(const struct work *work)
 static int make_report(struct work *work, const json_t *attributes, bool fresh, json_t **report,
                        struct err *err)
 {
-    static const char *const copied[] = {"class",    "brick",    "run",     "catalogued",
-                                         "collided", "injected", "matched", "merged",
-                                         "selected", "edge",     "stamps",  "cuts_left"};
+    static const char *const copied[] = {"class",    "brick",      "run",     "collided", "injected",
+                                         "given",    "catalogued", "matched", "merged",   "cuts_left",
+                                         "selected", "edge",       "blank",   "stamps"};
     int code = fresh ? 0 : file_checksum(work->source.output, &work->checksum, err);
     if (code)
         return code;

@@ -23,3 +23,16 @@ void stamp_interleave(const float *const *rows, int channels, long width, float 
             to[x * channels + c] = from[x];
     }
 }
+
+bool stamp_covered(const float *image, int stamp_px, int channels)
+{
+    const int numbers = stamp_px * stamp_px * channels;
+    for (int channel = 1; channel < channels; channel += 2) {
+        int i = channel;
+        while (i < numbers && !(image[i] > 0))
+            i += channels;
+        if (i >= numbers)
+            return false;
+    }
+    return true;
+}

@@ -20,4 +20,7 @@ bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long hei
 /* Copies `width` pixels of each channel's row into a stamp's row of (width, channels) floats. */
 void stamp_interleave(const float *const *rows, int channels, long width, float *to);
 
+/* Has each band data somewhere in a (stamp, stamp, channels) image? Its invvar is every second channel. */
+bool stamp_covered(const float *image, int stamp_px, int channels);
+
 #endif

@@ -26,7 +26,8 @@ int cutout_writer_open(struct cutout_writer **out, const char *path, const struc
 /* Stamp number `row`: (stamp, stamp, channels) floats. -ERANGE when float16 cannot hold a pixel. */
 int cutout_writer_put(struct cutout_writer *writer, size_t row, const float *image, struct err *err);
 
-/* After the last stamp: columns and attributes as cutout_file_publish takes them, and XXH3-64 of the whole file. */
+/* After the last stamp: columns and attributes as cutout_file_publish takes them, and XXH3-64 of the whole file. Rows
+ * that were not put are left out, and columns have none for them. */
 int cutout_writer_finish(struct cutout_writer *writer, const struct cutout_column *columns,
                          size_t column_count, const json_t *attributes, uint64_t *checksum, struct err *err);
 

@@ -79,6 +79,7 @@ int h5_write_rows(struct h5 *file, const char *name, size_t first, size_t count,
 int h5_make_at(struct h5 *file, const char *name, enum h5_type type, int rank, const size_t *sizes,
                int64_t *offset, struct err *err);
 int h5_put(struct h5 *file, int64_t offset, const void *data, size_t size, struct err *err);
+int h5_get(struct h5 *file, int64_t offset, void *data, size_t size, struct err *err); /* what was put */
 
 /* -ENOENT, and a sentence, when there is no such dataset. */
 int h5_shape(struct h5 *file, const char *name, struct h5_shape *shape, struct err *err);
@@ -97,6 +98,8 @@ int64_t h5_plain_offset(struct h5 *file, const char *name);
 /* Names of the datasets of a group, in the order of the alphabet: one block, ended by NULL, the caller's to
  * free. */
 int h5_names(struct h5 *file, const char *group, char ***names, size_t *count, struct err *err);
+int h5_group_names(struct h5 *file, const char *group, char ***names, size_t *count,
+                   struct err *err); /* of its groups */
 
 /* An object's attributes ("/" is the file itself) from and to a JSON object. Integers are int64, reals
  * float64, texts fixed-length UTF-8, booleans int64; an array of only texts, integers or reals is an array;

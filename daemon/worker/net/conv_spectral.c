@@ -112,14 +112,12 @@ static void backward(void *context)
 static int allocate(struct conv *conv, struct layer *layer, const struct layer_plan *plan, struct err *err)
 {
     const struct spectral *s = &conv->spectral;
-    int in_px = layer->model->in.side_px, out_px = layer->model->out.side_px,
-        side = in_px > out_px ? in_px : out_px;
     int chunk = plan->batch < SPECTRAL_CHUNK ? plan->batch : SPECTRAL_CHUNK;
     const struct {
         float **buffer;
         size_t size;
     } NEEDED[] = {
-        {&conv->spectral.work, (size_t)plan->threads * spectral_work_size(s, side)},
+        {&conv->spectral.work, (size_t)plan->threads * spectral_work_size(s)},
         {&conv->kernel, spectral_size(s, s->inputs, s->outputs)},
         {&conv->input, spectral_size(s, conv->keep_input ? plan->batch : chunk, s->inputs)},
         {&conv->output, spectral_size(s, chunk, s->outputs)},

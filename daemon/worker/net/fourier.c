@@ -4,6 +4,7 @@
 #include "daemon/worker/net/lanes.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -151,82 +152,96 @@ INLINE void dft(const int radix, struct complex *x)
         dft_prime(radix, x);
 }
 
-INLINE struct complex load(const struct fourier_series *series, int n)
+/* The inverse is the transform with real and imaginary parts exchanged on the way in and out: for a kernel, a
+ * matter of which register is which. */
+INLINE struct complex load(const float *at, const bool inverse)
 {
-    if (n >= series->count)
-        return (struct complex){{0}, {0}};
-    return (struct complex){lanes_load(series->re + n * series->stride),
-                            lanes_load(series->im + n * series->stride)};
+    lanes re = lanes_load(at), im = lanes_load(at + LANES);
+    return inverse ? (struct complex){im, re} : (struct complex){re, im};
 }
 
-INLINE void store(const struct fourier_series *series, int n, struct complex value)
+INLINE void store(float *at, struct complex value, const bool inverse)
 {
-    if (n >= series->count)
-        return;
-    lanes_store(series->re + n * series->stride, value.re);
-    lanes_store(series->im + n * series->stride, value.im);
+    lanes_store(at, inverse ? value.im : value.re);
+    lanes_store(at + LANES, inverse ? value.re : value.im);
 }
 
-/* n: length still to be transformed, s: number of interleaved series of that length. */
-INLINE void pass(const int radix, const struct fourier *fourier, int n, int s, struct fourier_series in,
-                 struct fourier_series out)
+INLINE void turn_all(const int radix, struct complex *x, const struct fourier *fourier, int step)
 {
-    int parts = n / radix;
+#pragma GCC unroll 9
+    for (int k = 1; k < radix; k++)
+        x[k] = turn(x[k], fourier->cosine[k * step], fourier->sine[k * step]);
+}
+
+/* s: number of interleaved series, each of length L / s. The last pass has nothing to turn. */
+INLINE void pass(const int radix, const bool inverse, const bool last, const struct fourier *fourier, int s,
+                 const float *in, long in_stride, float *out, long out_stride)
+{
+    const int parts = last ? 1 : fourier->length / s / radix;
+    const long in_step = s * parts * in_stride, out_step = s * out_stride;
     for (int p = 0; p < parts; p++) {
         for (int q = 0; q < s; q++) {
             struct complex x[9];
+            const float *from = in + (q + s * p) * in_stride;
+            float *to = out + (q + s * radix * p) * out_stride;
 #pragma GCC unroll 9
             for (int k = 0; k < radix; k++)
-                x[k] = load(&in, q + s * (p + parts * k));
+                x[k] = load(from + k * in_step, inverse);
             dft(radix, x);
+            if (!last)
+                turn_all(radix, x, fourier, p * s);
 #pragma GCC unroll 9
-            for (int k = 0; k < radix; k++) {
-                if (k && p)
-                    x[k] = turn(x[k], fourier->cosine[k * p * s], fourier->sine[k * p * s]);
-                store(&out, q + s * (radix * p + k), x[k]);
-            }
+            for (int k = 0; k < radix; k++)
+                store(to + k * out_step, x[k], inverse);
         }
     }
 }
 
-static void run_pass(int radix, const struct fourier *fourier, int n, int s, struct fourier_series in,
-                     struct fourier_series out)
+INLINE void run_pass(const bool inverse, const bool last, int radix, const struct fourier *fourier, int s,
+                     const float *in, long in_stride, float *out, long out_stride)
 {
     switch (radix) {
     case 2:
-        pass(2, fourier, n, s, in, out);
-        return;
+        return pass(2, inverse, last, fourier, s, in, in_stride, out, out_stride);
     case 3:
-        pass(3, fourier, n, s, in, out);
-        return;
+        return pass(3, inverse, last, fourier, s, in, in_stride, out, out_stride);
     case 4:
-        pass(4, fourier, n, s, in, out);
-        return;
+        return pass(4, inverse, last, fourier, s, in, in_stride, out, out_stride);
     case 5:
-        pass(5, fourier, n, s, in, out);
-        return;
+        return pass(5, inverse, last, fourier, s, in, in_stride, out, out_stride);
     case 6:
-        pass(6, fourier, n, s, in, out);
-        return;
+        return pass(6, inverse, last, fourier, s, in, in_stride, out, out_stride);
     case 8:
-        pass(8, fourier, n, s, in, out);
-        return;
+        return pass(8, inverse, last, fourier, s, in, in_stride, out, out_stride);
     default:
-        pass(9, fourier, n, s, in, out);
+        return pass(9, inverse, last, fourier, s, in, in_stride, out, out_stride);
     }
 }
 
-void fourier_run(const struct fourier *fourier, struct fourier_series in, struct fourier_series out)
+INLINE void run(const bool inverse, const struct fourier *fourier, const float *in, long in_stride,
+                float *out, long out_stride)
 {
-    float work[2][2 * LANES * FOURIER_LENGTH_MAX] __attribute__((aligned(64)));
-    int n = fourier->length, s = 1;
-    for (int i = 0; i < fourier->passes; i++) {
-        struct fourier_series next = {work[i % 2], work[i % 2] + LANES, 2 * LANES, fourier->length};
-        run_pass(fourier->radix[i], fourier, n, s, in, i + 1 < fourier->passes ? next : out);
-        n /= fourier->radix[i];
+    float work[2][FOURIER_WIDTH * FOURIER_LENGTH_MAX] __attribute__((aligned(64)));
+    int s = 1, last = fourier->passes - 1;
+    for (int i = 0; i < last; i++) {
+        run_pass(inverse, false, fourier->radix[i], fourier, s, in, in_stride, work[i % 2], FOURIER_WIDTH);
         s *= fourier->radix[i];
-        in = next;
+        in = work[i % 2];
+        in_stride = FOURIER_WIDTH;
     }
+    run_pass(inverse, true, fourier->radix[last], fourier, s, in, in_stride, out, out_stride);
+}
+
+void fourier_forward(const struct fourier *fourier, const float *in, long in_stride, float *out,
+                     long out_stride)
+{
+    run(false, fourier, in, in_stride, out, out_stride);
+}
+
+void fourier_inverse(const struct fourier *fourier, const float *in, long in_stride, float *out,
+                     long out_stride)
+{
+    run(true, fourier, in, in_stride, out, out_stride);
 }
 
 static int plan_passes(int length, int *radix)

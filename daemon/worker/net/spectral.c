@@ -12,7 +12,7 @@ int omp_get_thread_num(void);
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-    WIDTH = 2 * LANES, /* floats of eight complex numbers */
+    WIDTH = FOURIER_WIDTH, /* floats of eight complex numbers */
     LONGEST = FOURIER_LENGTH_MAX,
     TAPS_MAX = SPECTRAL_KERNEL_MAX * SPECTRAL_KERNEL_MAX
 };
@@ -28,19 +28,21 @@ INLINE int lanes_in(int channels, int group)
     return left < LANES ? left : LANES;
 }
 
+/* Floats from one frequency of a line to the next, from one row (stamp or input) to the next, and from one line
+ * of frequencies to the next: a row's line lies together, so that its transform touches few pages. */
+struct steps {
+    long column, row, line;
+};
+
+INLINE struct steps steps_of(const struct spectral *spectral, int rows, int channels)
+{
+    long column = (long)groups_of(channels) * FOURIER_WIDTH, row = column * spectral->fourier.length;
+    return (struct steps){column, row, row * rows};
+}
+
 INLINE int place_of(int channel) /* of its real part in a row of a spectrum */
 {
     return channel / LANES * WIDTH + channel % LANES;
-}
-
-INLINE struct fourier_series series(float *at, long stride, int count)
-{
-    return (struct fourier_series){at, at + LANES, stride, count};
-}
-
-INLINE struct fourier_series exchanged(struct fourier_series given) /* for the inverse */
-{
-    return (struct fourier_series){given.im, given.re, given.stride, given.count};
 }
 
 int spectral_side(int in_px, int out_px, int kernel_px, int pad_px)
@@ -61,15 +63,15 @@ size_t spectral_size(const struct spectral *spectral, int rows, int channels)
     return (size_t)spectral->frequencies * (size_t)rows * (size_t)groups_of(channels) * WIDTH;
 }
 
-/* Rows 0 .. L/2 of frequencies by an even number of columns. */
-size_t spectral_work_size(const struct spectral *spectral, int side_px)
+/* One group of channels of one stamp, transformed in one direction. */
+size_t spectral_work_size(const struct spectral *spectral)
 {
-    return (size_t)(spectral->fourier.length / 2 + 1) * (size_t)(side_px + side_px % 2) * WIDTH;
+    return (size_t)spectral->frequencies * WIDTH;
 }
 
-INLINE float *work_of(const struct spectral *spectral, int side_px)
+INLINE float *work_of(const struct spectral *spectral)
 {
-    return spectral->work + spectral_work_size(spectral, side_px) * (size_t)omp_get_thread_num();
+    return spectral->work + spectral_work_size(spectral) * (size_t)omp_get_thread_num();
 }
 
 /* Two columns of one stamp: real and imaginary part of a series. */
@@ -107,32 +109,36 @@ INLINE void part_columns(const float *z, int length, float *rows, long row_strid
 }
 
 static void transform_group(const struct spectral *spectral, const float *image, const float *gate, int side,
-                            int channels, int valid, float *rows, float *spectrum, long stride)
+                            int channels, int valid, float *rows, float *spectrum, struct steps steps)
 {
-    int length = spectral->fourier.length, columns = side + side % 2;
+    const struct fourier *fourier = &spectral->fourier;
+    int length = fourier->length;
     float real[WIDTH * LONGEST] __attribute__((aligned(64))), z[WIDTH * LONGEST] __attribute__((aligned(64)));
+    memset(real + side * WIDTH, 0, (size_t)(length - side) * WIDTH * sizeof *real);
     for (int column = 0; column < side; column += 2) {
         take_columns(image, gate, side, column, channels, valid, real);
-        fourier_run(&spectral->fourier, series(real, WIDTH, side), series(z, WIDTH, length));
-        part_columns(z, length, rows + column * WIDTH, columns * WIDTH);
+        fourier_forward(fourier, real, WIDTH, z, WIDTH);
+        part_columns(z, length, rows + column * WIDTH, length * WIDTH);
     }
     for (int k = 0; k <= length / 2; k++)
-        fourier_run(&spectral->fourier, series(rows + (long)k * columns * WIDTH, WIDTH, side),
-                    series(spectrum + k * length * stride, stride, length));
+        fourier_forward(fourier, rows + (long)k * length * WIDTH, WIDTH, spectrum + k * steps.line,
+                        steps.column);
 }
 
 void spectral_transform(const struct spectral *spectral, const float *images, const float *gate, int count,
                         int side_px, int channels, float *spectrum)
 {
     int groups = groups_of(channels);
-    long size = (long)side_px * side_px * channels, stride = (long)count * groups * WIDTH;
+    long size = (long)side_px * side_px * channels;
+    struct steps steps = steps_of(spectral, count, channels);
 #pragma omp parallel for schedule(static)
     for (int n = 0; n < count; n++) {
-        float *rows = work_of(spectral, side_px);
+        float *rows = work_of(spectral);
+        memset(rows, 0, spectral_work_size(spectral) * sizeof *rows);
         for (int g = 0; g < groups; g++)
             transform_group(spectral, images + n * size + g * LANES,
                             gate ? gate + n * size + g * LANES : NULL, side_px, channels,
-                            lanes_in(channels, g), rows, spectrum + ((long)n * groups + g) * WIDTH, stride);
+                            lanes_in(channels, g), rows, spectrum + n * steps.row + g * WIDTH, steps);
     }
 }
 
@@ -167,19 +173,18 @@ INLINE void put_columns(const float *from, lanes bias, bool relu, int side, int 
     }
 }
 
-static void restore_group(const struct spectral *spectral, const float *spectrum, long stride, int side,
-                          int channels, int valid, lanes bias, bool relu, float *rows, float *image)
+static void restore_group(const struct spectral *spectral, const float *spectrum, struct steps steps,
+                          int side, int channels, int valid, lanes bias, bool relu, float *rows, float *image)
 {
-    int length = spectral->fourier.length, columns = side + side % 2;
+    const struct fourier *fourier = &spectral->fourier;
+    int length = fourier->length;
     float z[WIDTH * LONGEST] __attribute__((aligned(64))), real[WIDTH * LONGEST] __attribute__((aligned(64)));
     for (int k = 0; k <= length / 2; k++)
-        fourier_run(&spectral->fourier,
-                    exchanged(series((float *)spectrum + k * length * stride, stride, length)),
-                    exchanged(series(rows + (long)k * columns * WIDTH, WIDTH, columns)));
+        fourier_inverse(fourier, spectrum + k * steps.line, steps.column, rows + (long)k * length * WIDTH,
+                        WIDTH);
     for (int column = 0; column < side; column += 2) {
-        join_columns(rows + column * WIDTH, columns * WIDTH, length, z);
-        fourier_run(&spectral->fourier, exchanged(series(z, WIDTH, length)),
-                    exchanged(series(real, WIDTH, side)));
+        join_columns(rows + column * WIDTH, length * WIDTH, length, z);
+        fourier_inverse(fourier, z, WIDTH, real, WIDTH);
         put_columns(real, bias, relu, side, column, channels, valid, image);
     }
 }
@@ -188,15 +193,16 @@ void spectral_restore(const struct spectral *spectral, const float *spectrum, in
                       int channels, const float *bias, bool relu, float *images)
 {
     int groups = groups_of(channels);
-    long size = (long)side_px * side_px * channels, stride = (long)count * groups * WIDTH;
+    long size = (long)side_px * side_px * channels;
+    struct steps steps = steps_of(spectral, count, channels);
 #pragma omp parallel for schedule(static)
     for (int n = 0; n < count; n++) {
-        float *rows = work_of(spectral, side_px);
+        float *rows = work_of(spectral);
         for (int g = 0; g < groups; g++) {
             int valid = lanes_in(channels, g);
             lanes add = bias ? lanes_load_first(bias + g * LANES, valid) : (lanes){0};
-            restore_group(spectral, spectrum + ((long)n * groups + g) * WIDTH, stride, side_px, channels,
-                          valid, add, relu, rows, images + n * size + g * LANES);
+            restore_group(spectral, spectrum + n * steps.row + g * WIDTH, steps, side_px, channels, valid,
+                          add, relu, rows, images + n * size + g * LANES);
         }
     }
 }
@@ -227,37 +233,43 @@ INLINE void multiply_rows(const int rows, const float *x, long x_stride, const f
     }
 }
 
-INLINE void multiply_frequency(const float *x, const float *kernel, const bool conjugate, int count,
-                               int inputs, int outputs, float *product)
+INLINE void multiply_frequency(const float *x, long x_row, const float *kernel, long kernel_row,
+                               const bool conjugate, int count, int inputs, int groups, float *product,
+                               long product_row)
 {
-    int groups = groups_of(outputs);
-    long x_stride = groups_of(inputs) * WIDTH, product_stride = groups * WIDTH;
     for (int g = 0; g < groups; g++) {
         int n = 0;
         for (; n + 4 <= count; n += 4)
-            multiply_rows(4, x + n * x_stride, x_stride, kernel + g * WIDTH, product_stride, conjugate,
-                          inputs, product + n * product_stride + g * WIDTH, product_stride);
+            multiply_rows(4, x + n * x_row, x_row, kernel + g * WIDTH, kernel_row, conjugate, inputs,
+                          product + n * product_row + g * WIDTH, product_row);
         for (; n < count; n++)
-            multiply_rows(1, x + n * x_stride, x_stride, kernel + g * WIDTH, product_stride, conjugate,
-                          inputs, product + n * product_stride + g * WIDTH, product_stride);
+            multiply_rows(1, x + n * x_row, x_row, kernel + g * WIDTH, kernel_row, conjugate, inputs,
+                          product + n * product_row + g * WIDTH, product_row);
+    }
+}
+
+INLINE void multiply(const struct spectral *spectral, const float *x, const float *kernel,
+                     const bool conjugate, int count, int inputs, int outputs, float *product)
+{
+    struct steps from = steps_of(spectral, count, inputs), by = steps_of(spectral, inputs, outputs),
+                 to = steps_of(spectral, count, outputs);
+    int length = spectral->fourier.length;
+#pragma omp parallel for schedule(static)
+    for (int f = 0; f < spectral->frequencies; f++) {
+        int line = f / length, column = f % length;
+        multiply_frequency(x + line * from.line + column * from.column, from.row,
+                           kernel + line * by.line + column * by.column, by.row, conjugate, count, inputs,
+                           groups_of(outputs), product + line * to.line + column * to.column, to.row);
     }
 }
 
 void spectral_multiply(const struct spectral *spectral, const float *x, const float *kernel, bool conjugate,
                        int count, int inputs, int outputs, float *product)
 {
-    long x_size = (long)count * groups_of(inputs) * WIDTH,
-         product_size = (long)count * groups_of(outputs) * WIDTH,
-         kernel_size = (long)inputs * groups_of(outputs) * WIDTH;
-#pragma omp parallel for schedule(static)
-    for (int f = 0; f < spectral->frequencies; f++) {
-        if (conjugate)
-            multiply_frequency(x + f * x_size, kernel + f * kernel_size, true, count, inputs, outputs,
-                               product + f * product_size);
-        else
-            multiply_frequency(x + f * x_size, kernel + f * kernel_size, false, count, inputs, outputs,
-                               product + f * product_size);
-    }
+    if (conjugate)
+        multiply(spectral, x, kernel, true, count, inputs, outputs, product);
+    else
+        multiply(spectral, x, kernel, false, count, inputs, outputs, product);
 }
 
 /* Up to six inputs by one group of eight outputs: 12 sums in registers. */
@@ -293,20 +305,24 @@ INLINE void correlate_inputs(const int inputs, const float *x, int first, long x
 void spectral_correlate(const struct spectral *spectral, const float *x, const float *d, int count, bool add,
                         float *gradient)
 {
-    int inputs = spectral->inputs, groups = groups_of(spectral->outputs);
-    long x_stride = groups_of(inputs) * WIDTH, stride = groups * WIDTH;
+    int inputs = spectral->inputs, groups = groups_of(spectral->outputs), length = spectral->fourier.length;
+    struct steps left = steps_of(spectral, count, inputs),
+                 right = steps_of(spectral, count, spectral->outputs),
+                 out = steps_of(spectral, inputs, spectral->outputs);
 #pragma omp parallel for schedule(static)
     for (int f = 0; f < spectral->frequencies; f++) {
-        const float *x_here = x + f * count * x_stride, *d_here = d + f * count * stride;
-        float *to = gradient + f * inputs * stride;
+        int line = f / length, column = f % length;
+        const float *x_here = x + line * left.line + column * left.column;
         for (int g = 0; g < groups; g++) {
+            const float *d_here = d + line * right.line + column * right.column + g * WIDTH;
+            float *to = gradient + line * out.line + column * out.column + g * WIDTH;
             int i = 0;
             for (; i + 6 <= inputs; i += 6)
-                correlate_inputs(6, x_here, i, x_stride, d_here + g * WIDTH, stride, count, add,
-                                 to + i * stride + g * WIDTH, stride);
+                correlate_inputs(6, x_here, i, left.row, d_here, right.row, count, add, to + i * out.row,
+                                 out.row);
             for (; i < inputs; i++)
-                correlate_inputs(1, x_here, i, x_stride, d_here + g * WIDTH, stride, count, add,
-                                 to + i * stride + g * WIDTH, stride);
+                correlate_inputs(1, x_here, i, left.row, d_here, right.row, count, add, to + i * out.row,
+                                 out.row);
         }
     }
 }
@@ -357,7 +373,7 @@ void spectral_kernel(const struct spectral *spectral, const float *weights, bool
     int length = spectral->fourier.length;
     int rows = exchange ? spectral->outputs : spectral->inputs;
     int groups = groups_of(exchange ? spectral->inputs : spectral->outputs);
-    long stride = (long)rows * groups * WIDTH;
+    struct steps steps = steps_of(spectral, rows, exchange ? spectral->inputs : spectral->outputs);
 #pragma omp parallel for schedule(static)
     for (int part = 0; part < rows * groups; part++) {
         float taps[TAPS_MAX * LANES] __attribute__((aligned(64)));
@@ -367,8 +383,9 @@ void spectral_kernel(const struct spectral *spectral, const float *weights, bool
                     1.0f / (float)(length * length), taps);
         for (int k = 0; k <= length / 2; k++) {
             kernel_row(spectral, taps, k, row);
-            fourier_run(&spectral->fourier, exchanged(series(row, WIDTH, length)),
-                        exchanged(series(spectrum + k * length * stride + part * WIDTH, stride, length)));
+            fourier_inverse(&spectral->fourier, row, WIDTH,
+                            spectrum + k * steps.line + part / groups * steps.row + part % groups * WIDTH,
+                            steps.column);
         }
     }
 }
@@ -394,7 +411,7 @@ void spectral_restore_kernel(const struct spectral *spectral, const float *spect
 {
     int length = spectral->fourier.length, area = spectral->kernel_px * spectral->kernel_px;
     int groups = groups_of(spectral->outputs), inputs = spectral->inputs;
-    long stride = (long)inputs * groups * WIDTH;
+    struct steps steps = steps_of(spectral, inputs, spectral->outputs);
     float scale = 1.0f / (float)(length * length);
 #pragma omp parallel for schedule(static)
     for (int part = 0; part < inputs * groups; part++) {
@@ -402,9 +419,9 @@ void spectral_restore_kernel(const struct spectral *spectral, const float *spect
         float row[WIDTH * LONGEST] __attribute__((aligned(64)));
         memset(taps, 0, sizeof taps);
         for (int k = 0; k <= length / 2; k++) {
-            float *from = (float *)spectrum + k * length * stride + part * WIDTH;
-            fourier_run(&spectral->fourier, exchanged(series(from, stride, length)),
-                        exchanged(series(row, WIDTH, length)));
+            fourier_inverse(&spectral->fourier,
+                            spectrum + k * steps.line + part / groups * steps.row + part % groups * WIDTH,
+                            steps.column, row, WIDTH);
             add_kernel_row(spectral, row, k, taps);
         }
         for (int l = 0; l < lanes_in(spectral->outputs, part % groups); l++) {
@@ -417,11 +434,11 @@ void spectral_restore_kernel(const struct spectral *spectral, const float *spect
 
 void spectral_add_bias(const struct spectral *spectral, const float *d, int count, float *gradient)
 {
-    int groups = groups_of(spectral->outputs);
+    struct steps steps = steps_of(spectral, count, spectral->outputs);
     for (int o = 0; o < spectral->outputs; o++) {
         float sum = 0;
         for (int n = 0; n < count; n++)
-            sum += d[(long)n * groups * WIDTH + place_of(o)];
+            sum += d[n * steps.row + place_of(o)];
         gradient[o] += sum;
     }
 }

@@ -11,7 +11,7 @@
  *
  * A stamp's numbers do not depend on its neighbours in the batch, nor any number on how many threads there
  * are. Spectra are held for rows 0 .. L/2 of frequencies (the rest is their conjugate), as
- * [frequency][stamp or input][channels / 8][re, im][8]. */
+ * [line of frequencies][stamp or input][frequency][channels / 8][re, im][8]. */
 #ifndef DECOY_NET_SPECTRAL_H
 #define DECOY_NET_SPECTRAL_H
 
@@ -42,8 +42,7 @@ void spectral_init(struct spectral *spectral);
 /* Floats of a spectrum of `rows` stamps or inputs with so many channels. */
 size_t spectral_size(const struct spectral *spectral, int rows, int channels);
 
-/* For images of up to side_px. */
-size_t spectral_work_size(const struct spectral *spectral, int side_px);
+size_t spectral_work_size(const struct spectral *spectral);
 
 /* weights (out, in, K, K), plain or with inputs and outputs exchanged (as gradients of inputs take them):
  * their spectrum, times 1 / L^2. */
