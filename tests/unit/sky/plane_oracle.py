@@ -52,7 +52,7 @@ def main(directory):
         for dither in (-1, 1, 2):
             for tile in ((100, 100), (WIDTH, 1), (33, 17), (WIDTH, HEIGHT)):
                 packed(directory, f"{method}-{dither}-{tile[0]}x{tile[1]}", scene(), compression_type=method, tile_size=tile,
-                       quantize_method=dither, dither_seed=int(rng.integers(1, 10001)), quantize_level=16)
+                       quantize_method=dither, dither_seed=int(rng.integers(1, 10001)), quantize_level=16.0)
                 count += 1
         for kind in (np.uint8, np.int16, np.int32):
             packed(directory, f"{method}-{np.dtype(kind).name}", scene(kind), compression_type=method, tile_size=(100, 100))
