@@ -26,6 +26,8 @@ static const struct spec_field MOCK_FIELDS[] = {
      .help = "relative scatter of the seeing from brick to brick"},
     {"gain", SPEC_REAL, "10000", LIMITS(0.01, 1e9), .unit = "photons/nmgy",
      .help = "photons a nanomaggy, for the shot noise of sources"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and the job fails"},
 };
 
 static const struct spec_field INJECT_FIELDS[] = {
@@ -53,32 +55,53 @@ static const struct spec_field INJECT_FIELDS[] = {
     {"no_noise", SPEC_BOOL, "false", .help = "spoil: leave out the fakes' shot noise"},
     {"invvar_dip", SPEC_REAL, "0", LIMITS(0, 1),
      .help = "spoil: relative loss of invvar at the peak of a fake"},
+    {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
+     .help =
+         "fraction of the bricks that may be put aside in quarantine.json; with more, or all, the job fails, "
+         "its finished bricks kept"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and put aside in quarantine.json"},
 };
 
 static const struct spec_field CUTOUTS_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true,
      .help = "directory of the cutout files, <out>/<class>/<AAA>/<brick>.h5"},
     {"survey", SPEC_INPUT, .required = true, .help = "survey for class real; names the bricks"},
-    {"simulation", SPEC_INPUT, .help = "obiwan's or inject's output, for class fake"},
+    {"simulation", SPEC_INPUT, .help = "output of obiwan, legacysim or inject, for class fake"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to cut"},
     {"cuts", SPEC_PRESET, "elg", .choices = "cuts",
      .help = "selection on measured quantities, for both classes"},
+    {"select", SPEC_CHOICE, "matched", .choices = "matched|injected", .help = "fakes: those found in their run's catalogue, by the cuts; or all that were injected, at their true places (leaks)"},
+    {"catalogue", SPEC_INPUT, .help = "directory of your own BRICK.fits (id, and ra, dec or x, y from 0): stamps at these places, without cuts, of --class real or fake"},
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
+    {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
+     .help =
+         "fraction of the bricks that may be put aside in quarantine.json; with more, or all, the job fails, "
+         "its finished bricks kept"},
+    {"brick_time", SPEC_SPAN, "1h", LIMITS(1, 1e7), .unit = "s",
+     .help = "a brick that takes longer is ended and put aside in quarantine.json"},
 };
 
 static const struct spec_field SPLIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the dataset"},
-    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
-    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "bricks and order are a function of it"},
-    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part, by whole bricks"},
+    {"cutouts", SPEC_INPUT, .help = "output of a cutouts job of both classes"},
+    {"real", SPEC_INPUT, .help = "instead, for class real: output of a cutouts job, or a directory with the original's hdf5/<AAA>/<brick>/img_ivar_grz.hdf5"},
+    {"fake", SPEC_INPUT, .help = "the same for class fake"},
+    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "parts and order are a function of it"},
+    {"by", SPEC_CHOICE, "brick", .choices = "brick|cell|object", .help = "what stays whole: bricks, cells of the sky with a guard between parts, or (it leaks) only objects"},
+    {"cell", SPEC_REAL, "0.25", LIMITS(0.01, 45), .unit = "deg", .help = "by cell: side of a cell"},
+    {"guard", SPEC_REAL, "0", LIMITS(0, 36000), .unit = "arcsec", .help = "by cell: stamps nearer than this to a cell of another part are left out; 0: half a stamp's diagonal"},
+    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part"},
     {"valid", SPEC_REAL, "0.08", LIMITS(0, 0.9), .help = "fraction for the validation part; 0: none"},
-    {"balance", SPEC_BOOL, "true",
-     .help = "equal counts of both classes in each brick; the surplus is left out"},
+    {"classes", SPEC_CHOICE, "balanced", .choices = "balanced|natural", .help = "balanced: as many reals as fakes of each brick in a part, the surplus left out; natural: all stamps"},
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
+    {"format", SPEC_CHOICE, "npy", .choices = "npy|hdf5", .help = "format of the shards"},
+    {"orientation", SPEC_CHOICE, "image", .choices = "image|dplearn", .help = "axes of a stamp: (y, x, channel), or the original's (x, y, channel)"},
+    {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB", .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
 };
 
 static const struct spec_field EXPORT_FIELDS[] = {
@@ -158,13 +181,25 @@ static const struct spec_field EVALUATE_FIELDS[] = {
 
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
+    {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
     {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},
+    {"backoff", SPEC_SPAN, "1", LIMITS(0, 1e6), .unit = "s",
+     .help = "pause before the first retry; doubled for each further one, to at most an hour"},
     {"time_limit", SPEC_SPAN, LIMITS(1, 1e8), .unit = "s",
      .help = "an attempt that runs longer is ended and fails"},
     {"hold", SPEC_BOOL, "false", .help = "do not start before `decoy release`"},
+};
+
+static const struct spec_field DAEMON_FIELDS[] = {
+    {"slots", SPEC_INT, LIMITS(1, 1000000),
+     .help = "threads to keep busy (default: as many as CPUs it may run on)"},
+    {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
+     .help = "time that a job has to stop when asked, before it is killed"},
+    {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
+     .help = "forget jobs, with their logs, this long after their end (default: never)"},
 };
 
 #define KIND(name, summary, fields)                                                                          \
@@ -182,7 +217,7 @@ static const struct spec_kind KINDS[] = {
     KIND("mock", "make a survey: bricks of coadds, catalogues made by detection, a truth table", MOCK_FIELDS),
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
-    KIND("split", "shuffle cutouts into train, validation and test shards, by whole bricks", SPLIT_FIELDS),
+    KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
     VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
@@ -191,3 +226,4 @@ static const struct spec_kind KINDS[] = {
 };
 
 static const struct spec_kind JOB_OPTIONS = KIND("job", "options of every job", JOB_FIELDS);
+static const struct spec_kind DAEMON_OPTIONS = KIND("decoyd", "a daemon's configuration", DAEMON_FIELDS);

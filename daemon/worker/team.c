@@ -117,6 +117,13 @@ int team_size(const struct team *team)
     return team->size;
 }
 
+int team_local_size(const struct team *team)
+{
+    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    int64_t size = 0;
+    return text && str_to_int(text, &size) && size > 0 && size <= team->size ? (int)size : team->size;
+}
+
 void team_barrier(struct team *team)
 {
     if (team->size > 1)

@@ -15,6 +15,7 @@ void team_destroy(struct team *team);
 
 int team_rank(const struct team *team);
 int team_size(const struct team *team);
+int team_local_size(const struct team *team); /* ranks on this host */
 
 void team_barrier(struct team *team);
 void team_broadcast(struct team *team, void *data, size_t size, int root);

@@ -1,20 +1,27 @@
 /* The job kind `cutouts`: stamps of real and fake galaxies, one HDF5 file a brick (formats.md, "Cutout
  * file").
  *
- * Rank 0 lists the items (items.c), the ranks claim them one by one, largest first, and rank 0 gathers their
- * reports into cutouts.json, which is written last. An item whose output is there and verifies is not made
- * again; one whose files are bad is quarantined and costs no other. */
+ * Rank 0 lists the items (items.c), the ranks share them out, largest first, and cut each in a child of its own
+ * (bricks.h). Rank 0 makes their reports into cutouts.json, which is written last. An item whose output is there
+ * and verifies is not made again; one whose files are bad is quarantined and costs no other. */
 #include "common/path.h"
 #include "common/preset.h"
 #include "common/str.h"
+#include "daemon/worker/bricks.h"
 #include "daemon/worker/cutouts/cut_brick.h"
 #include "daemon/worker/cutouts/manifest.h"
 #include "daemon/worker/cutouts/items.h"
+#include "daemon/worker/cutouts/source.h"
 #include "proto/spec.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+
+#define INJECTED_WARNING                                                                                     \
+    "--select injected: fakes are taken whether or not they were found, at their true places and without "   \
+    "cuts, reals where they were measured and by cuts on what was measured. A network can tell them by how " \
+    "exactly they are centred, by their faintness and by their blends, however well they are drawn"
 
 static void cutting_free(struct cutting *cutting)
 {
@@ -42,6 +49,21 @@ static int open_cuts(struct cutting *cutting, const char *name, struct err *err)
     return code ? code : cuts_open(&cutting->cuts, path, err);
 }
 
+/* Fakes need a simulation, or a user who says where they are. */
+static int check_classes(const json_t *spec, struct err *err)
+{
+    const char *classes = spec_text(spec, "class");
+    bool both = strcmp(classes, "both") == 0, fake = strcmp(classes, "real") != 0;
+    if (spec_text(spec, "catalogue") && both)
+        return err_set(err, -EINVAL,
+                       "--catalogue holds places of one class: say --class real or --class fake");
+    if (fake && !spec_text(spec, "simulation") && !spec_text(spec, "catalogue"))
+        return err_set(err, -EINVAL,
+                       "--class %s needs --simulation, a directory in obiwan's layout or legacysim's",
+                       classes);
+    return 0;
+}
+
 static int cutting_open(struct cutting *cutting, const struct job *job, bool fake, struct err *err)
 {
     const char *simulation = spec_text(job->spec, "simulation");
@@ -54,109 +76,55 @@ static int cutting_open(struct cutting *cutting, const struct job *job, bool fak
         return err_set(err, -EINVAL,
                        "--stamp %d is odd; a stamp has as many pixels on either side of its centre",
                        cutting->stamp_px);
-    if (fake && !simulation)
-        return err_set(err, -EINVAL, "--class %s needs --simulation, a directory in obiwan's layout",
-                       spec_text(job->spec, "class"));
-    int code = check_bands(cutting->bands, err);
+    cutting->all_injected = strcmp(spec_text(job->spec, "select"), "injected") == 0;
+    cutting->places = spec_text(job->spec, "catalogue");
+    int code = check_classes(job->spec, err);
+    if (!code)
+        code = check_bands(cutting->bands, err);
     if (!code)
         code = open_cuts(cutting, spec_text(job->spec, "cuts"), err);
     if (!code)
         code = survey_open_unlisted(&cutting->survey, spec_text(job->spec, "survey"), err);
-    if (!code && fake)
+    if (!code && fake && simulation)
         code = survey_open_unlisted(&cutting->simulation, simulation, err);
     return code ? code : path_make_directories(cutting->out, 0777, err);
 }
 
-/* What one rank has to tell rank 0. */
-struct outcome {
-    json_t *reports;
-    bool stopped;
-    struct err failure; /* of the output or the machine: the job cannot go on */
+/* What bricks.h works through. */
+struct job_items {
+    const struct cutting *cutting;
+    struct item *items;
 };
 
-/* What a brick cost goes into metrics.jsonl, and not into what is the same after every run. */
-static void report_cost(const struct cutting *cutting, json_t *report)
+static json_t *name_item(void *context, long index)
 {
+    const struct item *item = &((const struct job_items *)context)->items[index];
+    return json_pack("{ss ss ss}", "class", item_class(item), "brick", item->brick.name, "run",
+                     item->brick.run);
+}
+
+static int list_item_files(void *context, long index, struct file_list *list, struct err *err)
+{
+    const struct job_items *all = context;
+    return source_list(all->cutting, &all->items[index], list, err);
+}
+
+static int do_item(void *context, long index, json_t **report, bool *fatal, struct err *err)
+{
+    const struct job_items *all = context;
+    return cut_brick(all->cutting, &all->items[index], report, fatal, err);
+}
+
+/* What a brick cost goes into metrics.jsonl, and not into what is the same after every run. */
+static void report_cost(void *context, json_t *report)
+{
+    const struct cutting *cutting = ((const struct job_items *)context)->cutting;
     json_t *row = json_pack("{sO sO sO sO}", "class", json_object_get(report, "class"), "brick",
-                            json_object_get(report, "brick"), "stamps", json_object_get(report, "stamps"), "seconds",
-                            json_object_get(report, "seconds"));
+                            json_object_get(report, "brick"), "stamps", json_object_get(report, "stamps"),
+                            "seconds", json_object_get(report, "seconds"));
     json_object_del(report, "seconds");
     if (row)
         link_metrics(cutting->job->link, row);
-}
-
-static void do_item(const struct cutting *cutting, const struct item *item, struct outcome *outcome)
-{
-    struct err err = {0};
-    json_t *report = NULL;
-    bool fatal;
-    if (cut_brick(cutting, item, &report, &fatal, &err) == 0) {
-        report_cost(cutting, report);
-        json_array_append_new(outcome->reports, report);
-    } else if (fatal) {
-        outcome->failure = err;
-    } else {
-        link_warning(cutting->job->link, "%s brick %s%s%s is left out: %s", item_class(item),
-                     item->brick.name, item->brick.run[0] ? " " : "", item->brick.run, err.text);
-        json_array_append_new(outcome->reports,
-                              json_pack("{ss ss ss ss}", "class", item_class(item), "brick", item->brick.name,
-                                        "run", item->brick.run, "reason", err.text));
-    }
-}
-
-/* Claims until all are gone; after a stop or a failure only to let the others come to an end. */
-static void do_items(const struct cutting *cutting, const struct item *items, size_t count,
-                     struct outcome *outcome)
-{
-    const struct job *job = cutting->job;
-    double done = 0;
-    long claim;
-    link_progress(job->link, 0, (double)count, "bricks");
-    while ((claim = team_claim(job->team, (long)count)) < (long)count) {
-        outcome->stopped = outcome->stopped || link_stop_asked(job->link);
-        if (outcome->stopped || outcome->failure.code)
-            continue;
-        do_item(cutting, &items[claim], outcome);
-        link_progress(job->link, ++done, (double)count, "bricks");
-    }
-}
-
-/* Rank 0's outcome becomes everyone's: reports joined, the first failure kept. */
-static int merge_text(struct outcome *outcome, const char *text, struct err *err)
-{
-    json_t *other = json_loads(text, 0, NULL);
-    if (!other)
-        return err_set(err, -EPROTO, "a rank's report cannot be read");
-    json_array_extend(outcome->reports, json_object_get(other, "reports"));
-    const json_t *failure = json_object_get(other, "failure");
-    if (!outcome->failure.code && json_is_string(failure))
-        err_set(&outcome->failure, (int)json_integer_value(json_object_get(other, "code")), "%s",
-                json_string_value(failure));
-    json_decref(other);
-    return 0;
-}
-
-static int gather(const struct job *job, struct outcome *outcome, struct err *err)
-{
-    char **texts = NULL;
-    json_t *mine = json_pack("{sO si}", "reports", outcome->reports, "code", outcome->failure.code);
-    if (outcome->failure.code)
-        json_object_set_new(mine, "failure", json_string(outcome->failure.text));
-    CLEANUP(free_ptr) char *text = json_dumps(mine, JSON_COMPACT);
-    json_decref(mine);
-    outcome->stopped = team_any(job->team, outcome->stopped);
-    int code = team_gather_text(job->team, text ? text : "", &texts);
-    if (code)
-        return err_set(err, code, "out of memory for the reports of the ranks");
-    if (!texts)
-        return 0;
-    for (int rank = 0; rank < team_size(job->team); rank++) {
-        if (rank && !code)
-            code = merge_text(outcome, texts[rank], err);
-        free(texts[rank]);
-    }
-    free(texts);
-    return code;
 }
 
 static void warn_if_empty(const struct job *job, const json_t *summary)
@@ -172,18 +140,13 @@ static void warn_if_empty(const struct job *job, const json_t *summary)
 }
 
 /* On rank 0, with all reports at hand. */
-static int finish(const struct cutting *cutting, struct outcome *outcome, bool real, bool fake,
-                  struct err *err)
+static int finish(const struct cutting *cutting, const json_t *reports, bool real, bool fake, struct err *err)
 {
     const char *class_name;
-    int code = manifest_sort(&outcome->reports, err);
-    if (code)
-        return code;
-    json_t *summary = manifest_summary(outcome->reports, cutting->cuts, real, fake);
-    code = manifest_publish(cutting, outcome->reports, summary, err);
-    const char *reason = manifest_failure(outcome->reports, summary, &class_name);
-    if (!code && reason)
-        code = err_set(err, -EINVAL, "no %s brick could be cut; the first: %s", class_name, reason);
+    json_t *summary = manifest_summary(reports, cutting->cuts, real, fake);
+    const char *reason = manifest_failure(reports, summary, &class_name);
+    int code = reason ? err_set(err, -EINVAL, "no %s brick could be cut; the first: %s", class_name, reason)
+                      : manifest_publish(cutting, reports, summary, err);
     if (code) {
         json_decref(summary);
         return code;
@@ -192,25 +155,45 @@ static int finish(const struct cutting *cutting, struct outcome *outcome, bool r
     return link_result(cutting->job->link, summary, err);
 }
 
-static int cut_all(const struct cutting *cutting, bool real, bool fake, struct outcome *outcome,
-                   struct err *err)
+static int do_items(struct cutting *cutting, struct job *job, struct item *items, size_t count,
+                    json_t **reports, struct err *err)
 {
-    const struct job *job = cutting->job;
+    const json_t *spec = job->spec;
+    struct job_items all = {cutting, items};
+    const struct bricks bricks = {
+        .out = cutting->out,
+        .inputs = {survey_directory(cutting->survey),
+                   cutting->simulation ? survey_directory(cutting->simulation) : NULL},
+        .count = (long)count,
+        .max_bad = spec_real(spec, "max_bad"),
+        .limit_s = spec_real(spec, "brick_time"),
+        .context = &all,
+        .name = name_item,
+        .files = list_item_files,
+        .make = do_item,
+        .done = report_cost};
+    return bricks_run(&bricks, job, reports, err);
+}
+
+static int cut_all(struct cutting *cutting, struct job *job, bool real, bool fake, struct err *err)
+{
     CLEANUP(free_ptr) struct item *items = NULL;
+    json_t *reports = NULL;
     size_t count, orphans;
     int code = items_make(cutting, real, fake, spec_text(job->spec, "bricks"), &items, &count, &orphans, err);
     if (code)
         return code;
     if (orphans && team_rank(job->team) == 0)
-        link_warning(job->link, "%zu of the survey's bricks have no run in %s", orphans,
-                     survey_directory(cutting->simulation));
-    do_items(cutting, items, count, outcome);
-    code = gather(job, outcome, err);
-    if (code || team_rank(job->team) > 0)
-        return code ? code : outcome->stopped ? -ECANCELED : 0; /* a failure is rank 0's to tell */
-    if (outcome->failure.code)
-        return err_set(err, outcome->failure.code, "%s", outcome->failure.text);
-    return outcome->stopped ? -ECANCELED : finish(cutting, outcome, real, fake, err);
+        link_warning(job->link, "%zu of the survey's bricks have no %s in %s", orphans,
+                     cutting->places ? "catalogue" : "run",
+                     cutting->places ? cutting->places : survey_directory(cutting->simulation));
+    if (fake && cutting->all_injected && !cutting->places && team_rank(job->team) == 0)
+        link_warning(job->link, INJECTED_WARNING);
+    code = do_items(cutting, job, items, count, &reports, err);
+    if (!code && reports)
+        code = finish(cutting, reports, real, fake, err);
+    json_decref(reports);
+    return code;
 }
 
 int cutouts_run(struct job *job, struct err *err)
@@ -218,10 +201,6 @@ int cutouts_run(struct job *job, struct err *err)
     CLEANUP(cutting_free) struct cutting cutting = {0};
     const char *classes = spec_text(job->spec, "class");
     bool real = strcmp(classes, "fake") != 0, fake = strcmp(classes, "real") != 0;
-    struct outcome outcome = {.reports = json_array()};
     int code = cutting_open(&cutting, job, fake, err);
-    if (!code)
-        code = cut_all(&cutting, real, fake, &outcome, err);
-    json_decref(outcome.reports);
-    return code;
+    return code ? code : cut_all(&cutting, job, real, fake, err);
 }

@@ -15,42 +15,16 @@ static const char *text_of(const json_t *report, const char *key)
     return text ? text : "";
 }
 
-static int report_order(const void *a, const void *b)
-{
-    static const char *const keys[] = {"class", "brick", "run"};
-    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
-    int order = 0;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && !order; i++)
-        order = strcmp(text_of(left, keys[i]), text_of(right, keys[i]));
-    return order;
-}
-
-int manifest_sort(json_t **reports, struct err *err)
-{
-    size_t count = json_array_size(*reports);
-    CLEANUP(free_ptr) json_t **items = calloc(count + 1, sizeof *items);
-    json_t *sorted = json_array();
-    if (!items || !sorted)
-        return err_set(err, -ENOMEM, "out of memory for the reports of %zu bricks", count);
-    for (size_t i = 0; i < count; i++)
-        items[i] = json_array_get(*reports, i);
-    qsort(items, count, sizeof *items, report_order);
-    for (size_t i = 0; i < count; i++)
-        json_array_append(sorted, items[i]);
-    json_decref(*reports);
-    *reports = sorted;
-    return 0;
-}
-
 static void add_to(json_t *totals, const char *key, json_int_t value)
 {
     json_object_set_new(totals, key, json_integer(json_integer_value(json_object_get(totals, key)) + value));
 }
 
-static void add_report(json_t *totals, const json_t *report, json_int_t *left, size_t cut_count)
+/* *cut becomes true where cuts applied. */
+static void add_report(json_t *totals, const json_t *report, json_int_t *left, size_t cut_count, bool *cut)
 {
-    static const char *const counts[] = {"collided", "injected", "catalogued", "matched",
-                                         "merged",   "selected", "edge",       "stamps"};
+    static const char *const counts[] = {"collided", "injected", "given", "catalogued", "matched",
+                                         "merged",   "selected", "edge",  "blank",      "stamps"};
     bool bad = json_object_get(report, "reason") != NULL;
     add_to(totals, bad ? "quarantined" : "bricks", 1);
     if (bad)
@@ -62,6 +36,7 @@ static void add_report(json_t *totals, const json_t *report, json_int_t *left, s
             add_to(totals, counts[i], json_integer_value(value));
     }
     const json_t *list = json_object_get(report, "cuts_left");
+    *cut = *cut || list;
     for (size_t i = 0; i < cut_count; i++)
         left[i] += json_integer_value(json_array_get(list, i));
 }
@@ -71,13 +46,14 @@ static json_t *summarise_class(const json_t *reports, const struct cuts *cuts, c
     size_t i, cut_count = cuts_count(cuts);
     json_t *report, *totals = json_pack("{si si si}", "bricks", 0, "fresh", 0, "quarantined", 0),
                     *steps = json_array();
+    bool cut = false;
     CLEANUP(free_ptr) json_int_t *left = calloc(cut_count + 1, sizeof *left);
     json_array_foreach(reports, i, report)
     {
         if (left && strcmp(text_of(report, "class"), class_name) == 0)
-            add_report(totals, report, left, cut_count);
+            add_report(totals, report, left, cut_count, &cut);
     }
-    for (i = 0; left && i < cut_count; i++)
+    for (i = 0; left && cut && i < cut_count; i++)
         json_array_append_new(steps, json_pack("{ss sI}", "cut", cuts_name(cuts, i), "left", left[i]));
     json_object_set_new(totals, "cuts", steps);
     return totals;
@@ -93,34 +69,20 @@ json_t *manifest_summary(const json_t *reports, const struct cuts *cuts, bool re
     return summary;
 }
 
-/* The good reports, or the bad ones. `fresh` tells runs apart and no outputs, so it is left out. New
- * reference. */
-static json_t *pick_reports(const json_t *reports, bool bad)
+/* The good reports. `fresh` tells runs apart and no outputs, so it is left out. New reference. */
+static json_t *pick_good(const json_t *reports)
 {
     json_t *picked = json_array(), *report;
     size_t i;
     json_array_foreach(reports, i, report)
     {
-        if ((json_object_get(report, "reason") != NULL) != bad)
+        if (json_object_get(report, "reason"))
             continue;
         json_t *copy = json_copy(report);
         json_object_del(copy, "fresh");
         json_array_append_new(picked, copy);
     }
     return picked;
-}
-
-static int publish_quarantine(const struct cutting *cutting, const json_t *reports, struct err *err)
-{
-    CLEANUP(free_ptr) char *path = path_join(cutting->out, "quarantine.json");
-    json_t *file = json_pack("{si so}", "version", 1, "quarantined", pick_reports(reports, true));
-    int code = 0;
-    if (json_array_size(json_object_get(file, "quarantined")))
-        code = json_publish_file(path, file, err);
-    else if (unlink(path) != 0 && errno != ENOENT)
-        code = err_set(err, -errno, "cannot remove %s: %s", path, strerror(errno));
-    json_decref(file);
-    return code;
 }
 
 /* The summary without what differs between a first run and a rerun. */
@@ -136,16 +98,14 @@ int manifest_publish(const struct cutting *cutting, const json_t *reports, const
                      struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(cutting->out, "cutouts.json");
-    int code = publish_quarantine(cutting, reports, err);
-    if (code)
-        return code;
     const char *simulation = cutting->simulation ? survey_directory(cutting->simulation) : NULL;
     json_t *file = json_pack(
         "{si ss ss ss? si ss sf ss ss so so}", "version", 1, "decoy", DECOY_VERSION, "survey",
         survey_directory(cutting->survey), "simulation", simulation, "stamp_px", cutting->stamp_px, "bands",
         cutting->bands, "match_arcsec", cutting->match_arcsec, "placement", STAMP_PLACEMENT, "cuts",
-        cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_reports(reports, false));
-    code = file ? json_publish_file(path, file, err) : err_set(err, -ENOMEM, "out of memory for %s", path);
+        cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_good(reports));
+    int code =
+        file ? json_publish_file(path, file, err) : err_set(err, -ENOMEM, "out of memory for %s", path);
     json_decref(file);
     return code;
 }

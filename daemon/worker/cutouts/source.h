@@ -3,6 +3,7 @@
 #define DECOY_CUTOUTS_SOURCE_H
 
 #include "common/cleanup.h"
+#include "daemon/worker/bricks.h"
 #include "daemon/worker/cutouts/cutting.h"
 
 enum { SOURCE_PLANES_MAX = 2 * CUTTING_BANDS_MAX };
@@ -11,10 +12,15 @@ struct source {
     char *output;                    /* <out>/<class>/<AAA>/<brick>[-<run>].h5 */
     char *planes[SOURCE_PLANES_MAX]; /* in channel order: image and invvar of each band */
     int plane_count;
-    char *catalogue, *truth; /* truth: NULL for reals */
-    char *before;            /* the survey's own catalogue of a fake's brick; NULL when there is none */
-    json_t *identity;        /* attributes that say what the output is made of: equal ones, equal output */
+    char *catalogue;  /* of measured sources; NULL where places are given and there is none */
+    char *truth;      /* what was injected, or a user's places; NULL for reals without those */
+    char *before;     /* the survey's own catalogue of a fake's brick; NULL when there is none */
+    json_t *identity; /* attributes that say what the output is made of: equal ones, equal output */
 };
+
+/* The names of the files that an item is read from. */
+int source_list(const struct cutting *cutting, const struct item *item, struct file_list *list,
+                struct err *err);
 
 /* Finds the files and takes their checksums. The caller ends it with source_free, also after a failure. */
 int source_open(struct source *source, const struct cutting *cutting, const struct item *item,

@@ -56,16 +56,16 @@ static struct brick parent_of(const struct brick *run)
     return parent;
 }
 
-static int list_inputs(void *context, const struct brick *run, struct brick_yield *yield, struct err *err)
+static int list_inputs(void *context, const struct brick *run, struct file_list *list, struct err *err)
 {
     const struct injection *injection = context;
     struct brick parent = parent_of(run);
     char *path = NULL;
-    int code = yield_add_survey_planes(yield, injection->survey, &parent, err);
+    int code = list_survey_planes(list, injection->survey, &parent, err);
     if (!code)
         code = survey_find_catalogue(injection->survey, &parent, &path, err);
     if (!code)
-        yield_add_file(yield, path);
+        file_list_add(list, path);
     return code;
 }
 
@@ -97,7 +97,7 @@ static int publish_truth(const struct injection *injection, const struct brick *
     if (!code)
         code = simcat_publish(path, observation, wcs, rows, count, false, err);
     if (!code)
-        yield_add_file(yield, TAKE(path));
+        file_list_add(&yield->files, TAKE(path));
     return code;
 }
 
@@ -122,7 +122,7 @@ static int publish_catalogue(const struct injection *injection, const struct bri
                   UNSHIFT_ARCSEC / observation->pixscale_arcsec);
     code = tractor_publish(path, run, observation, wcs, found, found_count, err);
     if (!code)
-        yield_add_file(yield, TAKE(path));
+        file_list_add(&yield->files, TAKE(path));
     yield->counts[COUNT_DETECTED] = (double)found_count;
     return code;
 }
@@ -136,7 +136,7 @@ static int publish_run(const struct injection *injection, const struct brick *ru
     if (!code)
         code = coadd_publish(coadd, injection->out, run, injection->seed, err);
     if (!code)
-        code = yield_add_planes(yield, injection->out, run, err);
+        code = list_planes(&yield->files, injection->out, run, err);
     if (!code)
         code = publish_truth(injection, run, observation, wcs, rows, count, yield, err);
     if (!code)
@@ -201,6 +201,8 @@ static int describe_job(const struct job *job, json_t **made_from, struct err *e
     *made_from = json_deep_copy(job->spec);
     json_object_del(*made_from, "out");
     json_object_del(*made_from, "realisations");
+    json_object_del(*made_from, "max_bad");
+    json_object_del(*made_from, "brick_time");
     json_object_set_new(*made_from, "prior_xxh3", json_string(text));
     json_object_set_new(*made_from, "kind", json_string("inject"));
     json_object_set_new(*made_from, "version", json_string(DECOY_VERSION));
@@ -212,8 +214,11 @@ static int inject_all(struct injection *injection, struct job *job, struct err *
     json_t *result = NULL, *made_from = NULL;
     int code = describe_job(job, &made_from, err);
     const struct brickwork work = {.out = injection->out,
+                                   .survey = survey_directory(injection->survey),
                                    .bricks = injection->runs,
                                    .count = injection->run_count,
+                                   .max_bad = spec_real(job->spec, "max_bad"),
+                                   .limit_s = spec_real(job->spec, "brick_time"),
                                    .made_from = made_from,
                                    .names = COUNT_NAMES,
                                    .context = injection,

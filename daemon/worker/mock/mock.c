@@ -95,7 +95,7 @@ static int publish_truth(const struct mock *mock, const struct brick *brick,
     if (!code)
         code = simcat_publish(path, observation, wcs, scene->rows, scene->count, true, err);
     if (!code)
-        yield_add_file(yield, TAKE(path));
+        file_list_add(&yield->files, TAKE(path));
     return code;
 }
 
@@ -116,7 +116,7 @@ static int publish_catalogue(const struct mock *mock, const struct brick *brick,
     if (!code)
         code = tractor_publish(path, brick, observation, wcs, rows, count, err);
     if (!code)
-        yield_add_file(yield, TAKE(path));
+        file_list_add(&yield->files, TAKE(path));
     yield->counts[COUNT_DETECTED] = (double)count;
     return code;
 }
@@ -139,7 +139,7 @@ static int make_brick(void *context, const struct brick *brick, struct brick_yie
     if (!code)
         code = coadd_publish(&coadd, mock->out, brick, mock->survey.seed, err);
     if (!code)
-        code = yield_add_planes(yield, mock->out, brick, err);
+        code = list_planes(&yield->files, mock->out, brick, err);
     if (!code)
         code = publish_truth(mock, brick, &observation, &scene, wcs, yield, err);
     if (!code)
@@ -167,11 +167,13 @@ static int make_survey(struct mock *mock, struct job *job, struct err *err)
 {
     json_t *result = NULL, *made_from = json_deep_copy(job->spec);
     json_object_del(made_from, "out");
+    json_object_del(made_from, "brick_time");
     json_object_set_new(made_from, "kind", json_string("mock"));
     json_object_set_new(made_from, "version", json_string(DECOY_VERSION));
     const struct brickwork work = {.out = mock->out,
                                    .bricks = mock->bricks,
                                    .count = mock->count,
+                                   .limit_s = spec_real(job->spec, "brick_time"),
                                    .made_from = made_from,
                                    .names = COUNT_NAMES,
                                    .context = mock,

@@ -10,56 +10,40 @@
 #include <errno.h>
 #include <string.h>
 
-/* This rank's part of the tally, summed over the ranks in the end. */
-struct tally {
-    double made, kept, bad, counts[BRICKWORK_COUNTS];
-    json_t *quarantine; /* [{"brick", "run", "reason"}] */
-};
-
-void yield_add_file(struct brick_yield *yield, char *path)
-{
-    if (yield->file_count < BRICKWORK_FILES)
-        yield->files[yield->file_count++] = path;
-    else
-        free(path);
-}
-
 static const struct {
     const char *kind;
     char band;
 } PLANES[] = {{"image", 'g'},  {"image", 'r'},  {"image", 'z'},
               {"invvar", 'g'}, {"invvar", 'r'}, {"invvar", 'z'}};
 
-int yield_add_planes(struct brick_yield *yield, const char *directory, const struct brick *brick,
-                     struct err *err)
+int list_planes(struct file_list *list, const char *directory, const struct brick *brick, struct err *err)
 {
     int code = 0;
     for (size_t i = 0; !code && i < sizeof PLANES / sizeof *PLANES; i++) {
         char *path = NULL;
         code = survey_plane_path(directory, brick, PLANES[i].kind, PLANES[i].band, &path, err);
         if (!code)
-            yield_add_file(yield, path);
+            file_list_add(list, path);
     }
     return code;
 }
 
-int yield_add_survey_planes(struct brick_yield *yield, const struct survey *survey, const struct brick *brick,
-                            struct err *err)
+int list_survey_planes(struct file_list *list, const struct survey *survey, const struct brick *brick,
+                       struct err *err)
 {
     int code = 0;
     for (size_t i = 0; !code && i < sizeof PLANES / sizeof *PLANES; i++) {
         char *path = NULL;
         code = survey_find_plane(survey, brick, PLANES[i].kind, PLANES[i].band, &path, err);
         if (!code)
-            yield_add_file(yield, path);
+            file_list_add(list, path);
     }
     return code;
 }
 
 static void yield_free(struct brick_yield *yield)
 {
-    for (size_t i = 0; i < yield->file_count; i++)
-        free(yield->files[i]);
+    file_list_free(&yield->files);
 }
 
 static void json_release(json_t **value)
@@ -81,15 +65,20 @@ static char *receipt_path(const struct brickwork *work, const struct brick *bric
                       brick->run[0] ? "-" : "", brick->run);
 }
 
+static int list_files(const struct file_list *list, json_t **files, struct err *err)
+{
+    return receipt_list_files((const char *const *)list->items, list->count, files, err);
+}
+
 /* made_from with the brick's own input files. */
 static int describe_origin(const struct brickwork *work, const struct brick *brick, json_t **origin,
                            struct err *err)
 {
-    CLEANUP(yield_free) struct brick_yield inputs = {0};
+    CLEANUP(file_list_free) struct file_list inputs = {0};
     json_t *files = NULL;
     int code = work->inputs ? work->inputs(work->context, brick, &inputs, err) : 0;
     if (!code)
-        code = receipt_list_files((const char *const *)inputs.files, inputs.file_count, &files, err);
+        code = list_files(&inputs, &files, err);
     if (code)
         return code;
     *origin = json_deep_copy(work->made_from);
@@ -97,130 +86,81 @@ static int describe_origin(const struct brickwork *work, const struct brick *bri
     return 0;
 }
 
-static void tally_counts(const struct brickwork *work, struct tally *tally, const json_t *counts)
-{
-    for (int i = 0; work->names[i]; i++)
-        tally->counts[i] += json_number_value(json_object_get(counts, work->names[i]));
-}
-
 static int make_brick(const struct brickwork *work, const struct brick *brick, const json_t *origin,
-                      const char *receipt, struct tally *tally, struct err *err)
+                      const char *receipt, json_t **counts, struct err *err)
 {
     CLEANUP(yield_free) struct brick_yield yield = {0};
     CLEANUP(json_release) json_t *files = NULL;
-    CLEANUP(json_release) json_t *counts = json_object();
     unlink(receipt);
     int code = work->make(work->context, brick, &yield, err);
     if (!code)
-        code = receipt_list_files((const char *const *)yield.files, yield.file_count, &files, err);
+        code = list_files(&yield.files, &files, err);
+    if (code)
+        return code;
+    *counts = json_object();
     for (int i = 0; work->names[i]; i++)
-        json_object_set_new(counts, work->names[i], json_integer((json_int_t)yield.counts[i]));
-    if (!code)
-        code = receipt_publish(receipt, origin, counts, files, err);
-    if (!code) {
-        tally->made++;
-        tally_counts(work, tally, counts);
-    }
-    return code;
+        json_object_set_new(*counts, work->names[i], json_integer((json_int_t)yield.counts[i]));
+    return receipt_publish(receipt, origin, *counts, files, err);
 }
 
-static int do_brick(const struct brickwork *work, const struct brick *brick, struct tally *tally,
-                    struct err *err)
+/* --- what bricks.h asks for --- */
+
+static json_t *name_brick(void *context, long index)
 {
+    const struct brick *brick = &((const struct brickwork *)context)->bricks[index];
+    return json_pack("{ss ss}", "brick", brick->name, "run", brick->run);
+}
+
+static int find_inputs(void *context, long index, struct file_list *list, struct err *err)
+{
+    const struct brickwork *work = context;
+    return work->inputs ? work->inputs(work->context, &work->bricks[index], list, err) : 0;
+}
+
+/* The report: {"kept", "counts"}. */
+static int do_brick(void *context, long index, json_t **report, bool *fatal, struct err *err)
+{
+    const struct brickwork *work = context;
+    const struct brick *brick = &work->bricks[index];
     CLEANUP(free_ptr) char *receipt = receipt_path(work, brick);
     CLEANUP(json_release) json_t *origin = NULL;
     CLEANUP(json_release) json_t *counts = NULL;
     int code = describe_origin(work, brick, &origin, err);
-    if (code)
-        return code;
-    if (!receipt_holds(receipt, origin, &counts))
-        return make_brick(work, brick, origin, receipt, tally, err);
-    tally->kept++;
-    tally_counts(work, tally, counts);
-    return 0;
-}
-
-static void set_aside(const struct brick *brick, struct job *job, struct tally *tally, const struct err *err)
-{
-    link_warning(job->link, "brick %s%s%s is quarantined: %s", brick->name, brick->run[0] ? " " : "",
-                 brick->run, err->text);
-    json_array_append_new(tally->quarantine, json_pack("{s:s, s:s, s:s}", "brick", brick->name, "run",
-                                                       brick->run, "reason", err->text));
-    tally->bad++;
-}
-
-/* All bricks that this rank can get. Goes on claiming after a stop, as team_claim asks. */
-static int work_through(const struct brickwork *work, struct job *job, struct tally *tally, struct err *err)
-{
-    int code = 0;
-    double done = 0;
-    for (long item; (item = team_claim(job->team, work->count)) < work->count;) {
-        if (!code && link_stop_asked(job->link))
-            code = err_set(err, -ECANCELED, "stopped as asked");
-        if (code)
-            continue;
-        struct err mine = {0};
-        int failed = do_brick(work, &work->bricks[item], tally, &mine);
-        if (failed && is_fatal(failed))
-            code = err_set(err, failed, "%s", mine.text);
-        else if (failed)
-            set_aside(&work->bricks[item], job, tally, &mine);
-        link_progress(job->link, ++done, (double)work->count, "bricks");
-        if (failed && is_fatal(failed) && team_size(job->team) > 1)
-            return code; /* the job ends at once, all ranks with it */
-    }
+    bool kept = !code && receipt_holds(receipt, origin, &counts);
+    if (!code && !kept)
+        code = make_brick(work, brick, origin, receipt, &counts, err);
+    *fatal = is_fatal(code);
+    if (!code)
+        *report = json_pack("{sb sO}", "kept", kept, "counts", counts);
     return code;
 }
 
-/* Every rank's quarantine into one file, in order of name; no file when all is well. */
-static int publish_quarantine(const struct brickwork *work, struct job *job, const json_t *mine,
-                              struct err *err)
+/* --- all of them --- */
+
+static void add_to(json_t *totals, const char *name, json_int_t value)
 {
-    CLEANUP(free_ptr) char *path = str_format("%s/quarantine.json", work->out);
-    CLEANUP(free_ptr) char *text = json_dumps(mine, JSON_COMPACT);
-    char **texts = NULL;
-    int code = team_gather_text(job->team, text, &texts);
-    if (code || team_rank(job->team) != 0)
-        return code ? err_set(err, code, "cannot gather the quarantined bricks of all ranks") : 0;
-    json_t *all = json_array();
-    for (int rank = 0; rank < team_size(job->team); rank++) {
-        json_t *part = json_loads(texts[rank], 0, NULL);
-        json_array_extend(all, part);
-        json_decref(part);
-        free(texts[rank]);
-    }
-    free(texts);
-    if (json_array_size(all))
-        code = json_publish_file(path, all, err);
-    else
-        unlink(path);
-    json_decref(all);
-    return code;
+    json_object_set_new(totals, name,
+                        json_integer(json_integer_value(json_object_get(totals, name)) + value));
 }
 
-static int conclude(const struct brickwork *work, struct job *job, struct tally *tally, json_t **result,
-                    struct err *err)
+/* A new reference. */
+static json_t *sum_up(const struct brickwork *work, const json_t *reports)
 {
-    double sums[3 + BRICKWORK_COUNTS] = {tally->made, tally->kept, tally->bad};
-    memcpy(sums + 3, tally->counts, sizeof tally->counts);
-    team_sum(job->team, sums, 3 + BRICKWORK_COUNTS);
-    int code = publish_quarantine(work, job, tally->quarantine, err);
-    if (code)
-        return code;
-    if (sums[2] > 0 && sums[0] + sums[1] == 0)
-        return err_set(
-            err, -EINVAL, "none of the %ld bricks could be done; %s/quarantine.json says why of each%s%s",
-            work->count, work->out, json_array_size(tally->quarantine) ? "; the first: " : "",
-            json_array_size(tally->quarantine)
-                ? json_string_value(json_object_get(json_array_get(tally->quarantine, 0), "reason"))
-                : "");
-    if (team_rank(job->team) != 0)
-        return 0;
-    *result = json_pack("{s:I, s:I, s:I, s:I}", "bricks", (json_int_t)work->count, "made",
-                        (json_int_t)sums[0], "kept", (json_int_t)sums[1], "quarantined", (json_int_t)sums[2]);
-    for (int i = 0; work->names[i]; i++)
-        json_object_set_new(*result, work->names[i], json_integer((json_int_t)sums[3 + i]));
-    return 0;
+    json_t *report, *result = json_pack("{sI si si si}", "bricks", (json_int_t)work->count, "made", 0, "kept",
+                                        0, "quarantined", 0);
+    size_t i;
+    for (int k = 0; work->names[k]; k++)
+        add_to(result, work->names[k], 0);
+    json_array_foreach(reports, i, report)
+    {
+        bool bad = json_object_get(report, "reason") != NULL,
+             kept = json_is_true(json_object_get(report, "kept"));
+        add_to(result, bad ? "quarantined" : kept ? "kept" : "made", 1);
+        for (int k = 0; work->names[k]; k++)
+            add_to(result, work->names[k],
+                   json_integer_value(json_object_get(json_object_get(report, "counts"), work->names[k])));
+    }
+    return result;
 }
 
 /* Rank 0 looks; all ranks hear of it. */
@@ -235,21 +175,21 @@ static int check_earlier(const struct brickwork *work, struct job *job, struct e
 
 int brickwork_run(const struct brickwork *work, struct job *job, json_t **result, struct err *err)
 {
-    struct tally tally = {.quarantine = json_array()};
+    CLEANUP(json_release) json_t *reports = NULL;
+    const struct bricks bricks = {.out = work->out,
+                                  .inputs = {work->survey},
+                                  .count = work->count,
+                                  .max_bad = work->max_bad,
+                                  .limit_s = work->limit_s,
+                                  .context = (void *)work,
+                                  .name = name_brick,
+                                  .files = find_inputs,
+                                  .make = do_brick};
     *result = NULL;
     int code = check_earlier(work, job, err);
-    if (code) {
-        json_decref(tally.quarantine);
-        return code;
-    }
-    team_claim_reset(job->team);
-    code = work_through(work, job, &tally, err);
-    bool stopped = code == -ECANCELED;
-    if (!code || stopped) {
-        stopped = team_any(job->team, stopped);
-        code =
-            stopped ? err_set(err, -ECANCELED, "stopped as asked") : conclude(work, job, &tally, result, err);
-    }
-    json_decref(tally.quarantine);
+    if (!code)
+        code = bricks_run(&bricks, job, &reports, err);
+    if (!code && reports)
+        *result = sum_up(work, reports);
     return code;
 }

@@ -290,7 +290,7 @@ def test_no_good_brick_fails_with_the_first_reason(survey, tmp_path):
     for brick in ("0100p010", "0101p010", "0102p010"):
         path_of(survey, brick).unlink()
     sentence = run(tmp_path, status=1, survey=survey, out=tmp_path / "out", **{"class": "real"})
-    assert "no real brick could be cut" in sentence and "0100p010" in sentence and "image-r" in sentence
+    assert "3 of 3 bricks could not be done" in sentence and "0100p010" in sentence and "image-r" in sentence
 
 
 def test_settings_that_cannot_work_are_named(survey, tmp_path):

@@ -251,9 +251,10 @@ def test_a_bad_brick_is_quarantined_and_the_others_go_on(tmp_path):
         file.truncate(os.path.getsize(torn) // 2)
     os.remove(f"{tmp_path}/s/tractor/{bricks[1][:3]}/tractor-{bricks[1]}.fits")
     os.remove(glob.glob(f"{tmp_path}/s/coadd/*/{bricks[2]}/*invvar-z*")[0])
-    result = run(tmp_path, "inject", out=tmp_path / "i", survey=tmp_path / "s")
-    assert (result["made"], result["quarantined"]) == (1, 3)
-    reasons = {q["brick"]: q["reason"] for q in json.load(open(tmp_path / "i/quarantine.json"))}
+    assert "3 of 4 bricks could not be done" in run(tmp_path, "inject", status=1, out=tmp_path / "i", survey=tmp_path / "s")
+    result = run(tmp_path, "inject", out=tmp_path / "i", survey=tmp_path / "s", max_bad=0.8)
+    assert (result["made"], result["kept"], result["quarantined"]) == (0, 1, 3)
+    reasons = {q["brick"]: q["reason"] for q in json.load(open(tmp_path / "i/quarantine.json"))["quarantined"]}
     assert "image-r" in reasons[bricks[0]] and "catalogue" in reasons[bricks[1]] and "invvar in band z" in reasons[bricks[2]]
     run(tmp_path, "mock", out=tmp_path / "s", bricks=4, size=200)
     result = run(tmp_path, "inject", out=tmp_path / "i", survey=tmp_path / "s")
