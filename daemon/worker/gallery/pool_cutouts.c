@@ -60,7 +60,8 @@ static int list_class(struct listing *listing, const char *directory, const json
     CLEANUP(free_ptr) char *folder = path_join(directory, name);
     if (manifest)
         return listing_read(listing, directory, manifest, name, err);
-    return path_is_directory(folder) ? listing_walk(listing, directory, name, err) : 0;
+    return path_is_directory(folder) ? listing_walk_class(listing, directory, name, listing_is_cutouts, err)
+                                     : 0;
 }
 
 static int read_class(struct pool *pool, const char *directory, const json_t *manifest, int label,
