@@ -2,7 +2,7 @@
 #include "daemon/worker/evaluate/verdict.h"
 #include "daemon/worker/report/choice.h"
 #include "common/cleanup.h"
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/distribution.h"
 
 #include <errno.h>
 #include <math.h>
