@@ -70,8 +70,10 @@ def test_pairs_are_the_nearest_to_the_percentiles_and_alike(cutouts, tmp_path):
     assert page.count("data:image/png;base64,") == 3 and made["pictures"][1]["caption"] in page
 
 
-def test_dataset_shows_what_its_cutouts_do(cutouts, tmp_path):
-    job = {"kind": "split", "fields": {"out": f"{tmp_path}/dataset", "cutouts": str(cutouts), "counts": "natural"}}
+@pytest.mark.parametrize("orientation", ["image", "dplearn"])
+def test_dataset_shows_what_its_cutouts_do(cutouts, tmp_path, orientation):
+    fields = {"out": f"{tmp_path}/dataset", "cutouts": str(cutouts), "classes": "natural", "orientation": orientation}
+    job = {"kind": "split", "fields": fields}
     (tmp_path / "job.json").write_text(json.dumps(job))
     subprocess.run([WORKER, "--spec", tmp_path / "job.json"], check=True, stdout=subprocess.DEVNULL, timeout=50)
     one, two = gallery(cutouts, tmp_path / "one"), gallery(tmp_path / "dataset", tmp_path / "two")
