@@ -17,6 +17,7 @@ static const char *const PRIVATE_ATTRIBUTES[] = {
     "job",      "attempt",    "sources", "source_directory", "seed",    "class",
     "brick",    "brickname",  "run",     "injected",         "matched", "merged",
     "selected", "catalogued", "stamps",  "cuts_left",        "edge",
+    "collided", "given",      "blank",
 };
 
 static bool is_private(const char *name)
