@@ -26,7 +26,7 @@ def write_cutouts(root, name, brick, mag, channels=GRZ, band="g", light=1):
     """Stamps whose middle is as bright as `light`; objid and id are 1e6 times the magnitude."""
     path = root / name / brick[:3] / f"{brick}{'-rs0' if name == 'fake' else ''}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
-    n, rng = len(mag), np.random.default_rng(len(mag))
+    n, rng = len(mag), np.random.default_rng(list((name + brick).encode()))
     pixels = rng.normal(0, 0.05, (n, 16, 16, len(channels))).astype("f4")
     pixels[..., 1::2] = 400
     pixels[:, 6:10, 6:10, 0::2] += light
