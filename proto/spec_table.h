@@ -71,15 +71,13 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to cut"},
     {"cuts", SPEC_PRESET, "elg", .choices = "cuts",
      .help = "selection on measured quantities, for both classes"},
-    {"select", SPEC_CHOICE, "matched", .choices = "matched|injected",
-     .help = "fakes: those found in their run's catalogue, by the cuts; or all that were injected, at their "
-             "true places (leaks)"},
-    {"catalogue", SPEC_INPUT,
-     .help = "directory of your own BRICK.fits (id, and ra, dec or x, y from 0): stamps at these places, "
-             "without cuts, of --class real or fake"},
+    {"select", SPEC_CHOICE, "matched", .choices = "matched|injected", .help = "fakes: those found in their run's catalogue, by the cuts; or all that were injected, at their true places (leaks)"},
+    {"catalogue", SPEC_INPUT, .help = "directory of your own BRICK.fits (id, and ra, dec or x, y from 0): stamps at these places, without cuts, of --class real or fake"},
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
+    {"edge", SPEC_CHOICE, "skip", .choices = "skip|pad", .help = "stamps that leave the image: left out, as of the original's training set, or padded with 0, invvar 0, and marked by column `edge`"},
+    {"dtype", SPEC_CHOICE, "float32", .choices = "float32|float16", .help = "of the pixels; float16 takes half the disk and rounds each to 1 in 2048"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
     {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
@@ -93,38 +91,34 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
 static const struct spec_field SPLIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the dataset"},
     {"cutouts", SPEC_INPUT, .help = "output of a cutouts job of both classes"},
-    {"real", SPEC_INPUT,
-     .help = "instead, for class real: output of a cutouts job, or a directory with the original's "
-             "hdf5/<AAA>/<brick>/img_ivar_grz.hdf5"},
+    {"real", SPEC_INPUT, .help = "instead, for class real: output of a cutouts job, or a directory with the original's hdf5/<AAA>/<brick>/img_ivar_grz.hdf5"},
     {"fake", SPEC_INPUT, .help = "the same for class fake"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "parts and order are a function of it"},
-    {"by", SPEC_CHOICE, "brick", .choices = "brick|cell|object",
-     .help =
-         "what stays whole: bricks, cells of the sky with a guard between parts, or (it leaks) only objects"},
+    {"by", SPEC_CHOICE, "brick", .choices = "brick|cell|object", .help = "what stays whole: bricks, cells of the sky with a guard between parts, or (it leaks) only objects"},
     {"cell", SPEC_REAL, "0.25", LIMITS(0.01, 45), .unit = "deg", .help = "by cell: side of a cell"},
-    {"guard", SPEC_REAL, "0", LIMITS(0, 36000), .unit = "arcsec",
-     .help = "by cell: stamps nearer than this to a cell of another part are left out; 0: half a stamp's "
-             "diagonal"},
+    {"guard", SPEC_REAL, "0", LIMITS(0, 36000), .unit = "arcsec", .help = "by cell: stamps nearer than this to a cell of another part are left out; 0: half a stamp's diagonal"},
     {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part"},
     {"valid", SPEC_REAL, "0.08", LIMITS(0, 0.9), .help = "fraction for the validation part; 0: none"},
-    {"classes", SPEC_CHOICE, "balanced", .choices = "balanced|natural",
-     .help = "balanced: as many reals as fakes of each brick in a part, the surplus left out; natural: all "
-             "stamps"},
+    {"classes", SPEC_CHOICE, "balanced", .choices = "balanced|natural", .help = "balanced: as many reals as fakes of each brick in a part, the surplus left out; natural: all stamps"},
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
     {"format", SPEC_CHOICE, "npy", .choices = "npy|hdf5", .help = "format of the shards"},
-    {"orientation", SPEC_CHOICE, "image", .choices = "image|dplearn",
-     .help = "axes of a stamp: (y, x, channel), or the original's (x, y, channel)"},
-    {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB",
-     .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
+    {"orientation", SPEC_CHOICE, "image", .choices = "image|dplearn", .help = "axes of a stamp: (y, x, channel), or the original's (x, y, channel)"},
+    {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB", .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
 };
 
 static const struct spec_field EXPORT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the exported files, <out>/<class>/..."},
     {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
-    {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true,
-     .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
+    {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true, .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to export"},
     {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
+};
+
+static const struct spec_field GALLERY_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of gallery.html, its pictures and gallery.json"},
+    {"stamps", SPEC_INPUT, .required = true, .help = "output of a cutouts job or of a split job"},
+    {"percentiles", SPEC_TEXT, "1,25,50,75,99", .help = "of magnitude, the brightest first: one picture each"},
+    {"examples", SPEC_INT, "4", LIMITS(1, 64), .help = "pairs of a real and a fake stamp a picture"},
 };
 
 static const struct spec_field AUDIT_FIELDS[] = {
@@ -237,8 +231,8 @@ static const struct spec_kind KINDS[] = {
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
-    VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS,
-         SPEC_TOOL, "cutouts"),
+    VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
