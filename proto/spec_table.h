@@ -76,6 +76,8 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
+    {"edge", SPEC_CHOICE, "skip", .choices = "skip|pad", .help = "stamps that leave the image: left out, as of the original's training set, or padded with 0, invvar 0, and marked by column `edge`"},
+    {"dtype", SPEC_CHOICE, "float32", .choices = "float32|float16", .help = "of the pixels; float16 takes half the disk and rounds each to 1 in 2048"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
     {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
@@ -110,6 +112,13 @@ static const struct spec_field EXPORT_FIELDS[] = {
     {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true, .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to export"},
     {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
+};
+
+static const struct spec_field GALLERY_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of gallery.html, its pictures and gallery.json"},
+    {"stamps", SPEC_INPUT, .required = true, .help = "output of a cutouts job or of a split job"},
+    {"percentiles", SPEC_TEXT, "1,25,50,75,99", .help = "of magnitude, the brightest first: one picture each"},
+    {"examples", SPEC_INT, "4", LIMITS(1, 64), .help = "pairs of a real and a fake stamp a picture"},
 };
 
 static const struct spec_field AUDIT_FIELDS[] = {
@@ -147,10 +156,18 @@ static const struct spec_field TRAIN_FIELDS[] = {
      .help = "weight of a fake's loss, a real one's being 1; 0: what balances the training part"},
     {"patience", SPEC_INT, "0", LIMITS(0, 100000), .unit = "epochs",
      .help = "end after so many epochs without a lower validation loss; 0: never early"},
-    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|none",
-     .help = "image channels: asinh(x/sigma)/2, x/sigma, or nanomaggies"},
-    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|none",
-     .help = "invvar channels: 4 (v/median of the stamp - 1), over the training median, or as they are"},
+    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|standard|none",
+     .help = "image channels: asinh(x/sigma)/2, x/sigma, by mean and deviation, or nanomaggies"},
+    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|standard|none",
+     .help =
+         "invvar channels: 4 (v/median of the stamp - 1), over the training median, by mean and deviation, "
+         "or as they are"},
+    {"augment_symmetries", SPEC_BOOL, "false",
+     .help = "turn and mirror training stamps at random; hides what differs by place or direction"},
+    {"augment_shift", SPEC_INT, "0", LIMITS(0, 64), .unit = "px",
+     .help = "move training stamps by whole pixels up to this at random; what comes in has no data"},
+    {"augment_noise", SPEC_REAL, "0", LIMITS(0, 10), .unit = "sigma",
+     .help = "add noise to training stamps, their invvar telling so"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "initial weights and order are a function of it"},
     {"checkpoint_every", SPEC_SPAN, "15m", LIMITS(1, 1e7), .unit = "s",
      .help = "time between checkpoints, besides one an epoch"},
@@ -212,6 +229,7 @@ static const struct spec_kind KINDS[] = {
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),

@@ -71,6 +71,8 @@ static int cutting_open(struct cutting *cutting, const struct job *job, bool fak
     cutting->out = spec_text(job->spec, "out");
     cutting->bands = spec_text(job->spec, "bands");
     cutting->stamp_px = (int)spec_int(job->spec, "stamp");
+    cutting->pad = strcmp(spec_text(job->spec, "edge"), "pad") == 0;
+    cutting->half = strcmp(spec_text(job->spec, "dtype"), "float16") == 0;
     cutting->match_arcsec = spec_real(job->spec, "match");
     if (cutting->stamp_px % 2)
         return err_set(err, -EINVAL,
@@ -122,7 +124,11 @@ static void report_cost(void *context, json_t *report)
     json_t *row = json_pack("{sO sO sO sO}", "class", json_object_get(report, "class"), "brick",
                             json_object_get(report, "brick"), "stamps", json_object_get(report, "stamps"),
                             "seconds", json_object_get(report, "seconds"));
+    json_t *tiles = json_object_get(report, "tiles");
+    if (row && tiles)
+        json_object_set(row, "tiles", tiles);
     json_object_del(report, "seconds");
+    json_object_del(report, "tiles");
     if (row)
         link_metrics(cutting->job->link, row);
 }

@@ -23,19 +23,21 @@ static void invert_match(const struct truth *truth, size_t rows, long *injected)
     }
 }
 
-/* Adds what has its stamp inside the image. There is room. */
+/* Adds what has its stamp inside the image or, with pad, itself. There is room. */
 static void add_chosen(struct selection *selection, struct chosen chosen, const struct plane *image,
-                       int stamp_px)
+                       int stamp_px, bool pad)
 {
+    chosen.edge =
+        !stamp_place(chosen.x_px, chosen.y_px, stamp_px, image->width, image->height, &chosen.corner);
     selection->selected++;
-    if (stamp_place(chosen.x_px, chosen.y_px, stamp_px, image->width, image->height, &chosen.corner))
+    selection->edge += chosen.edge;
+    if (!chosen.edge || (pad && stamp_owned(chosen.x_px, chosen.y_px, image->width, image->height)))
         selection->chosen[selection->count++] = chosen;
-    else
-        selection->edge++;
 }
 
 static int place_kept(struct selection *selection, struct catalogue *catalogue, const bool *keep,
-                      const long *injected, const struct plane *image, int stamp_px, struct err *err)
+                      const long *injected, const struct plane *image, int stamp_px, bool pad,
+                      struct err *err)
 {
     static const char *const names[] = {"bx", "by", "ra", "dec"};
     const double *values[4];
@@ -51,13 +53,14 @@ static int place_kept(struct selection *selection, struct catalogue *catalogue, 
                                        .y_px = values[1][row],
                                        .ra_deg = values[2][row],
                                        .dec_deg = values[3][row]},
-                       image, stamp_px);
+                       image, stamp_px, pad);
     }
     return code;
 }
 
 int selection_make(struct selection *selection, struct catalogue *catalogue, const struct truth *truth,
-                   const struct cuts *cuts, const struct plane *image, int stamp_px, struct err *err)
+                   const struct cuts *cuts, const struct plane *image, int stamp_px, bool pad,
+                   struct err *err)
 {
     size_t rows = catalogue_rows(catalogue);
     CLEANUP(free_ptr) bool *keep = calloc(rows + 1, sizeof *keep);
@@ -71,11 +74,11 @@ int selection_make(struct selection *selection, struct catalogue *catalogue, con
     for (size_t row = 0; row < rows; row++)
         keep[row] = catalogue_usable(catalogue)[row] && (!truth || injected[row] >= 0);
     int code = cuts_apply(cuts, catalogue, keep, selection->left, err);
-    return code ? code : place_kept(selection, catalogue, keep, injected, image, stamp_px, err);
+    return code ? code : place_kept(selection, catalogue, keep, injected, image, stamp_px, pad, err);
 }
 
 int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
-                       int stamp_px, struct err *err)
+                       int stamp_px, bool pad, struct err *err)
 {
     memset(selection, 0, sizeof *selection);
     selection->chosen = calloc(truth->rows + 1, sizeof *selection->chosen);
@@ -90,35 +93,17 @@ int selection_take_all(struct selection *selection, const struct truth *truth, c
                                        .y_px = truth->y[i],
                                        .ra_deg = truth->ra[i],
                                        .dec_deg = truth->dec[i]},
-                       image, stamp_px);
+                       image, stamp_px, pad);
     }
     return 0;
 }
 
-/* Has each band data somewhere? Its invvar is every second channel. */
-static bool is_covered(const float *image, size_t pixels, size_t channels)
+void selection_drop(struct selection *selection, const bool *blank)
 {
-    for (size_t channel = 1; channel < channels; channel += 2) {
-        size_t i = 0;
-        while (i < pixels && !(image[i * channels + channel] > 0))
-            i++;
-        if (i == pixels)
-            return false;
-    }
-    return true;
-}
-
-void selection_drop_blank(struct selection *selection, float *images, int stamp_px, int channels)
-{
-    size_t pixels = (size_t)stamp_px * (size_t)stamp_px, floats = pixels * (size_t)channels, kept = 0;
+    size_t kept = 0;
     for (size_t i = 0; i < selection->count; i++) {
-        if (!is_covered(images + i * floats, pixels, (size_t)channels))
-            continue;
-        if (kept < i) {
-            selection->chosen[kept] = selection->chosen[i];
-            memcpy(images + kept * floats, images + i * floats, floats * sizeof *images);
-        }
-        kept++;
+        if (!blank[i])
+            selection->chosen[kept++] = selection->chosen[i];
     }
     selection->blank = selection->count - kept;
     selection->count = kept;

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -243,6 +245,31 @@ const float *dataset_pixels(const struct dataset *dataset, enum dataset_part par
 uint8_t dataset_label(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
     return dataset->parts[part].labels[i];
+}
+
+size_t dataset_window(const struct dataset *dataset)
+{
+    return DATASET_WINDOW * dataset->shard_examples;
+}
+
+/* madvise wants whole pages: the first one is begun early. */
+static void prefetch_bytes(const void *data, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)data / page * page;
+    madvise((void *)first, (uintptr_t)data + size - first, MADV_WILLNEED);
+}
+
+void dataset_prefetch(const struct dataset *dataset, enum dataset_part part, size_t first, size_t count)
+{
+    const struct dataset_part_data *data = &dataset->parts[part];
+    size_t row = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
+    while (count && first < data->count) {
+        const struct shard *shard = &data->shards[first / dataset->shard_examples];
+        size_t left = shard->count - first % dataset->shard_examples, some = count < left ? count : left;
+        prefetch_bytes(dataset_pixels(dataset, part, first), some * row);
+        first += some;
+        count -= some;
+    }
 }
 
 double dataset_channel_median(const struct dataset *dataset, int channel)

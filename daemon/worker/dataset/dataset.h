@@ -69,6 +69,12 @@ dataset_fingerprint(const struct dataset *dataset); /* of the manifest: equal da
 const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i);
 uint8_t dataset_label(const struct dataset *dataset, enum dataset_part part, size_t i);
 
+/* Asks the kernel to read the pixels of examples first .. first+count-1 into the page cache, and goes on. */
+void dataset_prefetch(const struct dataset *dataset, enum dataset_part part, size_t first, size_t count);
+
+/* How many examples in a row of dataset_order come from the same few shards: what is worth reading at once. */
+size_t dataset_window(const struct dataset *dataset);
+
 /* Median over the training part of a channel's positive pixels (manifest: normalisation). */
 double dataset_channel_median(const struct dataset *dataset, int channel);
 
