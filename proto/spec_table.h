@@ -67,13 +67,17 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true,
      .help = "directory of the cutout files, <out>/<class>/<AAA>/<brick>.h5"},
     {"survey", SPEC_INPUT, .required = true, .help = "survey for class real; names the bricks"},
-    {"simulation", SPEC_INPUT, .help = "obiwan's or inject's output, for class fake"},
+    {"simulation", SPEC_INPUT, .help = "output of obiwan, legacysim or inject, for class fake"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to cut"},
     {"cuts", SPEC_PRESET, "elg", .choices = "cuts",
      .help = "selection on measured quantities, for both classes"},
+    {"select", SPEC_CHOICE, "matched", .choices = "matched|injected", .help = "fakes: those found in their run's catalogue, by the cuts; or all that were injected, at their true places (leaks)"},
+    {"catalogue", SPEC_INPUT, .help = "directory of your own BRICK.fits (id, and ra, dec or x, y from 0): stamps at these places, without cuts, of --class real or fake"},
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
+    {"edge", SPEC_CHOICE, "skip", .choices = "skip|pad", .help = "stamps that leave the image: left out, as of the original's training set, or padded with 0, invvar 0, and marked by column `edge`"},
+    {"dtype", SPEC_CHOICE, "float32", .choices = "float32|float16", .help = "of the pixels; float16 takes half the disk and rounds each to 1 in 2048"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
     {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
@@ -86,13 +90,20 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
 
 static const struct spec_field SPLIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the dataset"},
-    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
-    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "bricks and order are a function of it"},
-    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part, by whole bricks"},
+    {"cutouts", SPEC_INPUT, .help = "output of a cutouts job of both classes"},
+    {"real", SPEC_INPUT, .help = "instead, for class real: output of a cutouts job, or a directory with the original's hdf5/<AAA>/<brick>/img_ivar_grz.hdf5"},
+    {"fake", SPEC_INPUT, .help = "the same for class fake"},
+    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "parts and order are a function of it"},
+    {"by", SPEC_CHOICE, "brick", .choices = "brick|cell|object", .help = "what stays whole: bricks, cells of the sky with a guard between parts, or (it leaks) only objects"},
+    {"cell", SPEC_REAL, "0.25", LIMITS(0.01, 45), .unit = "deg", .help = "by cell: side of a cell"},
+    {"guard", SPEC_REAL, "0", LIMITS(0, 36000), .unit = "arcsec", .help = "by cell: stamps nearer than this to a cell of another part are left out; 0: half a stamp's diagonal"},
+    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part"},
     {"valid", SPEC_REAL, "0.08", LIMITS(0, 0.9), .help = "fraction for the validation part; 0: none"},
-    {"balance", SPEC_BOOL, "true",
-     .help = "equal counts of both classes in each brick; the surplus is left out"},
+    {"classes", SPEC_CHOICE, "balanced", .choices = "balanced|natural", .help = "balanced: as many reals as fakes of each brick in a part, the surplus left out; natural: all stamps"},
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
+    {"format", SPEC_CHOICE, "npy", .choices = "npy|hdf5", .help = "format of the shards"},
+    {"orientation", SPEC_CHOICE, "image", .choices = "image|dplearn", .help = "axes of a stamp: (y, x, channel), or the original's (x, y, channel)"},
+    {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB", .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
 };
 
 static const struct spec_field EXPORT_FIELDS[] = {
@@ -101,6 +112,13 @@ static const struct spec_field EXPORT_FIELDS[] = {
     {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true, .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to export"},
     {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
+};
+
+static const struct spec_field GALLERY_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of gallery.html, its pictures and gallery.json"},
+    {"stamps", SPEC_INPUT, .required = true, .help = "output of a cutouts job or of a split job"},
+    {"percentiles", SPEC_TEXT, "1,25,50,75,99", .help = "of magnitude, the brightest first: one picture each"},
+    {"examples", SPEC_INT, "4", LIMITS(1, 64), .help = "pairs of a real and a fake stamp a picture"},
 };
 
 static const struct spec_field AUDIT_FIELDS[] = {
@@ -116,6 +134,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
     {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096),
      .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
+    {"reduce", SPEC_CHOICE, "tree", .choices = "tree|allreduce",
+     .help = "how ranks add up gradients: in one fixed tree, the same bits on any number of ranks, or by "
+             "MPI_Allreduce"},
     {"rate", SPEC_REAL, "0.002", LIMITS(1e-9, 10), .help = "highest learning rate"},
     {"schedule", SPEC_CHOICE, "onecycle", .choices = "onecycle|constant|step|cosine",
      .help = "learning rate over the run"},
@@ -138,10 +159,18 @@ static const struct spec_field TRAIN_FIELDS[] = {
      .help = "weight of a fake's loss, a real one's being 1; 0: what balances the training part"},
     {"patience", SPEC_INT, "0", LIMITS(0, 100000), .unit = "epochs",
      .help = "end after so many epochs without a lower validation loss; 0: never early"},
-    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|none",
-     .help = "image channels: asinh(x/sigma)/2, x/sigma, or nanomaggies"},
-    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|none",
-     .help = "invvar channels: 4 (v/median of the stamp - 1), over the training median, or as they are"},
+    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|standard|none",
+     .help = "image channels: asinh(x/sigma)/2, x/sigma, by mean and deviation, or nanomaggies"},
+    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|standard|none",
+     .help =
+         "invvar channels: 4 (v/median of the stamp - 1), over the training median, by mean and deviation, "
+         "or as they are"},
+    {"augment_symmetries", SPEC_BOOL, "false",
+     .help = "turn and mirror training stamps at random; hides what differs by place or direction"},
+    {"augment_shift", SPEC_INT, "0", LIMITS(0, 64), .unit = "px",
+     .help = "move training stamps by whole pixels up to this at random; what comes in has no data"},
+    {"augment_noise", SPEC_REAL, "0", LIMITS(0, 10), .unit = "sigma",
+     .help = "add noise to training stamps, their invvar telling so"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "initial weights and order are a function of it"},
     {"checkpoint_every", SPEC_SPAN, "15m", LIMITS(1, 1e7), .unit = "s",
      .help = "time between checkpoints, besides one an epoch"},
@@ -201,8 +230,9 @@ static const struct spec_kind KINDS[] = {
     KIND("mock", "make a survey: bricks of coadds, catalogues made by detection, a truth table", MOCK_FIELDS),
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
-    KIND("split", "shuffle cutouts into train, validation and test shards, by whole bricks", SPLIT_FIELDS),
+    KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),

@@ -19,7 +19,7 @@ static const struct kind {
 } KINDS[] = {
     {"mock", mock_run},   {"inject", inject_run}, {"cutouts", cutouts_run},
     {"split", split_run}, {"train", train_run},   {"evaluate", evaluate_run},
-    {"audit", audit_run},   {"export", export_run},
+    {"audit", audit_run},   {"export", export_run}, {"gallery", gallery_run},
 };
 
 static const struct kind *find_kind(const char *name)

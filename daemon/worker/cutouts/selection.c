@@ -2,6 +2,7 @@
 #include "daemon/worker/cutouts/selection.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 void selection_free(struct selection *selection)
@@ -22,28 +23,44 @@ static void invert_match(const struct truth *truth, size_t rows, long *injected)
     }
 }
 
-static int place_chosen(struct selection *selection, struct catalogue *catalogue, const bool *keep,
-                        const long *injected, const struct plane *image, int stamp_px, struct err *err)
+/* Adds what has its stamp inside the image or, with pad, itself. There is room. */
+static void add_chosen(struct selection *selection, struct chosen chosen, const struct plane *image,
+                       int stamp_px, bool pad)
 {
-    const double *x, *y;
-    int code = catalogue_quantity(catalogue, "bx", &x, err);
-    if (!code)
-        code = catalogue_quantity(catalogue, "by", &y, err);
+    chosen.edge =
+        !stamp_place(chosen.x_px, chosen.y_px, stamp_px, image->width, image->height, &chosen.corner);
+    selection->selected++;
+    selection->edge += chosen.edge;
+    if (!chosen.edge || (pad && stamp_owned(chosen.x_px, chosen.y_px, image->width, image->height)))
+        selection->chosen[selection->count++] = chosen;
+}
+
+static int place_kept(struct selection *selection, struct catalogue *catalogue, const bool *keep,
+                      const long *injected, const struct plane *image, int stamp_px, bool pad,
+                      struct err *err)
+{
+    static const char *const names[] = {"bx", "by", "ra", "dec"};
+    const double *values[4];
+    int code = 0;
+    for (int i = 0; i < 4 && !code; i++)
+        code = catalogue_quantity(catalogue, names[i], &values[i], err);
     for (size_t row = 0; row < catalogue_rows(catalogue) && !code; row++) {
-        struct chosen chosen = {.row = row, .injected = injected[row]};
-        if (!keep[row])
-            continue;
-        selection->selected++;
-        if (stamp_place(x[row], y[row], stamp_px, image->width, image->height, &chosen.corner))
-            selection->chosen[selection->count++] = chosen;
-        else
-            selection->edge++;
+        if (keep[row])
+            add_chosen(selection,
+                       (struct chosen){.row = (long)row,
+                                       .injected = injected[row],
+                                       .x_px = values[0][row],
+                                       .y_px = values[1][row],
+                                       .ra_deg = values[2][row],
+                                       .dec_deg = values[3][row]},
+                       image, stamp_px, pad);
     }
     return code;
 }
 
 int selection_make(struct selection *selection, struct catalogue *catalogue, const struct truth *truth,
-                   const struct cuts *cuts, const struct plane *image, int stamp_px, struct err *err)
+                   const struct cuts *cuts, const struct plane *image, int stamp_px, bool pad,
+                   struct err *err)
 {
     size_t rows = catalogue_rows(catalogue);
     CLEANUP(free_ptr) bool *keep = calloc(rows + 1, sizeof *keep);
@@ -57,5 +74,37 @@ int selection_make(struct selection *selection, struct catalogue *catalogue, con
     for (size_t row = 0; row < rows; row++)
         keep[row] = catalogue_usable(catalogue)[row] && (!truth || injected[row] >= 0);
     int code = cuts_apply(cuts, catalogue, keep, selection->left, err);
-    return code ? code : place_chosen(selection, catalogue, keep, injected, image, stamp_px, err);
+    return code ? code : place_kept(selection, catalogue, keep, injected, image, stamp_px, pad, err);
+}
+
+int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
+                       int stamp_px, bool pad, struct err *err)
+{
+    memset(selection, 0, sizeof *selection);
+    selection->chosen = calloc(truth->rows + 1, sizeof *selection->chosen);
+    if (!selection->chosen)
+        return err_set(err, -ENOMEM, "out of memory for %zu stamps", truth->rows);
+    for (size_t i = 0; i < truth->rows; i++) {
+        if (isfinite(truth->x[i]) && isfinite(truth->y[i]))
+            add_chosen(selection,
+                       (struct chosen){.row = truth->row[i],
+                                       .injected = (long)i,
+                                       .x_px = truth->x[i],
+                                       .y_px = truth->y[i],
+                                       .ra_deg = truth->ra[i],
+                                       .dec_deg = truth->dec[i]},
+                       image, stamp_px, pad);
+    }
+    return 0;
+}
+
+void selection_drop(struct selection *selection, const bool *blank)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        if (!blank[i])
+            selection->chosen[kept++] = selection->chosen[i];
+    }
+    selection->blank = selection->count - kept;
+    selection->count = kept;
 }

@@ -4,7 +4,7 @@
  * C channels. Activations are float32 (N, S, S, C), channels last.
  *
  * Parameters are one flat block of float32: for each layer that has any its weight, then its bias, in the
- * order of the layers and without gaps; behind them, for each batchnorm its running mean and variance. A conv weight is (out, in, row, column), PyTorch's OIHW. A dense
+ * order of the layers and without gaps; before them, for each batchnorm its running mean and variance. A conv weight is (out, in, row, column), PyTorch's OIHW. A dense
  * weight is (out, in), where `in` counts the flattened input in the order row, column, channel: in PyTorch
  * that is x.permute(0, 2, 3, 1).flatten(1). */
 #ifndef DECOY_NET_MODEL_H
@@ -64,7 +64,8 @@ struct model {
     struct model_layer *layers;
     int layer_count;
     size_t parameter_count; /* the block */
-    size_t trained_count;   /* its first part, which an optimiser changes; then running means and variances */
+    size_t trained;         /* where in it the part begins that an optimiser changes, to its end; before that
+                               lie running means and variances */
 };
 
 /* A parameter tensor: safetensors and the checkpoint name it "conv1.weight", "conv1.bias",

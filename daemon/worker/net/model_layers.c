@@ -184,10 +184,10 @@ static int place_parameters(struct model *model, struct model_layer *layer, stru
         return 0;
     layer->bias_count = (size_t)layer->out.channels;
     layer->weight_count = weight_count(layer);
-    layer->weight = model->trained_count;
+    layer->weight = model->parameter_count;
     layer->bias = layer->weight + layer->weight_count;
-    model->trained_count = layer->bias + layer->bias_count;
-    if (model->trained_count > PARAMETERS_MAX)
+    model->parameter_count = layer->bias + layer->bias_count;
+    if (model->parameter_count > PARAMETERS_MAX)
         return err_set(err, -EINVAL, "more than %zu parameters", PARAMETERS_MAX);
     return 0;
 }
@@ -319,18 +319,24 @@ static int read_lines(struct reader *reader, const json_t *lines, struct err *er
     return 0;
 }
 
-/* Behind all that is trained. */
+/* Before all that is trained: of the block's gradient they are whole last, since a backward pass goes from the
+ * end to the beginning. */
 static void place_statistics(struct model *model)
 {
-    model->parameter_count = model->trained_count;
     for (int l = 0; l < model->layer_count; l++) {
         struct model_layer *layer = &model->layers[l];
         if (layer->type != MODEL_BATCHNORM)
             continue;
-        layer->mean = model->parameter_count;
+        layer->mean = model->trained;
         layer->variance = layer->mean + layer->bias_count;
-        model->parameter_count = layer->variance + layer->bias_count;
+        model->trained = layer->variance + layer->bias_count;
     }
+    for (int l = 0; l < model->layer_count; l++) {
+        struct model_layer *layer = &model->layers[l];
+        layer->weight += layer->weight_count ? model->trained : 0;
+        layer->bias += layer->bias_count ? model->trained : 0;
+    }
+    model->parameter_count += model->trained;
 }
 
 int model_read_layers(struct model *model, const json_t *lines, struct err *err)

@@ -197,7 +197,7 @@ void network_begin(struct network *network, const struct network_pass *pass)
 void network_track(struct network *network, const float *gradient)
 {
     const float share = 0.1f; /* as PyTorch's momentum */
-    for (size_t i = network->model->trained_count; i < network->model->parameter_count; i++)
+    for (size_t i = 0; i < network->model->trained; i++)
         network->parameters[i] += share * (gradient[i] - network->parameters[i]);
 }
 
@@ -259,8 +259,6 @@ static void tell_ready(struct network *network, const struct model_layer *layer)
     size_t count = layer->weight_count + layer->bias_count;
     if (count)
         network->ready(network->ready_context, layer->weight, count);
-    if (layer->type == MODEL_BATCHNORM) /* mean and variance lie together */
-        network->ready(network->ready_context, layer->mean, 2 * layer->bias_count);
 }
 
 int network_backward(struct network *network, float *gradient, struct err *err)

@@ -70,7 +70,7 @@ typedef void network_hook(void *context, const char *layer, const char *phase, d
 void network_set_hook(struct network *network, network_hook *hook, void *context);
 
 /* Called within backward whenever a layer's part of the gradient block is whole, from the last layer to the
- * first: count floats from offset on. NULL: nothing is called. */
+ * first: count floats from offset on. Statistics of batchnorms, at the block's beginning, are not told of. NULL: nothing is called. */
 typedef void network_ready(void *context, size_t offset, size_t count);
 void network_set_ready(struct network *network, network_ready *ready, void *context);
 

@@ -27,20 +27,38 @@ static void a_stamp_that_leaves_the_image_has_no_place(void **state)
                      stamp_place(100, nowhere[i], 64, 300, 300, &corner));
 }
 
-static void channels_are_interleaved_and_others_left_alone(void **state)
+static void a_source_on_the_rim_is_the_image_s_own(void **state)
 {
     (void)state;
-    float pixels[10 * 8], image[4 * 4 * 3] = {0};
-    for (int i = 0; i < 80; i++)
-        pixels[i] = (float)i;
-    struct plane plane = {.width = 10, .height = 8, .pixels = pixels};
-    stamp_copy(&plane, (struct corner){3, 2}, 4, 1, 3, image);
-    for (int y = 0; y < 4; y++) {
-        for (int x = 0; x < 4; x++) {
-            assert_true(image[(y * 4 + x) * 3 + 1] == (float)((2 + y) * 10 + 3 + x));
-            assert_true(image[(y * 4 + x) * 3] == 0 && image[(y * 4 + x) * 3 + 2] == 0);
-        }
-    }
+    assert_true(stamp_owned(0, 0, 300, 200) && stamp_owned(299.9, 199.9, 300, 200) &&
+                stamp_owned(-0.4, 5, 300, 200));
+    assert_false(stamp_owned(300, 5, 300, 200) || stamp_owned(5, 200, 300, 200) ||
+                 stamp_owned(-1, 5, 300, 200));
+    assert_false(stamp_owned(NAN, 5, 300, 200) || stamp_owned(5, INFINITY, 300, 200));
+}
+
+static void a_stamp_is_covered_when_each_band_has_data_somewhere(void **state)
+{
+    (void)state;
+    float image[2 * 2 * 4] = {0};
+    assert_false(stamp_covered(image, 2, 4));
+    image[3 * 4 + 1] = 1;
+    assert_false(stamp_covered(image, 2, 4));
+    image[3] = 1;
+    assert_true(stamp_covered(image, 2, 4));
+    image[3] = -1;
+    assert_false(stamp_covered(image, 2, 4));
+}
+
+static void channels_are_interleaved(void **state)
+{
+    (void)state;
+    const float g[] = {1, 2, 3}, ivar_g[] = {4, 5, 6};
+    const float *const rows[] = {g, ivar_g};
+    float row[8] = {0, 0, 0, 0, 0, 0, 7, 8};
+    stamp_interleave(rows, 2, 3, row);
+    const float expected[] = {1, 4, 2, 5, 3, 6, 7, 8};
+    assert_memory_equal(row, expected, sizeof row);
 }
 
 int main(void)
@@ -48,7 +66,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stamp_covers_int_x_minus_half_to_int_x_plus_half_minus_one),
         cmocka_unit_test(a_stamp_that_leaves_the_image_has_no_place),
-        cmocka_unit_test(channels_are_interleaved_and_others_left_alone),
+        cmocka_unit_test(a_source_on_the_rim_is_the_image_s_own),
+        cmocka_unit_test(a_stamp_is_covered_when_each_band_has_data_somewhere),
+        cmocka_unit_test(channels_are_interleaved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,8 +62,9 @@ static void step(const char *path, int side, int channels, int batch)
     give("gradient.f32", gradient, count * sizeof(float));
     give("input_gradient.f32", network_input_gradient(network), inputs * sizeof(float));
     const struct optimiser adam = {.rule = OPTIMISER_ADAM};
-    const struct optimiser_block block = {network_parameters(network), gradient + count, gradient + 2 * count,
-                                          gradient, model->trained_count};
+    size_t start = model->trained;
+    const struct optimiser_block block = {network_parameters(network) + start, gradient + count + start,
+                                          gradient + 2 * count + start, gradient + start, count - start};
     optimiser_update(&adam, &block, 1e-3, 1, 1);
     network_track(network, gradient);
     give("adam.f32", network_parameters(network), count * sizeof(float));

@@ -109,13 +109,15 @@ static void model_residual_block_lies_flat(void **state)
     assert_int_equal(all - trained, 14); /* seven batchnorms */
     assert_string_equal(model_tensor(model, trained).name, "batchnorm1.running_mean");
     assert_string_equal(model_tensor(model, all - 1).name, "batchnorm7.running_var");
-    size_t end = 0;
+    size_t end = model->trained;
     for (int t = 0; t < all; t++) {
+        end = t == trained ? 0 : end; /* the statistics lie at the beginning */
         assert_int_equal(model_tensor(model, t).offset, end);
         end += model_tensor(model, t).count;
-        assert_true(t < trained ? end <= model->trained_count : end > model->trained_count);
+        if (t == trained - 1)
+            assert_int_equal(end, model->parameter_count);
     }
-    assert_int_equal(end, model->parameter_count);
+    assert_int_equal(end, model->trained);
     model_destroy(model);
 }
 

@@ -64,7 +64,7 @@ static struct network *make_network(const struct model *model, int batch, int us
          t += 2) /* biases are 0 at first: give them values */
         fill_normal(network_parameters(network) + model_tensor(model, t).offset, model_tensor(model, t).count,
                     0.1, (uint64_t)t);
-    for (size_t i = model->trained_count; i < model->parameter_count; i++) /* means and variances */
+    for (size_t i = 0; i < model->trained; i++) /* means and variances */
         network_parameters(network)[i] = 0.5f + 0.01f * (float)(i % 13);
     fill_normal(network_input(network),
                 (size_t)batch * (size_t)(model->in.side_px * model->in.side_px * model->in.channels), 1, 99);
@@ -238,13 +238,13 @@ static void check_slope(const char *layers)
     struct model *model = make_model(layers, 32, 6);
     struct network *network = make_network(model, BATCH, NETWORK_TRAIN);
     network_begin(network, &(struct network_pass){.train = true, .rows = BATCH, .seed = 3});
-    size_t count = model->trained_count;
-    float *origin = malloc(count * sizeof *origin),
-          *gradient = malloc(model->parameter_count * sizeof *gradient);
+    size_t count = model->parameter_count;
+    float *origin = malloc(count * sizeof *origin), *gradient = malloc(count * sizeof *gradient);
     double length = 0;
     memcpy(origin, network_parameters(network), count * sizeof *origin);
     loss_at(network, origin, origin, count, 0, labels, BATCH);
     assert_int_equal(network_backward(network, gradient, &err), 0);
+    memset(gradient, 0, model->trained * sizeof *gradient); /* statistics are no gradients */
     for (size_t i = 0; i < count; i++)
         length += (double)gradient[i] * gradient[i];
     length = sqrt(length);

@@ -60,7 +60,7 @@ def compare_step(name, path, count, batch, side, channels):
 
         def flat(tensors, kind='f8'):
             return np.concatenate([t.detach().numpy().ravel() for t in tensors]).astype(kind)
-        put('parameters.f32', flat(list(net.parameters()) + torch_network.statistics(net), 'f4'))
+        put('parameters.f32', flat(torch_network.statistics(net) + list(net.parameters()), 'f4'))
         put('input.f32', x.numpy())
         put('labels.u8', y.numpy().astype('u1'))
         out = subprocess.run([PROBE, 'step', path, str(side), str(channels), str(batch), directory], check=True, capture_output=True, text=True)
@@ -69,7 +69,7 @@ def compare_step(name, path, count, batch, side, channels):
         loss = torch.nn.functional.cross_entropy(net(images), y)
         loss.backward()
         near('loss', [float(out.stdout)], [loss.item()], 1e-6)
-        ours, theirs = np.fromfile(f'{directory}/gradient.f32', 'f4'), flat([p.grad for p in net.parameters()])
+        ours, theirs = np.fromfile(f'{directory}/gradient.f32', 'f4')[-count:], flat([p.grad for p in net.parameters()])
         start, largest = 0, np.abs(theirs).max()
         for key, parameter in net.named_parameters():
             part = slice(start, start + parameter.numel())
@@ -89,9 +89,9 @@ def compare_step(name, path, count, batch, side, channels):
         clear = np.abs(theirs) > 1e-5
         assert clear.mean() > 0.2, clear.mean()
         after = np.fromfile(f'{directory}/adam.f32', 'f4')
-        near('weights', after[:count][clear], flat(net.parameters())[clear], 2e-5 if name == 'vgg8' else 2e-6)
+        near('weights', after[-count:][clear], flat(net.parameters())[clear], 2e-5 if name == 'vgg8' else 2e-6)
         if after.size > count:
-            near('running statistics', after[count:], flat(torch_network.statistics(net)), 1e-6)
+            near('running statistics', after[:-count], flat(torch_network.statistics(net)), 1e-6)
 
 
 def normalise(stamps):
