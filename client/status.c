@@ -49,7 +49,7 @@ static void show_status(const json_t *status)
     printf("decoyd  %s, process %ld on %s, up %s%s\n", row_text(status, "version"), member(status, "pid"),
            row_text(status, "host"),
            clock_format_span(json_number_value(json_object_get(status, "uptime_s")), span),
-           json_is_true(json_object_get(status, "draining")) ? ", draining: it starts no jobs" : "");
+           json_is_true(json_object_get(status, "ending")) ? ", ending" : "");
     printf("state   %s\n", row_text(status, "state"));
     printf("slots   %ld of %ld in use\n", member(status, "slots_used"), member(status, "slots"));
     show_counts(json_object_get(status, "counts"));

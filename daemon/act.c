@@ -4,8 +4,9 @@
  *     -> its session is empty -> commit the outcome, give the slots back
  *
  * Asking to stop: commit `stop_asked`, then SIGTERM. With mpirun the signal goes to the ranks themselves,
- * because mpirun, told to end, leaves them a second only; mpirun then ends by itself. After the grace time,
- * SIGKILL to all. The leader is reaped only after what is left of its session was signalled: until then its
+ * because mpirun, told to end, leaves them a second only; mpirun then ends by itself. After the grace time mpirun
+ * is told too (it tidies up behind itself), and two seconds later all that is left gets SIGKILL; without mpirun
+ * that comes at once. All that is left: the session, and whoever carries the attempt's token. The leader is reaped only after what is left of its session was signalled: until then its
  * pid is not given out again. */
 #include "daemon/act.h"
 #include "daemon/attempt.h"
@@ -21,6 +22,8 @@
 #include <sys/wait.h>
 
 enum { SWEEP_MS = 50 };
+
+#define MPIRUN_S 2.0 /* that mpirun has to end its ranks its own way */
 
 struct acts {
     struct daemon *daemon;
@@ -143,7 +146,27 @@ static bool sweep(struct run *run)
 {
     double now_s = clock_monotonic_s();
     bool kill_now = run->leader_gone || (run->kill_s > 0 && now_s >= run->kill_s);
-    return signal_run(run, kill_now ? SIGKILL : 0) == 0;
+    pid_t session = (pid_t)run->attempt.pid;
+    int left = signal_run(run, kill_now ? SIGKILL : 0);
+    if (kill_now)
+        left += process_signal_strays(session, run->attempt.token, SIGKILL);
+    return left == 0;
+}
+
+/* The grace time is over. */
+static void insist(struct run *run)
+{
+    bool tell_mpirun = run->job->row->ranks > 1 && !run->told_mpirun;
+    run->told_mpirun = true;
+    if (tell_mpirun) {
+        process_signal_session((pid_t)run->attempt.pid, NULL, PROCESS_ALL, SIGTERM);
+        run->kill_s = clock_monotonic_s() + MPIRUN_S;
+        return;
+    }
+    log_warning("job %lld attempt %d did not stop in time: killed", (long long)run->attempt.job,
+                run->attempt.attempt);
+    signal_run(run, SIGKILL);
+    run->kill_s = clock_monotonic_s() + 1; /* again, should a process have been born meanwhile */
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -156,10 +179,7 @@ static void on_timer(uv_timer_t *timer)
             return;
         }
     } else if (run->kill_s > 0) {
-        log_warning("job %lld attempt %d did not stop in time: killed", (long long)run->attempt.job,
-                    run->attempt.attempt);
-        signal_run(run, SIGKILL);
-        run->kill_s = clock_monotonic_s() + 1; /* again, should a process have been born meanwhile */
+        insist(run);
     } else {
         CLEANUP(free_ptr)
         char *reason = str_format("it ran longer than its time limit of %g s", run->job->row->time_limit_s);
@@ -182,7 +202,8 @@ static void look_at_leader(struct run *run)
     bool exited = info.si_code == CLD_EXITED;
     run->status =
         (struct job_exit){.status = exited ? info.si_status : 0, .signal = exited ? 0 : info.si_status};
-    int left = process_signal_session(pid, NULL, PROCESS_BUT_LEADER, SIGKILL);
+    int left = process_signal_session(pid, NULL, PROCESS_BUT_LEADER, SIGKILL) +
+               process_signal_strays(pid, run->attempt.token, SIGKILL);
     waitpid(pid, NULL, 0);
     run->leader_gone = true;
     if (left)
@@ -214,10 +235,25 @@ int acts_stop(struct acts *acts, struct job *job, enum job_stop stop, const char
         return code;
     if (run->kill_s > 0)
         return 0; /* it was asked before, and its time runs */
-    run->kill_s = clock_monotonic_s() + acts->daemon->grace_s;
+    run->kill_s = clock_monotonic_s() + acts->daemon->config.grace_s;
     signal_run(run, SIGTERM);
     arm(run);
     return 0;
+}
+
+int acts_checkpoint(struct acts *acts, struct job *job, int *asked, struct err *err)
+{
+    pid_t session = (pid_t)job->run->attempt.pid;
+    int ranks = PROCESS_CATCHES_USR1 |
+                (job->row->ranks > 1 ? PROCESS_BUT_LEADER : 0); /* mpirun would pass it on again */
+    *asked = job->run->adopted ? 0 : process_signal_session(session, NULL, ranks, 0);
+    if (*asked == 0)
+        return 0;
+    int code = history_one(acts->daemon->history, job, EVENT_CHECKPOINT_ASKED,
+                           json_pack("{si}", "ranks", *asked), err);
+    if (!code)
+        process_signal_session(session, NULL, ranks, SIGUSR1);
+    return code;
 }
 
 /* --- starting --- */
@@ -273,11 +309,11 @@ static void on_later(uv_timer_t *timer)
     struct daemon *daemon = acts->daemon;
     struct job *job;
     int64_t now_us = clock_realtime_us(), wake_us = 0;
-    while (!daemon->draining && !daemon->failed &&
+    while (daemon_starts_jobs(daemon) &&
            (job = queue_next(daemon->queue, daemon->slots.total, now_us, &wake_us)) &&
            slots_take(&daemon->slots, job->row))
         start(acts, job);
-    if (wake_us && !daemon->draining && !daemon->failed)
+    if (wake_us && daemon_starts_jobs(daemon))
         uv_timer_start(&acts->later, on_later, (uint64_t)((wake_us - now_us) / 1000) + 1, 0);
 }
 
@@ -304,7 +340,7 @@ int acts_adopt(struct acts *acts, struct job *job, const struct attempt *attempt
         return 0;
     }
     log_info("job %lld attempt %d still runs: ending it", (long long)attempt->job, attempt->attempt);
-    run->kill_s = clock_monotonic_s() + acts->daemon->grace_s;
+    run->kill_s = clock_monotonic_s() + acts->daemon->config.grace_s;
     arm(run);
     return 0;
 }

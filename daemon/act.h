@@ -17,9 +17,13 @@ void acts_destroy(struct acts *acts); /* once the loop is closed */
 /* Starts what can start, once what is being done now is done and answered. Call it after any change. */
 void acts_schedule(struct acts *acts);
 
-/* Records why and asks the job's processes to stop; SIGKILL follows after the grace time. The reason may be
- * NULL. */
+/* Records why and asks the job's processes to stop; the grace time later SIGTERM goes to mpirun too, and then, or
+ * two seconds after that, SIGKILL to all that is left. The reason may be NULL. */
 int acts_stop(struct acts *acts, struct job *job, enum job_stop stop, const char *reason, struct err *err);
+
+/* Asks the ranks of a running job for a checkpoint, and records that; *asked is how many of them were ready for
+ * such a signal (0: nothing is recorded). */
+int acts_checkpoint(struct acts *acts, struct job *job, int *asked, struct err *err);
 
 /* The processes of an attempt that ran when the daemon died: ends them, then puts the job back. */
 int acts_adopt(struct acts *acts, struct job *job, const struct attempt *attempt, struct err *err);

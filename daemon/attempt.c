@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define SECOND_US INT64_C(1000000)
-
 static void explain(const struct run *run, enum job_event_name outcome, char reason[JOB_REASON_MAX])
 {
     const struct job_life *life = &run->job->row->life;
@@ -22,19 +20,20 @@ static void explain(const struct run *run, enum job_event_name outcome, char rea
 }
 
 /* How long the job rests before its next attempt. One that stopped by itself rests too, so as not to spin. */
-static int pause_s(const struct run *run, enum job_event_name outcome)
+static double pause_s(const struct run *run, enum job_event_name outcome)
 {
     const struct job_life *life = &run->job->row->life;
     if (outcome == EVENT_RETRIED)
-        return job_retry_delay_s(life->failures + 1);
+        return job_retry_delay_s(run->job->row->backoff_s, life->failures + 1);
     return outcome == EVENT_REQUEUED && !run->status.interrupted && life->stop == STOP_NONE;
 }
 
-static json_t *put_back_context(const char *reason, int rest_s)
+static json_t *put_back_context(const char *reason, double rest_s)
 {
     json_t *context = json_pack("{ss}", "reason", reason);
-    if (rest_s)
-        json_object_set_new(context, "not_before_us", json_integer(clock_realtime_us() + rest_s * SECOND_US));
+    if (rest_s > 0)
+        json_object_set_new(context, "not_before_us",
+                            json_integer(clock_realtime_us() + (int64_t)(1e6 * rest_s)));
     return context;
 }
 
@@ -111,8 +110,10 @@ int attempt_record_no_start(struct daemon *daemon, struct run *run, const struct
         return code;
     code = history_add(daemon->history, run->job, EVENT_STARTED, NULL, err);
     if (!code)
-        code = history_add(daemon->history, run->job, again ? EVENT_RETRIED : EVENT_FAILED,
-                           put_back_context(reason, again ? job_retry_delay_s(failures + 1) : 0), err);
+        code = history_add(
+            daemon->history, run->job, again ? EVENT_RETRIED : EVENT_FAILED,
+            put_back_context(reason, again ? job_retry_delay_s(run->job->row->backoff_s, failures + 1) : 0),
+            err);
     if (!code)
         return history_commit(daemon->history, err);
     history_abort(daemon->history);

@@ -1,10 +1,13 @@
-/* Verbs about the daemon, and those that change a job's way: cancel, release. */
+/* Verbs about the daemon as a whole. */
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/str.h"
 #include "daemon/act.h"
+#include "daemon/forget.h"
 #include "daemon/service.h"
 #include "daemon/stream.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,11 +29,12 @@ int verb_status(struct call *call, struct err *err)
     json_t *states = json_object();
     for (int state = JOB_HELD; state < JOB_STATE_MAX; state++)
         json_object_set_new(states, job_state_name((enum job_state)state), json_integer(counts[state]));
-    call->answer =
-        json_pack("{ss si ss ss sf si si so si sb}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
-                  daemon->host, "state", daemon->state, "uptime_s", clock_monotonic_s() - daemon->started_s,
-                  "slots", daemon->slots.total, "slots_used", daemon->slots.used, "counts", states, "clients",
-                  (int)streams_clients(daemon->streams), "draining", daemon->draining);
+    call->answer = json_pack(
+        "{ss si ss ss sf si si so si sb ss? sO sf}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
+        daemon->host, "state", daemon->state, "uptime_s", clock_monotonic_s() - daemon->started_s, "slots",
+        daemon->slots.total, "slots_used", daemon->slots.used, "counts", states, "clients",
+        (int)streams_clients(daemon->streams), "ending", daemon->ending, "drained", daemon->drained,
+        "recovered", daemon->recovered, "keep_days", daemon->config.keep_days);
     return 0;
 }
 
@@ -42,50 +46,53 @@ int verb_shutdown(struct call *call, struct err *err)
     return 0;
 }
 
-/* The body's reason as a clean line; false when it is something else than text or null. */
-static bool take_reason(const json_t *body, char reason[JOB_REASON_MAX])
-{
-    const json_t *value = json_object_get(body, "reason");
-    reason[0] = '\0';
-    if (json_is_string(value))
-        str_clean(reason, JOB_REASON_MAX, json_string_value(value), json_string_length(value));
-    return !value || json_is_null(value) || json_is_string(value);
-}
-
-int verb_cancel(struct call *call, struct err *err)
+/* Remembers why no jobs are started (NULL: they are), also for the daemon after this one. */
+static int set_drained(struct call *call, const char *reason, struct err *err)
 {
     struct daemon *daemon = call->daemon;
-    struct job *job = NULL;
-    char reason[JOB_REASON_MAX];
-    int code = call_live_job(call, &job, err);
-    if (code)
-        return code;
-    if (!take_reason(call->body, reason))
-        return call_refuse(call, err, "bad_request", "reason must be a text or null");
-    if (job->row->life.state == JOB_RUNNING)
-        code = acts_stop(daemon->acts, job, STOP_CANCEL, reason, err);
-    else
-        code = history_one(daemon->history, job, EVENT_CANCELLED, json_pack("{ss}", "reason", reason), err);
+    int code = store_set(daemon->store, "drained", reason, err);
     if (code)
         return call_commit_failed(call, code, err);
-    call->answer = json_pack("{so}", "job", stream_job_row(daemon->streams, job));
+    free(daemon->drained);
+    daemon->drained = reason ? str_format("%s", reason) : NULL;
+    log_info("%s%s%s", reason ? "drained" : "resumed", reason && *reason ? ": " : "", reason ? reason : "");
+    call->answer = json_pack("{si}", "running", (int)acts_running(daemon->acts));
     acts_schedule(daemon->acts);
     return 0;
 }
 
-int verb_release(struct call *call, struct err *err)
+int verb_drain(struct call *call, struct err *err)
 {
-    struct job *job = NULL;
-    int code = call_live_job(call, &job, err);
-    if (code)
-        return code;
-    if (job->row->life.state != JOB_HELD)
-        return call_refuse(call, err, "refused", "job %lld is %s, not held", (long long)job->row->id,
-                           job_state_name(job->row->life.state));
-    code = history_one(call->daemon->history, job, EVENT_RELEASED, NULL, err);
-    if (code)
+    char reason[JOB_REASON_MAX];
+    return call_reason(call, reason, err) ? -EINVAL : set_drained(call, reason, err);
+}
+
+int verb_resume(struct call *call, struct err *err)
+{
+    return set_drained(call, NULL, err);
+}
+
+int verb_forget(struct call *call, struct err *err)
+{
+    CLEANUP(free_ptr) int64_t *ids = NULL;
+    const json_t *older = json_object_get(call->body, "older_s");
+    size_t count = 0;
+    int code;
+    if (json_is_number(older) && json_number_value(older) >= 0) {
+        int64_t before_us = clock_realtime_us() - (int64_t)(1e6 * json_number_value(older));
+        code = forget_before(call->daemon, before_us, &count, err);
+    } else if (older) {
+        return call_refuse(call, err, "bad_request", "older_s must be a number of seconds");
+    } else {
+        code = call_jobs(call, &ids, &count, err);
+        if (code)
+            return code;
+        code = forget_jobs(call->daemon, ids, count, err);
+    }
+    if (code == -EBUSY)
+        call->code = "refused";
+    else if (code)
         return call_commit_failed(call, code, err);
-    call->answer = json_pack("{so}", "job", stream_job_row(call->daemon->streams, job));
-    acts_schedule(call->daemon->acts);
-    return 0;
+    call->answer = code ? NULL : json_pack("{sI}", "forgotten", (json_int_t)count);
+    return code;
 }

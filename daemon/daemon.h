@@ -3,6 +3,7 @@
 #define DECOY_DAEMON_DAEMON_H
 
 #include "common/err.h"
+#include "daemon/config.h"
 #include "daemon/history.h"
 #include "daemon/queue.h"
 #include "daemon/slots.h"
@@ -12,8 +13,9 @@
 #include <stdbool.h>
 #include <uv.h>
 
-struct streams; /* stream.h */
-struct acts;    /* act.h */
+struct streams;    /* stream.h */
+struct acts;       /* act.h */
+struct forgetting; /* forget.h */
 
 struct daemon {
     uv_loop_t *loop;
@@ -21,7 +23,7 @@ struct daemon {
     char *worker; /* path of decoy-worker */
     char host[64];
     double started_s; /* monotonic */
-    double grace_s;   /* from SIGTERM to SIGKILL */
+    struct config config;
     struct store *store;
     struct queue *queue;
     struct history *history;
@@ -29,8 +31,11 @@ struct daemon {
     struct zsock *zsock;
     struct streams *streams;
     struct acts *acts;
-    bool draining; /* being shut down: starts nothing */
-    bool failed;   /* something that cannot be gone on from: ends with status 1 */
+    struct forgetting *forgetting;
+    char *drained;     /* why it starts no jobs for now ("" without a reason), NULL when it does */
+    json_t *recovered; /* ids of the jobs that ran when the daemon before it died */
+    bool ending;       /* being shut down: starts nothing */
+    bool failed;       /* something that cannot be gone on from: ends with status 1 */
 };
 
 /* Says that the daemon cannot go on (a commit that failed) and ends its loop; nothing more is acknowledged.
@@ -39,6 +44,9 @@ void daemon_fail(struct daemon *daemon, const struct err *err);
 
 /* Good-order end: running jobs are asked to stop and put back, then the loop ends. */
 void daemon_shut_down(struct daemon *daemon);
+
+/* Whether jobs may start now. */
+bool daemon_starts_jobs(const struct daemon *daemon);
 
 /* Called whenever an attempt is over: ends the loop when that was the last one of a shutdown. */
 void daemon_check_end(struct daemon *daemon);

@@ -1,17 +1,21 @@
 /* See history.h. A pending change holds the job's row as it will be; the row in memory is replaced at commit.
  * A job that waits is settled whenever one of those before it ends: all succeeded, it is ready; one ended
- * otherwise, it is skipped, and so are those after it. */
+ * otherwise, it is skipped, and so are those after it. Reopening is the way back: with a job go those that were
+ * skipped and have nothing else before them that did not succeed. */
 #include "daemon/history.h"
 #include "common/clock.h"
+#include "common/str.h"
 
 #include <errno.h>
 #include <string.h>
 
 struct pending {
-    struct job *job;     /* NULL: a new one, to be added */
-    struct job_row *row; /* a new job's row, owned; else NULL */
+    struct job *job;     /* NULL: one to be added to the queue, new or reopened */
+    struct job_row *row; /* that one's row, owned; else NULL */
     struct job_life life;
     json_t *result;
+    bool changed;  /* else it was only looked at */
+    bool reopened; /* an earlier result is void */
 };
 
 struct change {
@@ -85,6 +89,8 @@ static size_t add_pending(struct history *history, struct job *job, struct job_r
     pending->row = row;
     if (job)
         pending->life = job->row->life;
+    else if (row->id) /* one that was there before */
+        pending->life = row->life;
     return history->pending_count - 1;
 }
 
@@ -131,7 +137,9 @@ static int record(struct history *history, size_t index, enum job_event_name nam
     int code = job_apply(&pending->life, &change->event, err);
     change->event.state = pending->life.state;
     row.life = pending->life;
-    row.result = pending->result ? pending->result : row.result;
+    pending->changed = true;
+    pending->reopened |= !code && name == EVENT_REOPENED;
+    row.result = pending->result ? pending->result : pending->reopened ? NULL : row.result;
     if (!code)
         code = store_update_job(history->store, &row, &before, err);
     return code ? code : store_add_event(history->store, &change->event, err);
@@ -142,20 +150,28 @@ static json_t *reason_context(const char *reason)
     return json_pack("{ss}", "reason", reason);
 }
 
+static json_t *priority_context(int priority)
+{
+    return priority ? json_pack("{si}", "priority", priority) : NULL;
+}
+
 /* What a waiting or held job becomes now. */
 static int settle(struct history *history, size_t index, struct err *err)
 {
     const struct pending *pending = &history->pending[index];
     enum job_state state = pending->life.state;
-    int unmet, broken;
+    int64_t broken;
+    int unmet;
     if (state != JOB_WAITING && state != JOB_HELD)
         return 0;
     int code = store_dependencies(history->store, row_of(pending)->id, &unmet, &broken, err);
     if (code)
         return code;
-    if (broken)
-        return record(history, index, EVENT_SKIPPED, reason_context("a job it comes after did not succeed"),
-                      err);
+    if (broken) {
+        CLEANUP(free_ptr)
+        char *reason = str_format("job %lld, which it comes after, did not succeed", (long long)broken);
+        return record(history, index, EVENT_SKIPPED, reason_context(reason), err);
+    }
     if (!unmet && state == JOB_WAITING)
         return record(history, index, EVENT_READY, NULL, err);
     return 0;
@@ -196,7 +212,7 @@ int history_submit(struct history *history, struct job_row **row, int64_t *id, s
     size_t index = add_pending(history, NULL, mine);
     int code = store_add_job(history->store, mine, err);
     if (!code)
-        code = record(history, index, EVENT_SUBMITTED, NULL, err);
+        code = record(history, index, EVENT_SUBMITTED, priority_context(mine->life.priority), err);
     if (!code && mine->hold)
         code = record(history, index, EVENT_HELD, reason_context("submitted with hold"), err);
     if (!code)
@@ -229,17 +245,101 @@ int history_succeed(struct history *history, struct job *job, json_t *result, st
     return add_at(history, index, EVENT_SUCCEEDED, result ? json_pack("{sO}", "result", result) : NULL, err);
 }
 
+/* --- another go --- */
+
+/* The pending place of a job that may have ended long ago. */
+static int pending_by_id(struct history *history, int64_t id, size_t *index, struct err *err)
+{
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    struct job *job = queue_find(history->queue, id);
+    *index = find_pending(history, id);
+    if (*index < history->pending_count)
+        return 0;
+    int code = job ? 0 : store_find_job(history->store, id, &row, err);
+    if (!code)
+        *index = add_pending(history, job, TAKE(row));
+    return code;
+}
+
+/* A job that comes after one that is reopened. */
+static int reopen_dependant(struct history *history, int64_t prior, int64_t id, json_t *context,
+                            struct err *err)
+{
+    size_t index;
+    int unmet;
+    int64_t broken = 0;
+    int code = pending_by_id(history, id, &index, err);
+    if (code)
+        return code;
+    enum job_state state = history->pending[index].life.state;
+    if (state == JOB_RUNNING)
+        return err_set(err, -EBUSY, "job %lld, which comes after job %lld, is running", (long long)id,
+                       (long long)prior);
+    if (state == JOB_SKIPPED)
+        code = store_dependencies(history->store, id, &unmet, &broken, err);
+    return code || state != JOB_SKIPPED || broken
+               ? code
+               : record(history, index, EVENT_REOPENED, json_incref(context), err);
+}
+
+/* All dependants of those that were reopened from change number `from` on; each adds to that list. */
+static int reopen_dependants(struct history *history, size_t from, json_t *context, struct err *err)
+{
+    int code = 0;
+    for (size_t i = from; !code && i < history->change_count; i++) {
+        CLEANUP(free_ptr) int64_t *ids = NULL;
+        int64_t prior = history->changes[i].event.job;
+        size_t count = 0;
+        code = store_dependants(history->store, prior, &ids, &count, err);
+        for (size_t j = 0; !code && j < count; j++)
+            code = reopen_dependant(history, prior, ids[j], context, err);
+    }
+    return code;
+}
+
+int history_reopen(struct history *history, int64_t id, json_t *context, struct err *err)
+{
+    size_t index, from = history->change_count;
+    int code = pending_by_id(history, id, &index, err);
+    const struct pending *pending = code ? NULL : &history->pending[index];
+    if (pending && !pending->reopened && !job_ended(pending->life.state))
+        code = err_set(err, -EBUSY, "job %lld is %s: it has not ended", (long long)id,
+                       job_state_name(pending->life.state));
+    if (!code && !pending->reopened) {
+        code = record(history, index, EVENT_REOPENED, json_incref(context), err);
+        if (!code)
+            code = reopen_dependants(history, from, context, err);
+    }
+    json_decref(context);
+    return code;
+}
+
+int history_settle(struct history *history, const int64_t *ids, size_t count, struct err *err)
+{
+    int code = 0;
+    for (size_t i = 0; !code && i < history->pending_count; i++)
+        code = settle(history, i, err);
+    for (size_t i = 0; !code && i < count; i++) {
+        const struct pending *pending = &history->pending[find_pending(history, ids[i])];
+        if (pending->life.state == JOB_SKIPPED)
+            code = err_set(err, -EBUSY, "job %lld cannot start: %s", (long long)ids[i], pending->life.reason);
+    }
+    return code;
+}
+
 static void install(struct history *history)
 {
     for (size_t i = 0; i < history->pending_count; i++) {
         struct pending *pending = &history->pending[i];
+        if (!pending->changed)
+            continue;
         if (pending->row) {
             job_row_forget_spec(pending->row);
             pending->job = queue_add(history->queue, TAKE(pending->row));
         }
         struct job_row *row = pending->job->row;
         row->life = pending->life;
-        if (pending->result) {
+        if (pending->result || pending->reopened) {
             json_decref(row->result);
             row->result = TAKE(pending->result);
         }

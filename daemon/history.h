@@ -32,6 +32,14 @@ int history_add(struct history *history, struct job *job, enum job_event_name na
 /* The same for `succeeded`, with the job's result. Takes result (may be NULL). */
 int history_succeed(struct history *history, struct job *job, json_t *result, struct err *err);
 
+/* Another go for a job that has ended, and for those that were skipped because of it. Refuses
+ * with -EBUSY and a sentence one that has not ended, or that a running job comes after. history_settle follows
+ * when all of a change are reopened. Takes context. */
+int history_reopen(struct history *history, int64_t id, json_t *context, struct err *err);
+
+/* What the reopened jobs become now; -EBUSY and a sentence when one of the `count` ids would be skipped. */
+int history_settle(struct history *history, const int64_t *ids, size_t count, struct err *err);
+
 int history_commit(struct history *history, struct err *err);
 void history_abort(struct history *history);
 

@@ -9,6 +9,7 @@
 #include "daemon/act.h"
 #include "daemon/background.h"
 #include "daemon/daemon.h"
+#include "daemon/forget.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
 #include "daemon/service.h"
@@ -17,16 +18,14 @@
 #include "proto/directory.h"
 
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <string.h>
-
-#define GRACE_S 10.0
 
 struct part {
     struct daemon daemon;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
+    const json_t *flags;
     bool has_loop;
     int lock;
 };
@@ -39,9 +38,14 @@ void daemon_fail(struct daemon *daemon, const struct err *err)
     uv_stop(daemon->loop);
 }
 
+bool daemon_starts_jobs(const struct daemon *daemon)
+{
+    return !daemon->ending && !daemon->failed && !daemon->drained;
+}
+
 void daemon_check_end(struct daemon *daemon)
 {
-    if (daemon->draining && acts_running(daemon->acts) == 0)
+    if (daemon->ending && acts_running(daemon->acts) == 0)
         uv_stop(daemon->loop);
 }
 
@@ -49,10 +53,10 @@ void daemon_shut_down(struct daemon *daemon)
 {
     struct err err = {0};
     struct job *job;
-    if (daemon->draining)
+    if (daemon->ending)
         return;
     log_info("shutting down; %zu jobs run", acts_running(daemon->acts));
-    daemon->draining = true;
+    daemon->ending = true;
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
         if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, "decoyd was shut down", &err) != 0) {
             daemon_fail(daemon, &err);
@@ -72,15 +76,6 @@ static void on_event(void *context, struct job *job, const struct job_event *eve
 {
     struct daemon *daemon = context;
     streams_event(daemon->streams, job, event);
-}
-
-static int grace_from_environment(double *grace_s, struct err *err)
-{
-    const char *text = getenv("DECOY_GRACE");
-    *grace_s = GRACE_S;
-    if (text && *text && (!str_to_seconds(text, grace_s) || *grace_s <= 0 || *grace_s > 86400))
-        return err_set(err, -EINVAL, "DECOY_GRACE must be a time span of at most a day, not %.40s", text);
-    return 0;
 }
 
 static int start_signals(struct part *part)
@@ -106,24 +101,35 @@ static int start_loop(struct part *part, struct err *err)
     return start_signals(part);
 }
 
+static int open_store(struct daemon *daemon, struct err *err)
+{
+    int from_version = 0;
+    int code = store_open(&daemon->store, daemon->state, &from_version, err);
+    if (from_version)
+        log_info("the queue of %s was of version %d: it is brought up to date", daemon->state, from_version);
+    return code ? code : store_setting(daemon->store, "drained", &daemon->drained, err);
+}
+
 static int open_parts(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
     int code = place_lock(daemon->state, daemon->host, &part->lock, err);
     if (!code)
-        code = slots_init(&daemon->slots, err);
+        code = config_read(&daemon->config, part->flags, daemon->state, err);
     if (!code)
-        code = grace_from_environment(&daemon->grace_s, err);
+        code = slots_init(&daemon->slots, daemon->config.slots, err);
     if (!code)
         code = program_find_worker(&daemon->worker, err);
     if (!code)
-        code = store_open(&daemon->store, daemon->state, err);
+        code = open_store(daemon, err);
     if (!code)
         code = start_loop(part, err);
     if (!code)
         code = streams_create(&daemon->streams, daemon, err);
     if (!code)
         code = acts_create(&daemon->acts, daemon, err);
+    if (!code)
+        code = forgetting_create(&daemon->forgetting, daemon, err);
     if (code)
         return code;
     daemon->queue = queue_create();
@@ -138,8 +144,10 @@ static int serve(struct part *part, struct err *err)
     int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, daemon, err);
     if (!code)
         code = recover_runs(daemon, err);
-    if (!code)
+    if (!code) {
         acts_schedule(daemon->acts);
+        forgetting_start(daemon->forgetting);
+    }
     return code             ? code
            : daemon->failed ? err_set(err, -EIO, "the queue cannot be written; see decoyd.log")
                             : 0;
@@ -150,6 +158,8 @@ static void close_parts(struct part *part)
     struct daemon *daemon = &part->daemon;
     if (daemon->acts)
         acts_close(daemon->acts);
+    if (daemon->forgetting)
+        forgetting_close(daemon->forgetting);
     if (daemon->streams)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
@@ -161,6 +171,7 @@ static void close_parts(struct part *part)
         uv_loop_close(&part->loop);
     }
     acts_destroy(daemon->acts);
+    free(daemon->forgetting);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);
     queue_destroy(daemon->queue);
@@ -170,6 +181,8 @@ static void close_parts(struct part *part)
         unlink(socket); /* while the lock is still ours */
     }
     close_fd(&part->lock);
+    json_decref(daemon->recovered);
+    free(daemon->drained);
     free(daemon->worker);
     free(daemon->state);
 }
@@ -199,7 +212,7 @@ static int place(struct daemon *daemon, const struct loop_options *options, int 
 
 int loop_main(const struct loop_options *options)
 {
-    struct part part = {.lock = -1};
+    struct part part = {.lock = -1, .flags = options->config};
     struct err err = {0};
     int ready = -1;
     part.daemon.started_s = clock_monotonic_s();

@@ -2,11 +2,13 @@
 #ifndef DECOY_DAEMON_LOOP_H
 #define DECOY_DAEMON_LOOP_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct loop_options {
     const char *state; /* --state, or NULL */
     bool foreground;
+    const json_t *config; /* {field: value} of config.h's flags */
 };
 
 /* The exit status: 0 after a good-order end, 1 after a sentence on standard error (or in decoyd.log). Without

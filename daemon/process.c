@@ -83,23 +83,46 @@ static bool carries_token(pid_t pid, const char *token)
     return false;
 }
 
-static bool is_member(pid_t pid, pid_t session, const char *token, enum process_who who)
+/* Whether it handles SIGUSR1; to anything else that signal is the end. */
+static bool catches_usr1(pid_t pid)
 {
-    struct process process;
-    if (pid < 2 || (who == PROCESS_BUT_LEADER && pid == session) || look(pid, &process) != 0)
+    char path[64], text[4096];
+    unsigned long long caught = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    if (read_some(path, text, sizeof text) <= 0)
         return false;
-    return process.session == session && process.state != 'Z' && process.state != 'X' &&
-           (!token || carries_token(pid, token));
+    const char *line = strstr(text, "\nSigCgt:");
+    return line && sscanf(line, "\nSigCgt: %llx", &caught) == 1 && (caught >> (SIGUSR1 - 1) & 1);
 }
 
-int process_signal_session(pid_t session, const char *token, enum process_who who, int signal)
+struct choice {
+    pid_t session;
+    const char *token;
+    int who;
+    bool strays; /* those outside the session */
+};
+
+static bool is_chosen(pid_t pid, const struct choice *choice)
+{
+    struct process process;
+    bool leader = pid == choice->session;
+    if (pid < 2 || (choice->who & PROCESS_BUT_LEADER && leader) || look(pid, &process) != 0)
+        return false;
+    if ((process.session == choice->session) == choice->strays || process.state == 'Z' ||
+        process.state == 'X')
+        return false;
+    return (!choice->token || carries_token(pid, choice->token)) &&
+           (!(choice->who & PROCESS_CATCHES_USR1) || catches_usr1(pid));
+}
+
+static int signal_chosen(const struct choice *choice, int signal)
 {
     DIR *directory = opendir("/proc");
     struct dirent *entry;
     int count = 0;
     while (directory && (entry = readdir(directory))) {
         pid_t pid = (pid_t)atoi(entry->d_name);
-        if (!is_member(pid, session, token, who))
+        if (!is_chosen(pid, choice))
             continue;
         count++;
         if (signal)
@@ -108,4 +131,14 @@ int process_signal_session(pid_t session, const char *token, enum process_who wh
     if (directory)
         closedir(directory);
     return count;
+}
+
+int process_signal_session(pid_t session, const char *token, int who, int signal)
+{
+    return signal_chosen(&(struct choice){session, token, who, false}, signal);
+}
+
+int process_signal_strays(pid_t session, const char *token, int signal)
+{
+    return signal_chosen(&(struct choice){session, token, PROCESS_ALL, true}, signal);
 }

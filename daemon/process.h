@@ -14,10 +14,14 @@ int process_start_ticks(pid_t pid, int64_t *ticks);
 
 int process_boot_id(char boot_id[40], struct err *err);
 
-enum process_who { PROCESS_ALL, PROCESS_BUT_LEADER };
+/* Which of them; the flags may be added up. */
+enum process_who { PROCESS_ALL = 0, PROCESS_BUT_LEADER = 1, PROCESS_CATCHES_USR1 = 2 };
 
 /* Sends a signal (0: none, to count) to the living members of a session whose environment holds
  * DECOY_TOKEN=token, or to all members where token is NULL. Returns how many there are. */
-int process_signal_session(pid_t session, const char *token, enum process_who who, int signal);
+int process_signal_session(pid_t session, const char *token, int who, int signal);
+
+/* The same for those that left the session and still carry the token. */
+int process_signal_strays(pid_t session, const char *token, int signal);
 
 #endif

@@ -6,21 +6,30 @@
 #include "daemon/stream.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <string.h>
 
-enum { CHUNK_DEFAULT = 64 << 10, CHUNK_MAX = 512 << 10, SELECTION_MAX = 10000 };
+enum { CHUNK_DEFAULT = 64 << 10, CHUNK_MAX = 512 << 10 };
 
 struct listing {
     struct call *call;
-    const char *group;
+    const char *group, *tag, *name, *state; /* what is asked for; NULL: any */
     json_t *rows;
 };
+
+static bool selects(const struct listing *listing, const struct job_row *row)
+{
+    return (!listing->group || (row->group && strcmp(row->group, listing->group) == 0)) &&
+           (!listing->tag || message_has_tag(row->tag, listing->tag)) &&
+           (!listing->name || (row->name && fnmatch(listing->name, row->name, 0) == 0)) &&
+           (!listing->state || strcmp(job_state_name(row->life.state), listing->state) == 0);
+}
 
 static int list_row(void *context, struct job_row **row)
 {
     struct listing *listing = context;
-    if (listing->group && (!(*row)->group || strcmp((*row)->group, listing->group) != 0))
+    if (!selects(listing, *row))
         return 0;
     struct job *job = queue_find(listing->call->daemon->queue, (*row)->id);
     json_array_append_new(listing->rows, job ? stream_job_row(listing->call->daemon->streams, job)
@@ -28,11 +37,38 @@ static int list_row(void *context, struct job_row **row)
     return 0;
 }
 
+/* Those that have not ended are all in memory. */
+static void list_live(struct listing *listing)
+{
+    struct streams *streams = listing->call->daemon->streams;
+    struct job *job;
+    for (size_t i = 0; (job = queue_at(listing->call->daemon->queue, i)); i++) {
+        if (!job_ended(job->row->life.state) && selects(listing, job->row))
+            json_array_append_new(listing->rows, stream_job_row(streams, job));
+    }
+}
+
+static const char *asked_text(const struct call *call, const char *name)
+{
+    return json_string_value(json_object_get(call->body, name));
+}
+
 int verb_list(struct call *call, struct err *err)
 {
+    struct listing listing = {call,
+                              asked_text(call, "group"),
+                              asked_text(call, "tag"),
+                              asked_text(call, "name"),
+                              asked_text(call, "state"),
+                              json_array()};
     bool all = json_is_true(json_object_get(call->body, "all"));
-    struct listing listing = {call, json_string_value(json_object_get(call->body, "group")), json_array()};
-    int code = store_each_job(call->daemon->store, all ? STORE_ALL : STORE_LIVE, list_row, &listing, err);
+    int code = 0;
+    if (listing.state && job_state_find(listing.state) == JOB_STATE_MAX)
+        code = call_refuse(call, err, "bad_request", "there is no state %.40s", listing.state);
+    else if (all)
+        code = store_each_job(call->daemon->store, STORE_ALL, list_row, &listing, err);
+    else
+        list_live(&listing);
     call->answer = json_pack("{so}", "jobs", listing.rows);
     return code;
 }
@@ -116,37 +152,6 @@ int verb_logs(struct call *call, struct err *err)
     return code;
 }
 
-/* One id; 0 stands for all jobs where that is allowed. */
-static int select_job(struct call *call, int64_t id, struct err *err)
-{
-    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
-    int code = store_find_job(call->daemon->store, id, &row, err);
-    if (code == -ENOENT)
-        call->code = "no_job";
-    return code;
-}
-
-/* The body's "jobs"; *ids is the caller's. */
-static int select_jobs(struct call *call, int64_t **ids, size_t *count, struct err *err)
-{
-    const json_t *jobs = json_object_get(call->body, "jobs");
-    size_t size = json_array_size(jobs);
-    if (!json_is_array(jobs) || size > SELECTION_MAX)
-        return call_refuse(call, err, "bad_request", "jobs must be an array of at most %d ids",
-                           SELECTION_MAX);
-    CLEANUP(free_ptr) int64_t *list = calloc(size + 1, sizeof *list);
-    int code = list ? 0 : err_set(err, -ENOMEM, "out of memory");
-    for (size_t i = 0; !code && i < size; i++) {
-        const json_t *id = json_array_get(jobs, i);
-        list[i] = json_integer_value(id);
-        code = json_is_integer(id) ? select_job(call, list[i], err)
-                                   : call_refuse(call, err, "bad_request", "jobs[%zu] is not a job's id", i);
-    }
-    *ids = code ? NULL : TAKE(list);
-    *count = size;
-    return code;
-}
-
 static int start_stream(struct call *call, enum stream_kind kind, int64_t *ids, size_t count,
                         int64_t after_seq, bool follow, struct err *err)
 {
@@ -164,7 +169,7 @@ int verb_events(struct call *call, struct err *err)
         return call_refuse(call, err, "bad_request", "job must be a job's id, or 0 for all");
     if (json_object_get(call->body, "after_seq") && !message_int(call->body, "after_seq", 0, &after_seq))
         return call_refuse(call, err, "bad_request", "after_seq must be a number from 0 on");
-    int code = id ? select_job(call, id, err) : 0;
+    int code = id ? call_known_job(call, id, err) : 0;
     if (code)
         return code;
     int64_t *ids = calloc(1, sizeof *ids);
@@ -179,7 +184,7 @@ int verb_wait(struct call *call, struct err *err)
 {
     int64_t *ids = NULL;
     size_t count = 0;
-    int code = select_jobs(call, &ids, &count, err);
+    int code = call_jobs(call, &ids, &count, err);
     if (!code && !count) {
         free(ids);
         return call_refuse(call, err, "bad_request", "jobs is empty: there is nothing to wait for");
@@ -192,6 +197,6 @@ int verb_watch(struct call *call, struct err *err)
 {
     int64_t *ids = NULL;
     size_t count = 0;
-    int code = select_jobs(call, &ids, &count, err);
+    int code = call_jobs(call, &ids, &count, err);
     return code ? code : start_stream(call, STREAM_WATCH, ids, count, 0, true, err);
 }

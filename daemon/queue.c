@@ -1,8 +1,10 @@
-/* See queue.h. An array in order of id: ids only grow, so adding is appending and finding is bisection. */
+/* See queue.h. An array in order of id, so finding is bisection; ids of new jobs only grow, so adding is
+ * appending, but for a job that is reopened. */
 #include "daemon/queue.h"
 #include "daemon/slots.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct queue {
     struct job **jobs;
@@ -33,6 +35,22 @@ void queue_destroy(struct queue *queue)
     free(queue);
 }
 
+/* The first place whose job's id is not below id. */
+static size_t place_of(const struct queue *queue, int64_t id)
+{
+    size_t low = 0, high = queue->count;
+    if (high && queue->jobs[high - 1]->row->id < id)
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (queue->jobs[middle]->row->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 struct job *queue_add(struct queue *queue, struct job_row *row)
 {
     if (queue->count == queue->room) {
@@ -43,21 +61,17 @@ struct job *queue_add(struct queue *queue, struct job_row *row)
     if (!job || !queue->jobs)
         abort();
     job->row = row;
-    queue->jobs[queue->count++] = job;
+    size_t place = place_of(queue, row->id);
+    memmove(queue->jobs + place + 1, queue->jobs + place, (queue->count - place) * sizeof(struct job *));
+    queue->jobs[place] = job;
+    queue->count++;
     return job;
 }
 
 struct job *queue_find(struct queue *queue, int64_t id)
 {
-    size_t low = 0, high = queue->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (queue->jobs[middle]->row->id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < queue->count && queue->jobs[low]->row->id == id ? queue->jobs[low] : NULL;
+    size_t place = place_of(queue, id);
+    return place < queue->count && queue->jobs[place]->row->id == id ? queue->jobs[place] : NULL;
 }
 
 struct job *queue_at(struct queue *queue, size_t index)
@@ -77,7 +91,7 @@ struct job *queue_next(struct queue *queue, long slots, int64_t now_us, int64_t 
         if (not_before_us > now_us) {
             if (!*wake_us || not_before_us < *wake_us)
                 *wake_us = not_before_us;
-        } else if (!best || job->row->priority > best->row->priority) {
+        } else if (!best || job->row->life.priority > best->row->life.priority) {
             best = job;
         }
     }

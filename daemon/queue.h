@@ -21,7 +21,7 @@ struct queue;
 struct queue *queue_create(void); /* aborts when memory is out */
 void queue_destroy(struct queue *queue);
 
-/* Takes row, whose id must be above all ids before. */
+/* Takes row, whose id is in the queue not yet. */
 struct job *queue_add(struct queue *queue, struct job_row *row);
 
 struct job *queue_find(struct queue *queue, int64_t id); /* NULL: none, or ended and forgotten */

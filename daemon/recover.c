@@ -28,14 +28,14 @@ int recover_runs(struct daemon *daemon, struct err *err)
 {
     int code = 0;
     struct job *job;
-    size_t interrupted = 0;
+    daemon->recovered = json_array();
     for (size_t i = 0; !code && (job = queue_at(daemon->queue, i)); i++) {
         if (job->row->life.state != JOB_RUNNING || job->run)
             continue;
-        interrupted++;
+        json_array_append_new(daemon->recovered, json_integer(job->row->id));
         code = adopt(daemon, job, err);
     }
-    if (interrupted)
-        log_info("%zu jobs ran when decoyd ended; they are put back", interrupted);
+    if (json_array_size(daemon->recovered))
+        log_info("%zu jobs ran when decoyd ended; they are put back", json_array_size(daemon->recovered));
     return code;
 }

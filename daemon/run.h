@@ -24,6 +24,7 @@ struct run {
     int notes;       /* recorded so far */
     uv_timer_t timer;
     double limit_s, kill_s; /* when its time is up, and when it is killed; monotonic, 0: never */
+    bool told_mpirun;       /* SIGTERM went to mpirun itself */
     bool adopted;           /* of an earlier daemon: not our child */
     bool leader_gone;       /* reaped; what is left of its session is being ended */
     struct job_exit status; /* once leader_gone */

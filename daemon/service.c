@@ -1,11 +1,14 @@
 /* See service.h. */
 #include "daemon/service.h"
 #include "common/log.h"
+#include "common/str.h"
 #include "proto/message.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+
+enum { SELECTION_MAX = 10000 };
 
 static const struct {
     const char *name;
@@ -20,9 +23,18 @@ static const struct {
     {"wait", verb_wait},
     {"watch", verb_watch},
     {"cancel", verb_cancel},
+    {"hold", verb_hold},
     {"release", verb_release},
+    {"priority", verb_priority},
+    {"checkpoint", verb_checkpoint},
+    {"retry", verb_retry},
+    {"rerun", verb_rerun},
+    {"forget", verb_forget},
+    {"explain", verb_explain},
     {"logs", verb_logs},
     {"status", verb_status},
+    {"drain", verb_drain},
+    {"resume", verb_resume},
     {"shutdown", verb_shutdown},
     {"progress", verb_progress, true},
     {"metrics", verb_metrics, true},
@@ -112,6 +124,48 @@ int call_live_job(struct call *call, struct job **job, struct err *err)
                            life->state == JOB_FAILED || life->state == JOB_SUCCEEDED ? "" : "been ",
                            job_state_name(life->state));
     return 0;
+}
+
+int call_known_job(struct call *call, int64_t id, struct err *err)
+{
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    if (queue_find(call->daemon->queue, id))
+        return 0;
+    int code = store_find_job(call->daemon->store, id, &row, err);
+    if (code == -ENOENT)
+        call->code = "no_job";
+    return code;
+}
+
+int call_jobs(struct call *call, int64_t **ids, size_t *count, struct err *err)
+{
+    const json_t *jobs = json_object_get(call->body, "jobs");
+    size_t size = json_array_size(jobs);
+    if (!json_is_array(jobs) || size > SELECTION_MAX)
+        return call_refuse(call, err, "bad_request", "jobs must be an array of at most %d ids",
+                           SELECTION_MAX);
+    CLEANUP(free_ptr) int64_t *list = calloc(size + 1, sizeof *list);
+    int code = list ? 0 : err_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; !code && i < size; i++) {
+        const json_t *id = json_array_get(jobs, i);
+        list[i] = json_integer_value(id);
+        code = json_is_integer(id) ? call_known_job(call, list[i], err)
+                                   : call_refuse(call, err, "bad_request", "jobs[%zu] is not a job's id", i);
+    }
+    *ids = code ? NULL : TAKE(list);
+    *count = size;
+    return code;
+}
+
+int call_reason(struct call *call, char reason[JOB_REASON_MAX], struct err *err)
+{
+    const json_t *value = json_object_get(call->body, "reason");
+    reason[0] = '\0';
+    if (json_is_string(value))
+        str_clean(reason, JOB_REASON_MAX, json_string_value(value), json_string_length(value));
+    if (!value || json_is_null(value) || json_is_string(value))
+        return 0;
+    return call_refuse(call, err, "bad_request", "reason must be a text or null");
 }
 
 int call_commit_failed(struct call *call, int code, const struct err *err)

@@ -18,9 +18,12 @@ struct call {
 
 typedef int verb_run(struct call *call, struct err *err);
 
-verb_run verb_submit;                                                         /* submit.c */
-verb_run verb_hello, verb_status, verb_shutdown, verb_cancel, verb_release;   /* control.c */
+verb_run verb_submit;                                                                  /* submit.c */
+verb_run verb_hello, verb_status, verb_shutdown, verb_drain, verb_resume, verb_forget; /* control.c */
+verb_run verb_cancel, verb_hold, verb_release, verb_priority, verb_checkpoint, verb_retry,
+    verb_rerun;                                                               /* change.c */
 verb_run verb_list, verb_show, verb_logs, verb_events, verb_wait, verb_watch; /* query.c */
+verb_run verb_explain;                                                        /* explain.c */
 verb_run verb_progress, verb_metrics, verb_note, verb_warning;                /* report.c */
 
 /* For zsock.h; context is the daemon. */
@@ -32,6 +35,15 @@ int call_refuse(struct call *call, struct err *err, const char *code, const char
 
 /* The job that the body's "job" names, in memory; fails with no_job, or with refused when it has ended. */
 int call_live_job(struct call *call, struct job **job, struct err *err);
+
+/* The body's "jobs": ids that are all known; fails with bad_request or no_job. *ids is the caller's. */
+int call_jobs(struct call *call, int64_t **ids, size_t *count, struct err *err);
+
+/* One id likewise. */
+int call_known_job(struct call *call, int64_t id, struct err *err);
+
+/* The body's "reason" as a clean line, empty without one; fails with bad_request. */
+int call_reason(struct call *call, char reason[JOB_REASON_MAX], struct err *err);
 
 /* What to answer when a change could not be committed: on a full disk the caller is told and the daemon goes
  * on; anything else it cannot go on from. */

@@ -1,10 +1,8 @@
 /* See slots.h. */
 #include "daemon/slots.h"
-#include "common/str.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CPUS_MAX = 16384 };
@@ -20,20 +18,11 @@ static int count_cpus(struct err *err)
     return count > 0 ? count : err_set(err, count, "cannot count the CPUs: %s", strerror(-count));
 }
 
-int slots_init(struct slots *slots, struct err *err)
+int slots_init(struct slots *slots, int total, struct err *err)
 {
-    const char *text = getenv("DECOY_SLOTS");
-    int64_t given = 0;
     slots->used = 0;
-    if (text && *text) {
-        if (!str_to_int(text, &given) || given < 1 || given > 1000000)
-            return err_set(err, -EINVAL, "DECOY_SLOTS must be a number from 1 to 1000000, not %.40s", text);
-        slots->total = (int)given;
-        return 0;
-    }
-    int count = count_cpus(err);
-    slots->total = count;
-    return count < 0 ? count : 0;
+    slots->total = total > 0 ? total : count_cpus(err);
+    return slots->total < 0 ? slots->total : 0;
 }
 
 long slots_needed(const struct job_row *row)

@@ -11,8 +11,8 @@ struct slots {
     int total, used;
 };
 
-/* $DECOY_SLOTS, or the number of CPUs this process may run on. */
-int slots_init(struct slots *slots, struct err *err);
+/* total, or for 0 the number of CPUs this process may run on. */
+int slots_init(struct slots *slots, int total, struct err *err);
 
 long slots_needed(const struct job_row *row);
 

@@ -1,4 +1,4 @@
-/* See store.h: opening and changing. SQLite is here and in store_read.c, and nowhere else.
+/* See store.h: opening and changing. SQLite is here, in store_schema.c and in store_read.c, and nowhere else.
  *
  * One connection, locking_mode=EXCLUSIVE: nobody else opens the database while decoyd runs. synchronous=FULL:
  * a commit that returned is on the disk. WAL where the file system is local; a rollback journal on a network
@@ -67,8 +67,7 @@ static int is_network(const char *directory, bool *network, struct err *err)
     return 0;
 }
 
-/* One value that a pragma gives, never NULL, as text of at most 15 letters. */
-static int ask(struct store *store, const char *sql, char answer[16], struct err *err)
+int store_ask(struct store *store, const char *sql, char answer[16], struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     answer[0] = '\0';
@@ -83,7 +82,7 @@ static int ask(struct store *store, const char *sql, char answer[16], struct err
     return code;
 }
 
-static int execute(struct store *store, const char *sql, struct err *err)
+int store_execute(struct store *store, const char *sql, struct err *err)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_failed(store, err);
 }
@@ -95,48 +94,20 @@ static int configure(struct store *store, bool network, struct err *err)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_extended_result_codes(store->db, 1);
-    int code = execute(
+    int code = store_execute(
         store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON", err);
     if (!code)
-        code =
-            ask(store, network ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL", answer, err);
+        code = store_ask(store, network ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL",
+                         answer, err);
     if (!code && strcmp(answer, journal) != 0)
         code = err_set(err, -EIO, "%s: the journal mode is %s, not %s", store->path, answer, journal);
     if (!code)
-        code = execute(store, "PRAGMA synchronous = FULL", err);
+        code = store_execute(store, "PRAGMA synchronous = FULL", err);
     if (!code)
-        code = ask(store, "PRAGMA synchronous", answer, err);
+        code = store_ask(store, "PRAGMA synchronous", answer, err);
     if (!code && strcmp(answer, "2") != 0)
         code = err_set(err, -EIO, "%s: synchronous is not FULL", store->path);
     return code;
-}
-
-static int create_schema(struct store *store, struct err *err)
-{
-    CLEANUP(free_ptr)
-    char *sql = str_format("BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-                           SCHEMA, APPLICATION_ID, SCHEMA_VERSION);
-    return execute(store, sql, err);
-}
-
-static int check_version(struct store *store, struct err *err)
-{
-    char version[16], application[16], expected[16];
-    int code = ask(store, "PRAGMA user_version", version, err);
-    if (!code)
-        code = ask(store, "PRAGMA application_id", application, err);
-    if (code)
-        return code;
-    if (strcmp(version, "0") == 0 && strcmp(application, "0") == 0)
-        return create_schema(store, err);
-    snprintf(expected, sizeof expected, "%d", APPLICATION_ID);
-    if (strcmp(application, expected) != 0)
-        return err_set(err, -EINVAL, "%s is not a queue of decoyd", store->path);
-    snprintf(expected, sizeof expected, "%d", SCHEMA_VERSION);
-    if (strcmp(version, expected) != 0)
-        return err_set(err, -EINVAL, "%s has version %s, this decoyd knows version %s only", store->path,
-                       version, expected);
-    return 0;
 }
 
 static int prepare(struct store *store, struct err *err)
@@ -149,8 +120,9 @@ static int prepare(struct store *store, struct err *err)
     return 0;
 }
 
-int store_open(struct store **out, const char *directory, struct err *err)
+int store_open(struct store **out, const char *directory, int *from_version, struct err *err)
 {
+    int from = 0;
     CLEANUP(store_close_ptr) struct store *store = calloc(1, sizeof *store);
     bool network = false;
     if (!store)
@@ -163,7 +135,7 @@ int store_open(struct store **out, const char *directory, struct err *err)
     if (!code)
         code = configure(store, network, err);
     if (!code)
-        code = check_version(store, err);
+        code = store_check_schema(store, from_version ? from_version : &from, err);
     if (!code)
         code = prepare(store, err);
     if (code)
@@ -203,7 +175,9 @@ static int add_after(struct store *store, const struct job_row *row, struct err 
 {
     int code = 0;
     for (size_t i = 0; !code && i < row->after_count; i++)
-        code = run(store, store_bind(store, ADD_AFTER, "ii", row->id, row->after[i]), err);
+        code = run(store,
+                   store_bind(store, ADD_AFTER, "iii", row->id, row->after[i].id, (int64_t)row->after[i].any),
+                   err);
     return code;
 }
 
@@ -215,17 +189,21 @@ int store_add_job(struct store *store, struct job_row *row, struct err *err)
     sqlite3_stmt *statement =
         store_bind(store, ADD_JOB,
                    "ttttttttiiiidi"
-                   "tiitiiiit",
+                   "tiitiiiittid",
                    row->kind, row->name, row->group, row->out, row->key, row->body, fields, options,
-                   (int64_t)row->priority, (int64_t)row->ranks, (int64_t)row->threads, (int64_t)row->retries,
+                   (int64_t)life->priority, (int64_t)row->ranks, (int64_t)row->threads, (int64_t)row->retries,
                    row->time_limit_s, (int64_t)row->hold, job_state_name(life->state), (int64_t)life->attempt,
                    (int64_t)life->failures, job_stop_name(life->stop), life->submitted_us, life->started_us,
-                   life->ended_us, life->not_before_us, life->reason);
+                   life->ended_us, life->not_before_us, life->reason, row->tag, row->array, row->backoff_s);
     int code = run(store, statement, err);
     if (code)
         return code;
     row->id = sqlite3_last_insert_rowid(store->db);
-    return add_after(store, row, err);
+    if (row->array < 0) {
+        row->array = row->id;
+        code = run(store, store_bind(store, HEAD_ARRAY, "i", row->id), err);
+    }
+    return code ? code : add_after(store, row, err);
 }
 
 int store_update_job(struct store *store, const struct job_row *row, const struct job_life *before,
@@ -235,10 +213,10 @@ int store_update_job(struct store *store, const struct job_row *row, const struc
     CLEANUP(free_ptr)
     char *result = row->result ? json_dumps(row->result, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     sqlite3_stmt *statement =
-        store_bind(store, UPDATE_JOB, "tiitiiiittiti", job_state_name(life->state), (int64_t)life->attempt,
+        store_bind(store, UPDATE_JOB, "tiitiiiittiiti", job_state_name(life->state), (int64_t)life->attempt,
                    (int64_t)life->failures, job_stop_name(life->stop), life->submitted_us, life->started_us,
-                   life->ended_us, life->not_before_us, life->reason, result, row->id,
-                   job_state_name(before->state), (int64_t)before->attempt);
+                   life->ended_us, life->not_before_us, life->reason, result, (int64_t)life->priority,
+                   row->id, job_state_name(before->state), (int64_t)before->attempt);
     int code = run(store, statement, err);
     if (!code && sqlite3_changes(store->db) != 1)
         code = err_set(err, -ESTALE, "job %lld is no longer %s in attempt %d", (long long)row->id,
@@ -280,4 +258,20 @@ int store_end_attempt(struct store *store, const struct attempt *attempt, struct
         code = err_set(err, -ESTALE, "attempt %d of job %lld has ended before", attempt->attempt,
                        (long long)attempt->job);
     return code;
+}
+
+int store_forget_job(struct store *store, int64_t id, struct err *err)
+{
+    static const enum statement STEPS[] = {FORGET_AFTER, FORGET_EVENTS, FORGET_ATTEMPTS, FORGET_JOB};
+    int code = 0;
+    for (size_t i = 0; !code && i < sizeof STEPS / sizeof *STEPS; i++)
+        code = run(store, store_bind(store, STEPS[i], "i", id), err);
+    if (!code && sqlite3_changes(store->db) != 1)
+        code = err_set(err, -ESTALE, "job %lld has not ended", (long long)id);
+    return code;
+}
+
+int store_set(struct store *store, const char *name, const char *value, struct err *err)
+{
+    return run(store, store_bind(store, SET, "tt", name, value), err);
 }

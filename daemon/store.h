@@ -12,8 +12,9 @@
 
 struct store;
 
-/* directory must be there. A database of a newer version is refused. */
-int store_open(struct store **out, const char *directory, struct err *err);
+/* directory must be there. A database of an older version is brought up to this one's, and *from_version (may
+ * be NULL) says which it was, 0 without a change; one of a newer version is refused. */
+int store_open(struct store **out, const char *directory, int *from_version, struct err *err);
 void store_close(struct store *store); /* NULL is fine; an open transaction is rolled back */
 CLEANUP_DEFINE(store_close_ptr, struct store, store_close)
 
@@ -72,12 +73,25 @@ int store_find_key(struct store *store, const char *key, const char *body, int64
 /* Loads row->fields and row->options. */
 int store_load_spec(struct store *store, struct job_row *row, struct err *err);
 
-/* How many of the jobs that `job` comes after have not ended yet, and how many ended without success. */
-int store_dependencies(struct store *store, int64_t job, int *unmet, int *broken, struct err *err);
+/* Of the jobs that `job` comes after: how many have not ended, and the first that ended without a success that
+ * is asked for (0: none did). */
+int store_dependencies(struct store *store, int64_t job, int *unmet, int64_t *broken, struct err *err);
 
 /* Ids of the jobs that come after `job`, and of those with events after a seq; *ids is the caller's. */
 int store_dependants(struct store *store, int64_t job, int64_t **ids, size_t *count, struct err *err);
 int store_changed_jobs(struct store *store, int64_t after_seq, int64_t **ids, size_t *count, struct err *err);
+
+/* Ids of the jobs that ended before a time, oldest first, at most limit, but for those that a job which has not
+ * ended comes after. */
+int store_old_jobs(struct store *store, int64_t before_us, int limit, int64_t **ids, size_t *count,
+                   struct err *err);
+
+/* Takes a job that has ended, its events and attempts out of the database. */
+int store_forget_job(struct store *store, int64_t id, struct err *err);
+
+/* What the daemon remembers of itself. *value is the caller's, NULL where nothing is set; so is a value. */
+int store_setting(struct store *store, const char *name, char **value, struct err *err);
+int store_set(struct store *store, const char *name, const char *value, struct err *err);
 
 int store_count_states(struct store *store, int64_t counts[JOB_STATE_MAX], struct err *err);
 int store_last_seq(struct store *store, int64_t *seq, struct err *err);

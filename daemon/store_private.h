@@ -1,4 +1,4 @@
-/* What store.c and store_read.c share; nobody else includes it. */
+/* What the files of the store share; nobody else includes it. */
 #ifndef DECOY_DAEMON_STORE_PRIVATE_H
 #define DECOY_DAEMON_STORE_PRIVATE_H
 
@@ -12,6 +12,7 @@ enum statement {
     COMMIT,
     ROLLBACK,
     ADD_JOB,
+    HEAD_ARRAY,
     ADD_AFTER,
     UPDATE_JOB,
     ADD_EVENT,
@@ -29,6 +30,13 @@ enum statement {
     ALL_EVENTS,
     JOB_EVENTS,
     JOB_ATTEMPTS,
+    OLD_JOBS,
+    FORGET_AFTER,
+    FORGET_EVENTS,
+    FORGET_ATTEMPTS,
+    FORGET_JOB,
+    SETTING,
+    SET,
     COUNT_STATES,
     LAST_SEQ,
     STATEMENT_MAX
@@ -42,6 +50,13 @@ struct store {
 
 /* The last error as a negative errno and a sentence that names the database. */
 int store_failed(struct store *store, struct err *err);
+
+/* Makes the tables of a new database, or brings an older one's up to date (store_schema.c). */
+int store_check_schema(struct store *store, int *from_version, struct err *err);
+
+/* Text of SQL without parameters, and the one value of a pragma as at most 15 letters. */
+int store_execute(struct store *store, const char *sql, struct err *err);
+int store_ask(struct store *store, const char *sql, char answer[16], struct err *err);
 
 /* Binds by the letters of types: i int64, d double, t text or NULL. Returns the statement, ready to step; who
  * steps it resets it. */

@@ -11,9 +11,9 @@ static int check_after(struct call *call, const struct job_row *row, struct err 
 {
     for (size_t i = 0; i < row->after_count; i++) {
         CLEANUP(job_row_destroy_ptr) struct job_row *prior = NULL;
-        if (store_find_job(call->daemon->store, row->after[i], &prior, NULL) != 0)
+        if (store_find_job(call->daemon->store, row->after[i].id, &prior, NULL) != 0)
             return call_refuse(call, err, "no_job", "there is no job %lld to come after",
-                               (long long)row->after[i]);
+                               (long long)row->after[i].id);
     }
     return 0;
 }
@@ -68,7 +68,7 @@ int verb_submit(struct call *call, struct err *err)
     size_t count = json_array_size(jobs);
     if (count < 1 || count > JOBS_MAX)
         return call_refuse(call, err, "bad_request", "jobs must be an array of 1 to %d jobs", JOBS_MAX);
-    if (call->daemon->draining)
+    if (call->daemon->ending)
         return call_refuse(call, err, "refused", "decoyd is ending and takes no jobs");
     CLEANUP(free_ptr) int64_t *ids = calloc(count, sizeof *ids);
     if (!ids)

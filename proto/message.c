@@ -15,6 +15,7 @@ void job_row_destroy(struct job_row *row)
         return;
     free(row->kind);
     free(row->name);
+    free(row->tag);
     free(row->group);
     free(row->key);
     free(row->out);
@@ -37,10 +38,12 @@ static void use_specs(struct job_row *row)
 {
     const json_t *options = row->options;
     set_text(&row->name, spec_text(options, "name"));
+    set_text(&row->tag, spec_text(options, "tag"));
     row->ranks = (int)spec_int(options, "ranks");
     row->threads = (int)spec_int(options, "threads");
-    row->priority = (int)spec_int(options, "priority");
+    row->life.priority = (int)spec_int(options, "priority");
     row->retries = (int)spec_int(options, "retries");
+    row->backoff_s = spec_real(options, "backoff");
     row->time_limit_s = spec_real(options, "time_limit");
     row->hold = spec_bool(options, "hold");
     set_text(&row->out, spec_text(row->fields, "out"));
@@ -69,56 +72,92 @@ static int take_word(const json_t *job, const char *name, char **word, struct er
     return 0;
 }
 
-static int64_t reference_id(const json_t *reference, const int64_t *ids, size_t count)
+/* The id that "#i" stands for or a number is; 0 for anything else. *index is i, or -1. */
+static int64_t reference_id(const json_t *reference, const int64_t *ids, size_t count, int64_t *index)
 {
     const char *text = json_string_value(reference);
-    int64_t index;
+    *index = -1;
     if (!text)
         return json_integer_value(reference);
-    if (*text != '#' || !str_to_int(text + 1, &index) || index < 0 || (size_t)index >= count)
+    if (*text != '#' || !str_to_int(text + 1, index) || *index < 0 || (size_t)*index >= count)
         return 0;
-    return ids[index];
+    return ids[*index];
 }
 
-static void add_after(struct job_row *row, int64_t id)
+/* A job named twice is named once, and then its success is asked for if either asks for it. */
+static void add_after(struct job_row *row, int64_t id, bool any)
 {
     for (size_t i = 0; i < row->after_count; i++) {
-        if (row->after[i] == id)
+        if (row->after[i].id == id) {
+            row->after[i].any &= any;
             return;
+        }
     }
-    row->after[row->after_count++] = id;
+    row->after[row->after_count++] = (struct job_after){id, any};
 }
 
-static int take_after(const json_t *job, const int64_t *ids, size_t count, struct job_row *row,
-                      struct err *err)
+static int take_after(const json_t *job, const char *name, const int64_t *ids, size_t count,
+                      struct job_row *row, struct err *err)
 {
-    const json_t *after = json_object_get(job, "after");
+    const json_t *after = json_object_get(job, name);
+    int64_t index;
     if (!after || json_is_null(after))
         return 0;
     if (!json_is_array(after))
-        return err_set(err, -EINVAL, "after must be an array of job ids or \"#i\"");
-    row->after = calloc(json_array_size(after) + 1, sizeof *row->after);
-    if (!row->after)
+        return err_set(err, -EINVAL, "%s must be an array of job ids or \"#i\"", name);
+    size_t size = row->after_count + json_array_size(after);
+    struct job_after *larger = realloc(row->after, (size + 1) * sizeof *larger);
+    if (!larger)
         return err_set(err, -ENOMEM, "out of memory");
+    row->after = larger;
     for (size_t i = 0; i < json_array_size(after); i++) {
-        int64_t id = reference_id(json_array_get(after, i), ids, count);
+        int64_t id = reference_id(json_array_get(after, i), ids, count, &index);
         if (id < 1)
             return err_set(err, -EINVAL,
-                           "after[%zu] is neither a job's id nor \"#i\" of an earlier job of the submit", i);
-        add_after(row, id);
+                           "%s[%zu] is neither a job's id nor \"#i\" of an earlier job of the submit", name,
+                           i);
+        add_after(row, id, strcmp(name, "after_any") == 0);
     }
     return 0;
+}
+
+/* array: null, or "#i" of the first job of the array, which may be this one. */
+static int take_array(const json_t *job, const int64_t *ids, size_t count, struct job_row *row,
+                      struct err *err)
+{
+    const json_t *array = json_object_get(job, "array");
+    int64_t index;
+    if (!array || json_is_null(array))
+        return 0;
+    int64_t id = json_is_string(array) ? reference_id(array, ids, count, &index) : 0;
+    if (json_is_string(array) && id == 0 && index == (int64_t)count)
+        id = -1;
+    row->array = id;
+    return id ? 0
+              : err_set(err, -EINVAL,
+                        "array must be null or \"#i\" of the array's first job, this one or an earlier one");
+}
+
+static json_t *after_ids(const struct job_row *row, bool any)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < row->after_count; i++) {
+        if (row->after[i].any == any)
+            json_array_append_new(list, json_integer(row->after[i].id));
+    }
+    return list;
 }
 
 /* Two submits with one key are the same when this text is. */
 static char *canonical_body(const json_t *job, const struct job_row *row)
 {
-    json_t *after = json_array();
-    for (size_t i = 0; i < row->after_count; i++)
-        json_array_append_new(after, json_integer(row->after[i]));
     json_t *fields = json_object_get(job, "fields"), *options = json_object_get(job, "options");
+    json_t *any = after_ids(row, true);
     json_t *body = json_pack("{ss sO? sO? so ss?}", "kind", row->kind, "fields", fields, "options", options,
-                             "after", after, "group", row->group);
+                             "after", after_ids(row, false), "group", row->group);
+    if (json_array_size(any))
+        json_object_set(body, "after_any", any);
+    json_decref(any);
     char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     json_decref(body);
     return text;
@@ -157,7 +196,8 @@ int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struc
     if (!row)
         return err_set(err, -ENOMEM, "out of memory");
     if (take_word(job, "key", &row->key, err) != 0 || take_word(job, "group", &row->group, err) != 0 ||
-        take_after(job, ids, count, row, err) != 0)
+        take_after(job, "after", ids, count, row, err) != 0 ||
+        take_after(job, "after_any", ids, count, row, err) != 0 || take_array(job, ids, count, row, err) != 0)
         return -EINVAL;
     *code = "bad_spec";
     if (resolve_specs(job, row, err) != 0)
@@ -169,22 +209,27 @@ int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struc
     return 0;
 }
 
+/* A member that may be missing. */
+static void add_member(json_t *object, const char *name, json_t *value)
+{
+    json_object_set_new(object, name, value ? json_incref(value) : json_null());
+}
+
 json_t *message_row(const struct job_row *row, json_t *progress, json_t *metrics)
 {
     const struct job_life *life = &row->life;
-    json_t *after = json_array();
-    for (size_t i = 0; i < row->after_count; i++)
-        json_array_append_new(after, json_integer(row->after[i]));
     json_t *result =
-        json_pack("{sI ss ss? ss? ss si si si si sI sI sI ss? ss? so}", "id", (json_int_t)row->id, "kind",
-                  row->kind, "name", row->name, "group", row->group, "state", job_state_name(life->state),
-                  "attempt", life->attempt, "priority", row->priority, "ranks", row->ranks, "threads",
-                  row->threads, "submitted_us", (json_int_t)life->submitted_us, "started_us",
-                  (json_int_t)life->started_us, "ended_us", (json_int_t)life->ended_us, "reason",
-                  *life->reason ? life->reason : NULL, "out", row->out, "after", after);
-    json_object_set_new(result, "progress", progress ? json_incref(progress) : json_null());
-    json_object_set_new(result, "metrics", metrics ? json_incref(metrics) : json_null());
-    json_object_set_new(result, "result", row->result ? json_incref(row->result) : json_null());
+        json_pack("{sI ss ss? ss? ss? ss si si si si sI sI sI ss? ss? so so}", "id", (json_int_t)row->id,
+                  "kind", row->kind, "name", row->name, "tag", row->tag, "group", row->group, "state",
+                  job_state_name(life->state), "attempt", life->attempt, "priority", life->priority, "ranks",
+                  row->ranks, "threads", row->threads, "submitted_us", (json_int_t)life->submitted_us,
+                  "started_us", (json_int_t)life->started_us, "ended_us", (json_int_t)life->ended_us,
+                  "reason", *life->reason ? life->reason : NULL, "out", row->out, "after",
+                  after_ids(row, false), "after_any", after_ids(row, true));
+    json_object_set_new(result, "array", row->array ? json_integer(row->array) : json_null());
+    add_member(result, "progress", progress);
+    add_member(result, "metrics", metrics);
+    add_member(result, "result", row->result);
     return result;
 }
 
@@ -199,6 +244,16 @@ json_t *message_event(const struct job_event *event)
 json_t *message_error(const char *code, const char *text)
 {
     return json_pack("{ss ss}", "code", code, "text", text);
+}
+
+bool message_has_tag(const char *tag, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = tag; at && length; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        if (strncmp(at, word, length) == 0 && (at[length] == ',' || !at[length]))
+            return true;
+    }
+    return false;
 }
 
 bool message_int(const json_t *body, const char *name, int64_t least, int64_t *value)

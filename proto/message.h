@@ -7,19 +7,27 @@
 #include "proto/state.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct job_after {
+    int64_t id;
+    bool any; /* any end will do; else only success */
+};
 
 /* All that is known of a job for good; the members that may be NULL say so. */
 struct job_row {
     int64_t id;
     char *kind;
-    char *name, *group, *key, *out; /* may be NULL */
-    char *body;                     /* canonical text of what was asked, for the key's sake; may be NULL */
-    json_t *fields, *options;       /* resolved; NULL where they were not loaded */
-    int64_t *after;                 /* ids of the jobs it comes after */
+    char *name, *tag, *group, *key, *out; /* may be NULL; tag: words with commas between */
+    char *body;               /* canonical text of what was asked, for the key's sake; may be NULL */
+    json_t *fields, *options; /* resolved; NULL where they were not loaded */
+    struct job_after *after;  /* the jobs it comes after */
     size_t after_count;
-    int priority, ranks, threads, retries;
+    int64_t array; /* id of the first job of its array; 0: it is in none */
+    int ranks, threads, retries;
+    double backoff_s;    /* before the first retry */
     double time_limit_s; /* 0: none */
     bool hold;
     struct job_life life;
@@ -32,8 +40,9 @@ CLEANUP_DEFINE(job_row_destroy_ptr, struct job_row, job_row_destroy)
 /* Drops fields, options and body, which only starting and showing need; name, out and the numbers stay. */
 void job_row_forget_spec(struct job_row *row);
 
-/* One JOB of a submit. `#i` means ids[i] and must be one of the `count` before it. Checked and resolved;
- * *out has no id and a new life yet. *code is the reply's error code. */
+/* One JOB of a submit. `#i` means ids[i] and must be one of the `count` before it; an array's first job may
+ * name itself, which is noted as row->array = -1. Checked and resolved; *out has no id, and a new life that
+ * knows its priority. *code is the reply's error code. */
 int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struct job_row **out,
                       const char **code, struct err *err);
 
@@ -42,6 +51,9 @@ int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struc
 json_t *message_row(const struct job_row *row, json_t *progress, json_t *metrics);
 json_t *message_event(const struct job_event *event);
 json_t *message_error(const char *code, const char *text);
+
+/* Whether `tag` (of a row; may be NULL) holds the word. */
+bool message_has_tag(const char *tag, const char *word);
 
 /* A time, count or id of a body: false when it is missing, not an integer or below least. */
 bool message_int(const json_t *body, const char *name, int64_t least, int64_t *value);

@@ -25,6 +25,11 @@ const struct spec_kind *spec_job_options(void)
     return &JOB_OPTIONS;
 }
 
+const struct spec_kind *spec_daemon_options(void)
+{
+    return &DAEMON_OPTIONS;
+}
+
 static const char *hint(const char *word, const char *const *names, size_t count, char text[96])
 {
     const char *nearest = str_nearest(word, names, count);

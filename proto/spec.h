@@ -60,6 +60,9 @@ const struct spec_field *spec_field_find(const struct spec_kind *kind, const cha
 /* What every job takes besides its kind's fields (ranks, threads, retries, ...), as one more "kind". */
 const struct spec_kind *spec_job_options(void);
 
+/* What a daemon is told at its start (slots, grace, ...), likewise. */
+const struct spec_kind *spec_daemon_options(void);
+
 /* A flag's or scalar's text as a checked value; *value is a new reference. 0 or -EINVAL with a sentence. */
 int spec_parse(const struct spec_field *field, const char *text, json_t **value, struct err *err);
 

@@ -67,10 +67,12 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true,
      .help = "directory of the cutout files, <out>/<class>/<AAA>/<brick>.h5"},
     {"survey", SPEC_INPUT, .required = true, .help = "survey for class real; names the bricks"},
-    {"simulation", SPEC_INPUT, .help = "obiwan's or inject's output, for class fake"},
+    {"simulation", SPEC_INPUT, .help = "output of obiwan, legacysim or inject, for class fake"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to cut"},
     {"cuts", SPEC_PRESET, "elg", .choices = "cuts",
      .help = "selection on measured quantities, for both classes"},
+    {"select", SPEC_CHOICE, "matched", .choices = "matched|injected", .help = "fakes: those found in their run's catalogue, by the cuts; or all that were injected, at their true places (leaks)"},
+    {"catalogue", SPEC_INPUT, .help = "directory of your own BRICK.fits (id, and ra, dec or x, y from 0): stamps at these places, without cuts, of --class real or fake"},
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
@@ -86,13 +88,20 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
 
 static const struct spec_field SPLIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the dataset"},
-    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
-    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "bricks and order are a function of it"},
-    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part, by whole bricks"},
+    {"cutouts", SPEC_INPUT, .help = "output of a cutouts job of both classes"},
+    {"real", SPEC_INPUT, .help = "instead, for class real: output of a cutouts job, or a directory with the original's hdf5/<AAA>/<brick>/img_ivar_grz.hdf5"},
+    {"fake", SPEC_INPUT, .help = "the same for class fake"},
+    {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "parts and order are a function of it"},
+    {"by", SPEC_CHOICE, "brick", .choices = "brick|cell|object", .help = "what stays whole: bricks, cells of the sky with a guard between parts, or (it leaks) only objects"},
+    {"cell", SPEC_REAL, "0.25", LIMITS(0.01, 45), .unit = "deg", .help = "by cell: side of a cell"},
+    {"guard", SPEC_REAL, "0", LIMITS(0, 36000), .unit = "arcsec", .help = "by cell: stamps nearer than this to a cell of another part are left out; 0: half a stamp's diagonal"},
+    {"test", SPEC_REAL, "0.2", LIMITS(0, 0.9), .help = "fraction for the test part"},
     {"valid", SPEC_REAL, "0.08", LIMITS(0, 0.9), .help = "fraction for the validation part; 0: none"},
-    {"balance", SPEC_BOOL, "true",
-     .help = "equal counts of both classes in each brick; the surplus is left out"},
+    {"classes", SPEC_CHOICE, "balanced", .choices = "balanced|natural", .help = "balanced: as many reals as fakes of each brick in a part, the surplus left out; natural: all stamps"},
     {"shard", SPEC_INT, "512", LIMITS(1, 1e6), .help = "examples a shard"},
+    {"format", SPEC_CHOICE, "npy", .choices = "npy|hdf5", .help = "format of the shards"},
+    {"orientation", SPEC_CHOICE, "image", .choices = "image|dplearn", .help = "axes of a stamp: (y, x, channel), or the original's (x, y, channel)"},
+    {"buffer", SPEC_INT, "1024", LIMITS(1, 1e9), .unit = "MiB", .help = "memory for stamps a rank; larger sets are shuffled in two passes through <out>"},
 };
 
 static const struct spec_field EXPORT_FIELDS[] = {
@@ -138,10 +147,18 @@ static const struct spec_field TRAIN_FIELDS[] = {
      .help = "weight of a fake's loss, a real one's being 1; 0: what balances the training part"},
     {"patience", SPEC_INT, "0", LIMITS(0, 100000), .unit = "epochs",
      .help = "end after so many epochs without a lower validation loss; 0: never early"},
-    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|none",
-     .help = "image channels: asinh(x/sigma)/2, x/sigma, or nanomaggies"},
-    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|none",
-     .help = "invvar channels: 4 (v/median of the stamp - 1), over the training median, or as they are"},
+    {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|standard|none",
+     .help = "image channels: asinh(x/sigma)/2, x/sigma, by mean and deviation, or nanomaggies"},
+    {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|standard|none",
+     .help =
+         "invvar channels: 4 (v/median of the stamp - 1), over the training median, by mean and deviation, "
+         "or as they are"},
+    {"augment_symmetries", SPEC_BOOL, "false",
+     .help = "turn and mirror training stamps at random; hides what differs by place or direction"},
+    {"augment_shift", SPEC_INT, "0", LIMITS(0, 64), .unit = "px",
+     .help = "move training stamps by whole pixels up to this at random; what comes in has no data"},
+    {"augment_noise", SPEC_REAL, "0", LIMITS(0, 10), .unit = "sigma",
+     .help = "add noise to training stamps, their invvar telling so"},
     {"seed", SPEC_INT, "1", LIMITS(0, 9e15), .help = "initial weights and order are a function of it"},
     {"checkpoint_every", SPEC_SPAN, "15m", LIMITS(1, 1e7), .unit = "s",
      .help = "time between checkpoints, besides one an epoch"},
@@ -165,13 +182,25 @@ static const struct spec_field EVALUATE_FIELDS[] = {
 
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
+    {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
     {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},
+    {"backoff", SPEC_SPAN, "1", LIMITS(0, 1e6), .unit = "s",
+     .help = "pause before the first retry; doubled for each further one, to at most an hour"},
     {"time_limit", SPEC_SPAN, LIMITS(1, 1e8), .unit = "s",
      .help = "an attempt that runs longer is ended and fails"},
     {"hold", SPEC_BOOL, "false", .help = "do not start before `decoy release`"},
+};
+
+static const struct spec_field DAEMON_FIELDS[] = {
+    {"slots", SPEC_INT, LIMITS(1, 1000000),
+     .help = "threads to keep busy (default: as many as CPUs it may run on)"},
+    {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
+     .help = "time that a job has to stop when asked, before it is killed"},
+    {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
+     .help = "forget jobs, with their logs, this long after their end (default: never)"},
 };
 
 #define KIND(name, summary, fields)                                                                          \
@@ -189,7 +218,7 @@ static const struct spec_kind KINDS[] = {
     KIND("mock", "make a survey: bricks of coadds, catalogues made by detection, a truth table", MOCK_FIELDS),
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
-    KIND("split", "shuffle cutouts into train, validation and test shards, by whole bricks", SPLIT_FIELDS),
+    KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
@@ -197,3 +226,4 @@ static const struct spec_kind KINDS[] = {
 };
 
 static const struct spec_kind JOB_OPTIONS = KIND("job", "options of every job", JOB_FIELDS);
+static const struct spec_kind DAEMON_OPTIONS = KIND("decoyd", "a daemon's configuration", DAEMON_FIELDS);

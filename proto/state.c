@@ -2,6 +2,7 @@
 #include "proto/state.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@ static const char *const STATE_NAMES[JOB_STATE_MAX] = {
     "new", "held", "waiting", "ready", "running", "succeeded", "failed", "cancelled", "skipped"};
 
 static const char *const EVENT_NAMES[EVENT_MAX] = {
-    "submitted",  "held",     "released", "ready",     "started", "progress_note", "warning",
-    "stop_asked", "requeued", "retried",  "succeeded", "failed",  "cancelled",     "skipped"};
+    "submitted", "held",       "released", "ready",        "started",         "progress_note",
+    "warning",   "stop_asked", "requeued", "retried",      "succeeded",       "failed",
+    "cancelled", "skipped",    "reopened", "priority_set", "checkpoint_asked"};
 
 static const char *const STOP_NAMES[STOP_MAX] = {"none", "shutdown", "time_limit", "cancel"};
 
@@ -19,15 +21,34 @@ static const struct {
     enum job_event_name event;
     enum job_state to;
 } TRANSITIONS[] = {
-    {JOB_NEW, EVENT_SUBMITTED, JOB_WAITING},      {JOB_WAITING, EVENT_HELD, JOB_HELD},
-    {JOB_WAITING, EVENT_READY, JOB_READY},        {JOB_WAITING, EVENT_CANCELLED, JOB_CANCELLED},
-    {JOB_WAITING, EVENT_SKIPPED, JOB_SKIPPED},    {JOB_HELD, EVENT_RELEASED, JOB_WAITING},
-    {JOB_HELD, EVENT_CANCELLED, JOB_CANCELLED},   {JOB_HELD, EVENT_SKIPPED, JOB_SKIPPED},
-    {JOB_READY, EVENT_STARTED, JOB_RUNNING},      {JOB_READY, EVENT_CANCELLED, JOB_CANCELLED},
-    {JOB_RUNNING, EVENT_NOTE, JOB_RUNNING},       {JOB_RUNNING, EVENT_WARNING, JOB_RUNNING},
-    {JOB_RUNNING, EVENT_STOP_ASKED, JOB_RUNNING}, {JOB_RUNNING, EVENT_REQUEUED, JOB_READY},
-    {JOB_RUNNING, EVENT_RETRIED, JOB_READY},      {JOB_RUNNING, EVENT_SUCCEEDED, JOB_SUCCEEDED},
-    {JOB_RUNNING, EVENT_FAILED, JOB_FAILED},      {JOB_RUNNING, EVENT_CANCELLED, JOB_CANCELLED},
+    {JOB_NEW, EVENT_SUBMITTED, JOB_WAITING},
+    {JOB_WAITING, EVENT_HELD, JOB_HELD},
+    {JOB_WAITING, EVENT_READY, JOB_READY},
+    {JOB_WAITING, EVENT_CANCELLED, JOB_CANCELLED},
+    {JOB_WAITING, EVENT_SKIPPED, JOB_SKIPPED},
+    {JOB_HELD, EVENT_RELEASED, JOB_WAITING},
+    {JOB_HELD, EVENT_CANCELLED, JOB_CANCELLED},
+    {JOB_HELD, EVENT_SKIPPED, JOB_SKIPPED},
+    {JOB_READY, EVENT_STARTED, JOB_RUNNING},
+    {JOB_READY, EVENT_CANCELLED, JOB_CANCELLED},
+    {JOB_RUNNING, EVENT_NOTE, JOB_RUNNING},
+    {JOB_RUNNING, EVENT_WARNING, JOB_RUNNING},
+    {JOB_RUNNING, EVENT_STOP_ASKED, JOB_RUNNING},
+    {JOB_RUNNING, EVENT_REQUEUED, JOB_READY},
+    {JOB_RUNNING, EVENT_RETRIED, JOB_READY},
+    {JOB_RUNNING, EVENT_SUCCEEDED, JOB_SUCCEEDED},
+    {JOB_RUNNING, EVENT_FAILED, JOB_FAILED},
+    {JOB_RUNNING, EVENT_CANCELLED, JOB_CANCELLED},
+    {JOB_READY, EVENT_HELD, JOB_HELD},
+    {JOB_RUNNING, EVENT_CHECKPOINT_ASKED, JOB_RUNNING},
+    {JOB_HELD, EVENT_PRIORITY_SET, JOB_HELD},
+    {JOB_WAITING, EVENT_PRIORITY_SET, JOB_WAITING},
+    {JOB_READY, EVENT_PRIORITY_SET, JOB_READY},
+    {JOB_RUNNING, EVENT_PRIORITY_SET, JOB_RUNNING},
+    {JOB_SUCCEEDED, EVENT_REOPENED, JOB_WAITING},
+    {JOB_FAILED, EVENT_REOPENED, JOB_WAITING},
+    {JOB_CANCELLED, EVENT_REOPENED, JOB_WAITING},
+    {JOB_SKIPPED, EVENT_REOPENED, JOB_WAITING},
 };
 
 bool job_ended(enum job_state state)
@@ -37,7 +58,8 @@ bool job_ended(enum job_state state)
 
 bool job_event_moves(enum job_event_name name)
 {
-    return name != EVENT_NOTE && name != EVENT_WARNING && name != EVENT_STOP_ASKED;
+    return name != EVENT_NOTE && name != EVENT_WARNING && name != EVENT_STOP_ASKED &&
+           name != EVENT_PRIORITY_SET && name != EVENT_CHECKPOINT_ASKED;
 }
 
 static enum job_state next_state(enum job_state from, enum job_event_name event)
@@ -84,12 +106,32 @@ static void put_back(struct job_life *life, const struct job_event *event)
     set_reason(life, event);
 }
 
+static void set_priority(struct job_life *life, const struct job_event *event)
+{
+    life->priority = (int)json_integer_value(json_object_get(event->context, "priority"));
+}
+
+static void begin_again(struct job_life *life, const struct job_event *event)
+{
+    life->failures = 0;
+    life->not_before_us = life->ended_us = 0;
+    life->stop = STOP_NONE;
+    set_reason(life, event);
+}
+
 /* What an event changes besides the state. */
 static void apply_details(struct job_life *life, const struct job_event *event)
 {
     switch (event->name) {
     case EVENT_SUBMITTED:
         life->submitted_us = event->time_us;
+        set_priority(life, event);
+        break;
+    case EVENT_PRIORITY_SET:
+        set_priority(life, event);
+        break;
+    case EVENT_REOPENED:
+        begin_again(life, event);
         break;
     case EVENT_STARTED:
         begin_attempt(life, event);
@@ -104,6 +146,7 @@ static void apply_details(struct job_life *life, const struct job_event *event)
     case EVENT_NOTE:
     case EVENT_WARNING:
     case EVENT_READY:
+    case EVENT_CHECKPOINT_ASKED:
         break;
     default:
         life->failures += event->name == EVENT_FAILED;
@@ -142,9 +185,10 @@ enum job_event_name job_outcome(const struct job_life *life, int retries, const 
     return life->failures < retries ? EVENT_RETRIED : EVENT_FAILED;
 }
 
-int job_retry_delay_s(int failures)
+double job_retry_delay_s(double backoff_s, int failures)
 {
-    return failures < 1 ? 0 : failures > 6 ? 60 : 1 << (failures - 1);
+    double most_s = fmax(backoff_s, 3600);
+    return failures < 1 ? 0 : fmin(ldexp(backoff_s, failures < 64 ? failures - 1 : 63), most_s);
 }
 
 const char *job_state_name(enum job_state state)

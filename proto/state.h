@@ -1,21 +1,23 @@
 /* The life of a job: states, events, and the pure function that applies one to the other.
  *
- *   submitted
- *       |
- *       v    held                     requeued, retried
- *    waiting -----> held           +---------------------+
- *     |   ^          |             v                     |
- *     |   +----------+   ready   ready ----------> running ----> succeeded
- *     |     released   +-------->  |     started     |   \
- *     +----------------+           |                 |    +----> failed
- *     |                            v                 v
- *     +-----> skipped          cancelled         cancelled      (also from waiting and held)
+ *   submitted                 held
+ *       |              +---------------------+    requeued, retried
+ *       v    held      v                     |  +---------------------+
+ *    waiting -----> held                     |  v                     |
+ *     |   ^          |                      ready ----------> running ----> succeeded
+ *     |   +----------+                       ^  |   started     |  \
+ *     |     released              ready      |  |               |   +----> failed
+ *     +--------------------------------------+  v               v
+ *     |                                     cancelled       cancelled      (also from waiting and held)
+ *     +-----> skipped
  *
- * waiting    has a dependency that has not succeeded yet, or is about to be made ready
+ *    succeeded, failed, cancelled, skipped ----> waiting    reopened: somebody asked for another go
+ *
+ * waiting    has a dependency that has not ended yet, or is about to be made ready
  * held       starts only after `released`; may have unmet dependencies
  * ready      dependencies met; starts when it is its turn and slots are free, not before not_before_us
  * running    attempt `attempt` is the only one whose messages count
- * others     the end: no event follows, ever
+ * others     the end: nothing follows by itself, ever
  *
  * Replaying a job's events gives its row; the daemon, its restart and the tests use this one function. */
 #ifndef DECOY_PROTO_STATE_H
@@ -55,6 +57,9 @@ enum job_event_name {
     EVENT_FAILED,
     EVENT_CANCELLED,
     EVENT_SKIPPED,
+    EVENT_REOPENED,
+    EVENT_PRIORITY_SET,
+    EVENT_CHECKPOINT_ASKED,
     EVENT_MAX
 };
 
@@ -62,19 +67,21 @@ enum job_event_name {
  */
 enum job_stop { STOP_NONE, STOP_SHUTDOWN, STOP_TIME_LIMIT, STOP_CANCEL, STOP_MAX };
 
-enum { JOB_REASON_MAX = 256 };
+enum { JOB_REASON_MAX = 256, JOB_PRIORITY_MAX = 1000000 };
 
 struct job_life {
     enum job_state state;
     int attempt;  /* the last one started; 0 before the first */
-    int failures; /* attempts that failed */
+    int failures; /* attempts that failed, since it was last reopened */
     enum job_stop stop;
+    int priority;                               /* higher starts first */
     int64_t submitted_us, started_us, ended_us; /* 0 where there is none; started_us is the last attempt's */
     int64_t not_before_us;                      /* a ready job does not start earlier */
     char reason[JOB_REASON_MAX];                /* why it is where it is; may be empty */
 };
 
-/* context (may be NULL) holds what the event's name asks for: "reason", "stop", "not_before_us". */
+/* context (may be NULL) holds what the event's name asks for: "reason", "stop", "not_before_us",
+ * "priority" (submitted: 0 without it). */
 struct job_event {
     int64_t job, seq, time_us;
     enum job_event_name name;
@@ -88,7 +95,7 @@ struct job_event {
 int job_apply(struct job_life *life, const struct job_event *event, struct err *err);
 
 bool job_ended(enum job_state state);
-bool job_event_moves(enum job_event_name name); /* false for notes, warnings and stop_asked */
+bool job_event_moves(enum job_event_name name); /* whether it can change the state */
 
 /* How an attempt ended. */
 struct job_exit {
@@ -102,8 +109,9 @@ enum { JOB_EXIT_STOPPED = 75 };
 /* The event that ends a running attempt: succeeded, requeued, cancelled, retried or failed. */
 enum job_event_name job_outcome(const struct job_life *life, int retries, const struct job_exit *status);
 
-/* Pause before the attempt after `failures` failures: 1, 2, 4, ... 60 s. */
-int job_retry_delay_s(int failures);
+/* Pause before the attempt after `failures` failures: backoff_s, twice that, four times, ... at most an hour,
+ * or backoff_s if that is longer. */
+double job_retry_delay_s(double backoff_s, int failures);
 
 const char *job_state_name(enum job_state state);
 const char *job_event_text(enum job_event_name name);

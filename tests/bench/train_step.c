@@ -15,7 +15,8 @@
 
 enum { SIDE = 64, CHANNELS = 6, PARTS_MAX = 256, WARM_UP = 3, STEPS_MAX = 100000 };
 
-static const char *const NAMES[CHANNELS] = {"g", "ivar_g", "r", "ivar_r", "z", "ivar_z"};
+static const struct input_channel NAMES[CHANNELS] = {
+    {.name = "g"}, {.name = "ivar_g"}, {.name = "r"}, {.name = "ivar_r"}, {.name = "z"}, {.name = "ivar_z"}};
 
 struct part {
     char name[64];
@@ -191,13 +192,12 @@ static double multiply_add_rate(void)
 static void open_bench(struct bench *bench, char **argv)
 {
     struct err err = {0};
-    const double medians[CHANNELS] = {0};
     bench->batch = atoi(argv[2]);
     bench->micro = atoi(argv[3]);
     need(model_read(&bench->model, argv[1], SIDE, CHANNELS, &err), &err);
     need(network_create(&bench->network, bench->model, bench->micro, atoi(argv[4]), NETWORK_TRAIN, &err),
          &err);
-    need(input_create(&bench->input, "asinh", "relative", SIDE, CHANNELS, NAMES, medians, &err), &err);
+    need(input_create(&bench->input, "asinh", "relative", SIDE, CHANNELS, NAMES, &err), &err);
     network_set_hook(bench->network, add_layer, bench);
     fill(bench);
 }

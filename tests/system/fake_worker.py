@@ -2,7 +2,7 @@
 """Stands in for decoy-worker in tests of the daemon: plays what the job's `out` asks for, a path that ends in words
 such as /tmp/x/sleep=5,exit=3. Words: exit=N, kill=N (signal itself), sleep=S, progress=N (N reports, 20 a second), metrics, note=T,
 warn=T, say=T (to stderr), result, deaf (ignores SIGTERM), stop75 (ends with 75 when asked), failfirst=N (fails in the
-first N attempts), child (leaves a child behind that sleeps), stale (reports as the attempt before)."""
+first N attempts), child (leaves a child behind that sleeps), stray (one that leaves the session too), catch (notes each SIGUSR1), stale (reports as the attempt before)."""
 
 import json
 import os
@@ -62,6 +62,15 @@ if "say" in words:
 if "child" in words and os.fork() == 0:
     time.sleep(60)
     os._exit(0)
+if "stray" in words and os.fork() == 0:
+    os.setsid()
+    with open("stray", "w") as stray:
+        stray.write(str(os.getpid()))
+    time.sleep(60)
+    os._exit(0)
+if "catch" in words:
+    signal.signal(signal.SIGUSR1, lambda number, frame: report("note", text="checkpoint of rank %d" % rank))
+    open("catches", "w").close()
 if "stale" in words:
     report("note", attempt=int(os.environ["DECOY_ATTEMPT"]) + 1, text="of another attempt")
     report("note", token="0" * 32, text="with another token")

@@ -113,9 +113,12 @@ class Daemon:
     def log(self):
         return (self.directory / 'log').read_text()
 
-    def submit(self, *words, after=(), key=None, group=None, kind='mock', **options):
+    def submit(self, *words, after=(), after_any=(), key=None, group=None, kind='mock', **options):
         """One job that plays words (fake_worker.py)."""
-        job = {'kind': kind, 'fields': {'out': '/x/' + ','.join(words or ('quick',))}, 'options': options, 'after': list(after), 'key': key, 'group': group}
+        fields = {'out': '/x/' + ','.join(words or ('quick',))}
+        if kind == 'train':
+            fields['dataset'] = '/x'
+        job = {'kind': kind, 'fields': fields, 'options': options, 'after': list(after), 'after_any': list(after_any), 'key': key, 'group': group}
         return self.peer.ask('submit', jobs=[job])['ids'][0]
 
     def show(self, job):
@@ -141,6 +144,10 @@ class Daemon:
                 return answer
             time.sleep(0.02)
         raise AssertionError(f'not within {seconds} s; the log:\n{self.log()}')
+
+    def explain(self, job):
+        why = self.peer.ask('explain', job=job)
+        return why['code'], why['text']
 
     def pids(self, job, ranks=1):
         """Processes of the job's last attempt, once they run."""

@@ -114,7 +114,7 @@ def test_the_verb_shutdown_is_answered_and_takes_no_new_jobs(daemon):
     daemon.pids(job)
     assert daemon.peer.ask('shutdown') == {}
     refused(daemon, 'refused', 'is ending', 'submit', jobs=[JOB])
-    assert daemon.peer.ask('status')['draining'] is True
+    assert daemon.peer.ask('status')['ending'] is True
     assert alive(daemon.pids(job)[0])
 
 

@@ -156,7 +156,7 @@ static int verify_shard(struct audit *audit, const json_t *shard, const struct s
     static const char *const WHICH[] = {"x", "y"};
     int code = 0;
     for (int w = 0; w < 2 && !code; w++) {
-        CLEANUP(free_ptr) char *path = dataset_shard_path(audit->directory, *WHICH[w], span->part, span->k);
+        CLEANUP(free_ptr) char *path = dataset_file(audit->dataset, *WHICH[w], span->part, span->k);
         code = verify_file(audit, path, json_object_get(shard, WHICH[w]), err);
     }
     return code;

@@ -5,34 +5,33 @@
 #include "daemon/worker/cutouts/match.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { BRICKNAME_WIDTH = 8 }; /* more for longer names */
 
+#define INT64_LIMIT 9e18
+
 static const struct {
-    const char *name;     /* with _<b> added when per_band */
-    const char *quantity; /* NULL: as name */
+    const char *name; /* with _<b> added when per_band */
     enum cutout_type type;
     bool per_band, optional;
     const char *unit;
 } MEASURED[] = {
-    {"objid", NULL, CUTOUT_INT64, false, false, NULL},
-    {"release", NULL, CUTOUT_INT64, false, true, NULL},
-    {"brickid", NULL, CUTOUT_INT64, false, true, NULL},
-    {"ra", NULL, CUTOUT_REAL64, false, false, "deg"},
-    {"dec", NULL, CUTOUT_REAL64, false, false, "deg"},
-    {"x", "bx", CUTOUT_REAL64, false, false, "px"},
-    {"y", "by", CUTOUT_REAL64, false, false, "px"},
-    {"mag", NULL, CUTOUT_REAL32, true, false, "mag"},
-    {"flux", NULL, CUTOUT_REAL32, true, false, "nanomaggy"},
-    {"flux_ivar", NULL, CUTOUT_REAL32, true, false, "1/nanomaggy^2"},
-    {"mw_transmission", NULL, CUTOUT_REAL32, true, false, NULL},
-    {"rhalf", NULL, CUTOUT_REAL32, false, false, "arcsec"},
-    {"sersic", NULL, CUTOUT_REAL32, false, true, NULL},
-    {"psfsize", NULL, CUTOUT_REAL32, true, true, "arcsec"},
-    {"psfdepth", NULL, CUTOUT_REAL32, true, true, "1/nanomaggy^2"},
-    {"nobs", NULL, CUTOUT_INT64, true, true, NULL},
-    {"maskbits", NULL, CUTOUT_INT64, false, true, NULL},
+    {"objid", CUTOUT_INT64, false, false, NULL},
+    {"release", CUTOUT_INT64, false, true, NULL},
+    {"brickid", CUTOUT_INT64, false, true, NULL},
+    {"mag", CUTOUT_REAL32, true, false, "mag"},
+    {"flux", CUTOUT_REAL32, true, false, "nanomaggy"},
+    {"flux_ivar", CUTOUT_REAL32, true, false, "1/nanomaggy^2"},
+    {"mw_transmission", CUTOUT_REAL32, true, false, NULL},
+    {"rhalf", CUTOUT_REAL32, false, false, "arcsec"},
+    {"sersic", CUTOUT_REAL32, false, true, NULL},
+    {"psfsize", CUTOUT_REAL32, true, true, "arcsec"},
+    {"psfdepth", CUTOUT_REAL32, true, true, "1/nanomaggy^2"},
+    {"nobs", CUTOUT_INT64, true, true, NULL},
+    {"maskbits", CUTOUT_INT64, false, true, NULL},
 };
 
 void columns_free(struct columns *columns)
@@ -61,7 +60,18 @@ static int add_column(struct columns *columns, const char *name, enum cutout_typ
     return 0;
 }
 
-/* Numbers picked by row(chosen) from an array. */
+/* Value i of a column. What is not measured is NaN, or 0 where that cannot be. */
+static void set_number(void *values, enum cutout_type type, size_t i, double value)
+{
+    if (type == CUTOUT_INT64)
+        ((int64_t *)values)[i] = fabs(value) < INT64_LIMIT ? (int64_t)value : 0;
+    else if (type == CUTOUT_REAL64)
+        ((double *)values)[i] = value;
+    else
+        ((float *)values)[i] = (float)value;
+}
+
+/* Numbers picked from an array by the row of the catalogue, or of the truth. */
 static int add_numbers(struct columns *columns, const char *name, enum cutout_type type, const char *unit,
                        const struct selection *selection, const double *from, bool from_truth,
                        struct err *err)
@@ -70,14 +80,30 @@ static int add_numbers(struct columns *columns, const char *name, enum cutout_ty
     int code = add_column(columns, name, type, type == CUTOUT_REAL32 ? sizeof(float) : 8, unit,
                           selection->count, &values, err);
     for (size_t i = 0; i < selection->count && !code; i++) {
-        const struct chosen *chosen = &selection->chosen[i];
-        double value = from[from_truth ? (size_t)chosen->injected : chosen->row];
-        if (type == CUTOUT_INT64)
-            ((int64_t *)values)[i] = (int64_t)value;
-        else if (type == CUTOUT_REAL64)
-            ((double *)values)[i] = value;
-        else
-            ((float *)values)[i] = (float)value;
+        long row = from_truth ? selection->chosen[i].injected : selection->chosen[i].row;
+        set_number(values, type, i, row < 0 ? NAN : from[row]);
+    }
+    return code;
+}
+
+/* What stamps are placed by. */
+static int add_places(struct columns *columns, const struct selection *selection, struct err *err)
+{
+    static const struct {
+        const char *name, *unit;
+        size_t offset;
+    } PLACES[] = {{"ra", "deg", offsetof(struct chosen, ra_deg)},
+                  {"dec", "deg", offsetof(struct chosen, dec_deg)},
+                  {"x", "px", offsetof(struct chosen, x_px)},
+                  {"y", "px", offsetof(struct chosen, y_px)}};
+    int code = 0;
+    for (size_t p = 0; p < sizeof PLACES / sizeof *PLACES && !code; p++) {
+        void *values = NULL;
+        code = add_column(columns, PLACES[p].name, CUTOUT_REAL64, sizeof(double), PLACES[p].unit,
+                          selection->count, &values, err);
+        for (size_t i = 0; i < selection->count && !code; i++)
+            memcpy((double *)values + i, (const char *)&selection->chosen[i] + PLACES[p].offset,
+                   sizeof(double));
     }
     return code;
 }
@@ -89,11 +115,10 @@ static int add_measured(struct columns *columns, size_t line, char band, struct 
     CLEANUP(free_ptr)
     char *name =
         band ? str_format("%s_%c", MEASURED[line].name, band) : str_format("%s", MEASURED[line].name);
-    const char *quantity = MEASURED[line].quantity ? MEASURED[line].quantity : name;
     const double *values;
-    if (MEASURED[line].optional && !catalogue_has(catalogue, quantity))
+    if (MEASURED[line].optional && !catalogue_has(catalogue, name))
         return 0;
-    int code = catalogue_quantity(catalogue, quantity, &values, err);
+    int code = catalogue_quantity(catalogue, name, &values, err);
     return code ? code
                 : add_numbers(columns, name, MEASURED[line].type, MEASURED[line].unit, selection, values,
                               false, err);
@@ -112,24 +137,34 @@ static int add_all_measured(struct columns *columns, const char *bands, struct c
     return code;
 }
 
-/* id: of a fake the truth's, of a real (release, brickid, objid) in one number. */
+/* id: of the truth where there is one, else (release, brickid, objid) in one number. */
 static int add_names(struct columns *columns, const struct item *item, const struct catalogue *catalogue,
                      const struct truth *truth, const struct selection *selection, struct err *err)
 {
     size_t width = strlen(item->brick.name) > BRICKNAME_WIDTH ? BRICK_NAME_MAX : BRICKNAME_WIDTH;
-    void *id, *brick = NULL, *type = NULL;
+    void *id, *brick = NULL;
     int code = add_column(columns, "id", CUTOUT_INT64, sizeof(int64_t), NULL, selection->count, &id, err);
     if (!code)
         code = add_column(columns, "brickname", CUTOUT_TEXT, width, NULL, selection->count, &brick, err);
-    if (!code)
-        code = add_column(columns, "type", CUTOUT_TEXT, CATALOGUE_TYPE_WIDTH, NULL, selection->count, &type,
-                          err);
     for (size_t i = 0; i < selection->count && !code; i++) {
         const struct chosen *chosen = &selection->chosen[i];
-        ((int64_t *)id)[i] = truth ? truth->id[chosen->injected] : catalogue_id(catalogue, chosen->row);
+        ((int64_t *)id)[i] =
+            truth ? truth->id[chosen->injected] : catalogue_id(catalogue, (size_t)chosen->row);
         memcpy((char *)brick + i * width, item->brick.name, strlen(item->brick.name));
-        memcpy((char *)type + i * CATALOGUE_TYPE_WIDTH, catalogue_type(catalogue, chosen->row),
-               CATALOGUE_TYPE_WIDTH);
+    }
+    return code;
+}
+
+static int add_type(struct columns *columns, const struct catalogue *catalogue,
+                    const struct selection *selection, struct err *err)
+{
+    void *type;
+    int code =
+        add_column(columns, "type", CUTOUT_TEXT, CATALOGUE_TYPE_WIDTH, NULL, selection->count, &type, err);
+    for (size_t i = 0; i < selection->count && !code; i++) {
+        if (selection->chosen[i].row >= 0)
+            memcpy((char *)type + i * CATALOGUE_TYPE_WIDTH,
+                   catalogue_type(catalogue, (size_t)selection->chosen[i].row), CATALOGUE_TYPE_WIDTH);
     }
     return code;
 }
@@ -184,10 +219,14 @@ int columns_make(struct columns *columns, const struct item *item, const char *b
     memset(columns, 0, sizeof *columns);
     int code = add_names(columns, item, catalogue, truth, selection, err);
     if (!code)
+        code = add_places(columns, selection, err);
+    if (!code && catalogue)
+        code = add_type(columns, catalogue, selection, err);
+    if (!code && catalogue)
         code = add_all_measured(columns, bands, catalogue, selection, err);
-    if (!code)
+    if (!code && catalogue)
         code = add_neighbour(columns, catalogue, selection, pixscale_arcsec, err);
     if (!code)
         code = add_edge(columns, selection, err);
-    return code || !truth ? code : add_truth(columns, bands, truth, selection, err);
+    return code || !truth || truth->bare ? code : add_truth(columns, bands, truth, selection, err);
 }

@@ -15,7 +15,8 @@ struct columns {
     size_t count;
 };
 
-/* truth: NULL for reals, whose files lack the columns true_*. The caller ends it with columns_free, also
+/* catalogue: NULL where none was read; its columns are then not there. truth: NULL for reals, whose files lack
+ * the columns true_*, as do those of a user's places. The caller ends it with columns_free, also
  * after a failure. */
 int columns_make(struct columns *columns, const struct item *item, const char *bands,
                  struct catalogue *catalogue, const struct truth *truth, const struct selection *selection,

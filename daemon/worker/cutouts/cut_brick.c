@@ -53,9 +53,12 @@ static void work_free(struct work *work)
     json_decref(work->quantize);
 }
 
-static int match_fakes(struct work *work, struct err *err)
+/* Which row of the catalogue, if there is one, measured each row of the truth. */
+static int match_truth(struct work *work, struct err *err)
 {
     const struct cutting *cutting = work->cutting;
+    if (!work->truth || !work->catalogue)
+        return 0;
     CLEANUP(catalogue_close_ptr) struct catalogue *before = NULL;
     int code =
         truth_match(work->truth, work->catalogue, cutting->match_arcsec / wcs_pixscale(work->wcs), err);
@@ -70,15 +73,18 @@ static int select_rows(struct work *work, struct err *err)
 {
     const struct cutting *cutting = work->cutting;
     int code = wcs_open(&work->wcs, work->plane.header, work->source.planes[0], err);
-    if (!code)
+    if (!code && work->source.catalogue)
         code = catalogue_open(&work->catalogue, work->source.catalogue, cutting->bands, err);
-    if (!code && work->item->fake)
-        code = truth_open(&work->truth, work->source.truth, cutting->bands, work->wcs, err);
-    if (!code && work->item->fake)
-        code = match_fakes(work, err);
+    if (!code && work->source.truth)
+        code = truth_open(&work->truth, work->source.truth, cutting->places != NULL, cutting->bands,
+                          work->wcs, err);
     if (!code)
-        code = selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, &work->plane,
-                              cutting->stamp_px, err);
+        code = match_truth(work, err);
+    if (!code)
+        code = item_takes_all(cutting, work->item)
+                   ? selection_take_all(&work->selection, work->truth, &work->plane, cutting->stamp_px, err)
+                   : selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts,
+                                    &work->plane, cutting->stamp_px, err);
     if (code)
         return code;
     size_t side = (size_t)cutting->stamp_px, floats = side * side * (size_t)work->source.plane_count;
@@ -131,21 +137,31 @@ static int cut_planes(struct work *work, struct err *err)
     return 0;
 }
 
+static void add_count(json_t *attributes, const char *name, size_t count)
+{
+    json_object_set_new(attributes, name, json_integer((json_int_t)count));
+}
+
 static void add_counts(const struct work *work, json_t *attributes)
 {
     const struct selection *selection = &work->selection;
-    json_object_set_new(attributes, "catalogued", json_integer((json_int_t)catalogue_rows(work->catalogue)));
-    if (work->truth) {
-        json_object_set_new(attributes, "collided", json_integer((json_int_t)work->truth->collided));
-        json_object_set_new(attributes, "injected", json_integer((json_int_t)work->truth->rows));
-        json_object_set_new(attributes, "matched", json_integer((json_int_t)work->truth->matched));
-        json_object_set_new(attributes, "merged", json_integer((json_int_t)work->truth->merged));
+    const struct truth *truth = work->truth;
+    if (truth) {
+        add_count(attributes, "collided", truth->collided);
+        add_count(attributes, truth->bare ? "given" : "injected", truth->rows);
     }
-    json_object_set_new(attributes, "selected", json_integer((json_int_t)selection->selected));
-    json_object_set_new(attributes, "edge", json_integer((json_int_t)selection->edge));
-    json_object_set_new(attributes, "stamps", json_integer((json_int_t)selection->count));
+    if (work->catalogue)
+        add_count(attributes, "catalogued", catalogue_rows(work->catalogue));
+    if (truth && work->catalogue) {
+        add_count(attributes, "matched", truth->matched);
+        add_count(attributes, "merged", truth->merged);
+    }
+    add_count(attributes, "selected", selection->selected);
+    add_count(attributes, "edge", selection->edge);
+    add_count(attributes, "blank", selection->blank);
+    add_count(attributes, "stamps", selection->count);
     json_t *left = json_array();
-    for (size_t i = 0; i < cuts_count(work->cutting->cuts); i++)
+    for (size_t i = 0; selection->left && i < cuts_count(work->cutting->cuts); i++)
         json_array_append_new(left, json_integer((json_int_t)selection->left[i]));
     if (json_array_size(left))
         json_object_set(attributes, "cuts_left", left);
@@ -168,8 +184,10 @@ static json_t *make_attributes(const struct work *work)
     add_counts(work, attributes);
     set_common(attributes, "compression", work->compression);
     set_common(attributes, "quantize", work->quantize);
-    json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
-    json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
+    if (work->catalogue) {
+        json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
+        json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
+    }
     json_object_set_new(attributes, "pixscale", json_real(wcs_pixscale(work->wcs)));
     json_object_set_new(attributes, "image_unit",
                         json_string("nanomaggy; ivar channels 1/nanomaggy^2; not finite in the source: 0"));
@@ -210,9 +228,12 @@ static int make_output(struct work *work, json_t **attributes, bool *fatal, stru
 {
     struct columns columns = {0};
     int code = cut_planes(work, err);
-    if (!code)
+    if (!code) {
+        selection_drop_blank(&work->selection, work->images, work->cutting->stamp_px,
+                             work->source.plane_count);
         code = columns_make(&columns, work->item, work->cutting->bands, work->catalogue, work->truth,
                             &work->selection, wcs_pixscale(work->wcs), err);
+    }
     if (!code) {
         *attributes = make_attributes(work);
         count_time(work, PHASE_CHECK);
@@ -236,9 +257,9 @@ static json_t *make_cost(const struct work *work)
 static int make_report(struct work *work, const json_t *attributes, bool fresh, json_t **report,
                        struct err *err)
 {
-    static const char *const copied[] = {"class",    "brick",    "run",     "catalogued",
-                                         "collided", "injected", "matched", "merged",
-                                         "selected", "edge",     "stamps",  "cuts_left"};
+    static const char *const copied[] = {"class",    "brick",      "run",     "collided", "injected",
+                                         "given",    "catalogued", "matched", "merged",   "cuts_left",
+                                         "selected", "edge",       "blank",   "stamps"};
     uint64_t checksum;
     int code = file_checksum(work->source.output, &checksum, err);
     if (code)

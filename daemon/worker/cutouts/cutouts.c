@@ -18,6 +18,11 @@
 #include <errno.h>
 #include <string.h>
 
+#define INJECTED_WARNING                                                                                     \
+    "--select injected: fakes are taken whether or not they were found, at their true places and without "   \
+    "cuts, reals where they were measured and by cuts on what was measured. A network can tell them by how " \
+    "exactly they are centred, by their faintness and by their blends, however well they are drawn"
+
 static void cutting_free(struct cutting *cutting)
 {
     cuts_close(cutting->cuts);
@@ -44,6 +49,21 @@ static int open_cuts(struct cutting *cutting, const char *name, struct err *err)
     return code ? code : cuts_open(&cutting->cuts, path, err);
 }
 
+/* Fakes need a simulation, or a user who says where they are. */
+static int check_classes(const json_t *spec, struct err *err)
+{
+    const char *classes = spec_text(spec, "class");
+    bool both = strcmp(classes, "both") == 0, fake = strcmp(classes, "real") != 0;
+    if (spec_text(spec, "catalogue") && both)
+        return err_set(err, -EINVAL,
+                       "--catalogue holds places of one class: say --class real or --class fake");
+    if (fake && !spec_text(spec, "simulation") && !spec_text(spec, "catalogue"))
+        return err_set(err, -EINVAL,
+                       "--class %s needs --simulation, a directory in obiwan's layout or legacysim's",
+                       classes);
+    return 0;
+}
+
 static int cutting_open(struct cutting *cutting, const struct job *job, bool fake, struct err *err)
 {
     const char *simulation = spec_text(job->spec, "simulation");
@@ -56,15 +76,16 @@ static int cutting_open(struct cutting *cutting, const struct job *job, bool fak
         return err_set(err, -EINVAL,
                        "--stamp %d is odd; a stamp has as many pixels on either side of its centre",
                        cutting->stamp_px);
-    if (fake && !simulation)
-        return err_set(err, -EINVAL, "--class %s needs --simulation, a directory in obiwan's layout",
-                       spec_text(job->spec, "class"));
-    int code = check_bands(cutting->bands, err);
+    cutting->all_injected = strcmp(spec_text(job->spec, "select"), "injected") == 0;
+    cutting->places = spec_text(job->spec, "catalogue");
+    int code = check_classes(job->spec, err);
+    if (!code)
+        code = check_bands(cutting->bands, err);
     if (!code)
         code = open_cuts(cutting, spec_text(job->spec, "cuts"), err);
     if (!code)
         code = survey_open_unlisted(&cutting->survey, spec_text(job->spec, "survey"), err);
-    if (!code && fake)
+    if (!code && fake && simulation)
         code = survey_open_unlisted(&cutting->simulation, simulation, err);
     return code ? code : path_make_directories(cutting->out, 0777, err);
 }
@@ -163,8 +184,11 @@ static int cut_all(struct cutting *cutting, struct job *job, bool real, bool fak
     if (code)
         return code;
     if (orphans && team_rank(job->team) == 0)
-        link_warning(job->link, "%zu of the survey's bricks have no run in %s", orphans,
-                     survey_directory(cutting->simulation));
+        link_warning(job->link, "%zu of the survey's bricks have no %s in %s", orphans,
+                     cutting->places ? "catalogue" : "run",
+                     cutting->places ? cutting->places : survey_directory(cutting->simulation));
+    if (fake && cutting->all_injected && !cutting->places && team_rank(job->team) == 0)
+        link_warning(job->link, INJECTED_WARNING);
     code = do_items(cutting, job, items, count, &reports, err);
     if (!code && reports)
         code = finish(cutting, reports, real, fake, err);

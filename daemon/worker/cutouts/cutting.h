@@ -17,8 +17,11 @@ struct cutting {
     const char *out, *bands;
     int stamp_px;
     double match_arcsec;
+    bool all_injected;  /* fakes at their true places, whatever was measured */
+    const char *places; /* directory of a user's catalogues; NULL: the survey's and the simulation's */
     struct cuts *cuts;
-    struct survey *survey, *simulation; /* their finders; simulation is NULL without class fake */
+    struct survey *survey,
+        *simulation; /* their finders; simulation is NULL where its images are not asked for */
 };
 
 /* A brick of class real, or a brick and run of class fake. Plain data: rank 0 sends it to the others. */
@@ -33,9 +36,16 @@ static inline const char *item_class(const struct item *item)
     return item->fake ? "fake" : "real";
 }
 
+/* Whose images it is cut from: a user may know of fakes in the survey's own. */
 static inline const struct survey *item_survey(const struct cutting *cutting, const struct item *item)
 {
-    return item->fake ? cutting->simulation : cutting->survey;
+    return item->fake && cutting->simulation ? cutting->simulation : cutting->survey;
+}
+
+/* Are its stamps at given places, and not where and if a catalogue measured something? */
+static inline bool item_takes_all(const struct cutting *cutting, const struct item *item)
+{
+    return cutting->places || (item->fake && cutting->all_injected);
 }
 
 #endif

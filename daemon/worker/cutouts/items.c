@@ -3,6 +3,7 @@
 #include "daemon/worker/cutouts/items.h"
 #include "common/cleanup.h"
 #include "common/path.h"
+#include "daemon/worker/cutouts/places.h"
 #include "daemon/worker/sky/brick_names.h"
 
 #include <errno.h>
@@ -33,11 +34,15 @@ static int add_item(struct found *found, const struct brick *brick, bool fake, i
     return 0;
 }
 
-/* With the size of its first image. */
+/* With the size of its first image. Of a user's catalogues there need not be one for every brick. */
 static int look_up_item(const struct cutting *cutting, struct found *found, const struct brick *brick,
                         bool fake, struct err *err)
 {
-    const struct survey *survey = fake ? cutting->simulation : cutting->survey;
+    const struct item item = {.brick = *brick, .fake = fake};
+    CLEANUP(free_ptr) char *places = NULL;
+    if (cutting->places && places_find(cutting->places, brick, &places, NULL) != 0)
+        return 0;
+    const struct survey *survey = item_survey(cutting, &item);
     return add_item(found, brick, fake, survey_plane_size(survey, brick, "image", cutting->bands[0]), err);
 }
 
@@ -95,9 +100,13 @@ static int list_group(const struct cutting *cutting, bool real, bool fake, const
     if (!code && own.count && survey_is_simulated(survey, &own.bricks[0]))
         code = not_a_survey(survey, err);
     found->own += own.count;
-    for (size_t i = 0; real && i < own.count && !code; i++)
-        code = look_up_item(cutting, found, &own.bricks[i], false, err);
-    if (code || !fake)
+    bool own_fakes = fake && !cutting->simulation;
+    size_t before = found->count;
+    for (size_t i = 0; (real || own_fakes) && i < own.count && !code; i++)
+        code = look_up_item(cutting, found, &own.bricks[i], own_fakes, err);
+    if (cutting->places && !cutting->simulation)
+        found->orphans += own.count - (found->count - before);
+    if (code || !cutting->simulation)
         return code;
     size_t run_count;
     code = survey_open_unlisted(&simulation, survey_directory(cutting->simulation), err);
@@ -204,6 +213,9 @@ static int check_all(const struct cutting *cutting, bool fake, const struct foun
         fakes += all->items[i].fake;
     if (!all->own)
         return err_set(err, -ENOENT, "%s has no brick: no folder like 135/1350m000 in its coadd",
+                       survey_directory(cutting->survey));
+    if (cutting->places && !all->count)
+        return err_set(err, -ENOENT, "%s has no BRICK.fits of any brick of %s", cutting->places,
                        survey_directory(cutting->survey));
     if (fake && !fakes)
         return no_runs(survey_directory(cutting->simulation), survey_directory(cutting->survey), err);

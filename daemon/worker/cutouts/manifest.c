@@ -20,10 +20,11 @@ static void add_to(json_t *totals, const char *key, json_int_t value)
     json_object_set_new(totals, key, json_integer(json_integer_value(json_object_get(totals, key)) + value));
 }
 
-static void add_report(json_t *totals, const json_t *report, json_int_t *left, size_t cut_count)
+/* *cut becomes true where cuts applied. */
+static void add_report(json_t *totals, const json_t *report, json_int_t *left, size_t cut_count, bool *cut)
 {
-    static const char *const counts[] = {"collided", "injected", "catalogued", "matched",
-                                         "merged",   "selected", "edge",       "stamps"};
+    static const char *const counts[] = {"collided", "injected", "given", "catalogued", "matched",
+                                         "merged",   "selected", "edge",  "blank",      "stamps"};
     bool bad = json_object_get(report, "reason") != NULL;
     add_to(totals, bad ? "quarantined" : "bricks", 1);
     if (bad)
@@ -35,6 +36,7 @@ static void add_report(json_t *totals, const json_t *report, json_int_t *left, s
             add_to(totals, counts[i], json_integer_value(value));
     }
     const json_t *list = json_object_get(report, "cuts_left");
+    *cut = *cut || list;
     for (size_t i = 0; i < cut_count; i++)
         left[i] += json_integer_value(json_array_get(list, i));
 }
@@ -44,13 +46,14 @@ static json_t *summarise_class(const json_t *reports, const struct cuts *cuts, c
     size_t i, cut_count = cuts_count(cuts);
     json_t *report, *totals = json_pack("{si si si}", "bricks", 0, "fresh", 0, "quarantined", 0),
                     *steps = json_array();
+    bool cut = false;
     CLEANUP(free_ptr) json_int_t *left = calloc(cut_count + 1, sizeof *left);
     json_array_foreach(reports, i, report)
     {
         if (left && strcmp(text_of(report, "class"), class_name) == 0)
-            add_report(totals, report, left, cut_count);
+            add_report(totals, report, left, cut_count, &cut);
     }
-    for (i = 0; left && i < cut_count; i++)
+    for (i = 0; left && cut && i < cut_count; i++)
         json_array_append_new(steps, json_pack("{ss sI}", "cut", cuts_name(cuts, i), "left", left[i]));
     json_object_set_new(totals, "cuts", steps);
     return totals;

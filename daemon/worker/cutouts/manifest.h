@@ -5,9 +5,15 @@
 
 #include "daemon/worker/cutouts/cutting.h"
 
-/* Counts over all reports, a new reference: {real: {bricks, fresh, quarantined, catalogued, selected, edge,
- * stamps, cuts: [{cut, left}]}, fake: {the same and injected, matched}}, for the classes that were asked for.
- */
+/* Counts over all reports, a new reference, for the classes that were asked for: {real: {bricks, fresh,
+ * quarantined, catalogued, selected, edge, blank, stamps, cuts: [{cut, left}]}, fake: {the same and collided,
+ * injected, matched, merged}}.
+ *
+ *   collided    of the truth, but not put into the image       catalogued  rows of the measured catalogue
+ *   injected    rows of the truth; given: of a user's places   matched     of them, found there
+ *   merged      found as one with a source of the survey       cuts        how many are left after each
+ *   selected    to be cut                                      edge        ... whose stamp leaves the image
+ *   blank       ... whose stamp lacks all data in a band       stamps      written */
 json_t *manifest_summary(const json_t *reports, const struct cuts *cuts, bool real, bool fake);
 
 /* Writes cutouts.json: its presence says that the job ended well. */

@@ -2,6 +2,7 @@
 #include "daemon/worker/cutouts/selection.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 void selection_free(struct selection *selection)
@@ -22,22 +23,35 @@ static void invert_match(const struct truth *truth, size_t rows, long *injected)
     }
 }
 
-static int place_chosen(struct selection *selection, struct catalogue *catalogue, const bool *keep,
-                        const long *injected, const struct plane *image, int stamp_px, struct err *err)
+/* Adds what has its stamp inside the image. There is room. */
+static void add_chosen(struct selection *selection, struct chosen chosen, const struct plane *image,
+                       int stamp_px)
 {
-    const double *x, *y;
-    int code = catalogue_quantity(catalogue, "bx", &x, err);
-    if (!code)
-        code = catalogue_quantity(catalogue, "by", &y, err);
+    selection->selected++;
+    if (stamp_place(chosen.x_px, chosen.y_px, stamp_px, image->width, image->height, &chosen.corner))
+        selection->chosen[selection->count++] = chosen;
+    else
+        selection->edge++;
+}
+
+static int place_kept(struct selection *selection, struct catalogue *catalogue, const bool *keep,
+                      const long *injected, const struct plane *image, int stamp_px, struct err *err)
+{
+    static const char *const names[] = {"bx", "by", "ra", "dec"};
+    const double *values[4];
+    int code = 0;
+    for (int i = 0; i < 4 && !code; i++)
+        code = catalogue_quantity(catalogue, names[i], &values[i], err);
     for (size_t row = 0; row < catalogue_rows(catalogue) && !code; row++) {
-        struct chosen chosen = {.row = row, .injected = injected[row]};
-        if (!keep[row])
-            continue;
-        selection->selected++;
-        if (stamp_place(x[row], y[row], stamp_px, image->width, image->height, &chosen.corner))
-            selection->chosen[selection->count++] = chosen;
-        else
-            selection->edge++;
+        if (keep[row])
+            add_chosen(selection,
+                       (struct chosen){.row = (long)row,
+                                       .injected = injected[row],
+                                       .x_px = values[0][row],
+                                       .y_px = values[1][row],
+                                       .ra_deg = values[2][row],
+                                       .dec_deg = values[3][row]},
+                       image, stamp_px);
     }
     return code;
 }
@@ -57,5 +71,55 @@ int selection_make(struct selection *selection, struct catalogue *catalogue, con
     for (size_t row = 0; row < rows; row++)
         keep[row] = catalogue_usable(catalogue)[row] && (!truth || injected[row] >= 0);
     int code = cuts_apply(cuts, catalogue, keep, selection->left, err);
-    return code ? code : place_chosen(selection, catalogue, keep, injected, image, stamp_px, err);
+    return code ? code : place_kept(selection, catalogue, keep, injected, image, stamp_px, err);
+}
+
+int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
+                       int stamp_px, struct err *err)
+{
+    memset(selection, 0, sizeof *selection);
+    selection->chosen = calloc(truth->rows + 1, sizeof *selection->chosen);
+    if (!selection->chosen)
+        return err_set(err, -ENOMEM, "out of memory for %zu stamps", truth->rows);
+    for (size_t i = 0; i < truth->rows; i++) {
+        if (isfinite(truth->x[i]) && isfinite(truth->y[i]))
+            add_chosen(selection,
+                       (struct chosen){.row = truth->row[i],
+                                       .injected = (long)i,
+                                       .x_px = truth->x[i],
+                                       .y_px = truth->y[i],
+                                       .ra_deg = truth->ra[i],
+                                       .dec_deg = truth->dec[i]},
+                       image, stamp_px);
+    }
+    return 0;
+}
+
+/* Has each band data somewhere? Its invvar is every second channel. */
+static bool is_covered(const float *image, size_t pixels, size_t channels)
+{
+    for (size_t channel = 1; channel < channels; channel += 2) {
+        size_t i = 0;
+        while (i < pixels && !(image[i * channels + channel] > 0))
+            i++;
+        if (i == pixels)
+            return false;
+    }
+    return true;
+}
+
+void selection_drop_blank(struct selection *selection, float *images, int stamp_px, int channels)
+{
+    size_t pixels = (size_t)stamp_px * (size_t)stamp_px, floats = pixels * (size_t)channels, kept = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        if (!is_covered(images + i * floats, pixels, (size_t)channels))
+            continue;
+        if (kept < i) {
+            selection->chosen[kept] = selection->chosen[i];
+            memcpy(images + kept * floats, images + i * floats, floats * sizeof *images);
+        }
+        kept++;
+    }
+    selection->blank = selection->count - kept;
+    selection->count = kept;
 }

@@ -1,4 +1,4 @@
-/* Which rows of a brick's catalogue become stamps, and where each lies. */
+/* Which sources of a brick become stamps, and where each lies. */
 #ifndef DECOY_CUTOUTS_SELECTION_H
 #define DECOY_CUTOUTS_SELECTION_H
 
@@ -7,23 +7,35 @@
 #include "daemon/worker/sky/cuts.h"
 
 struct chosen {
-    size_t row;           /* of the catalogue */
-    long injected;        /* row of the truth, -1 for a real galaxy */
+    long row;          /* of the catalogue; -1: it is not measured there */
+    long injected;     /* row of the truth; -1 without one */
+    double x_px, y_px; /* what the stamp is placed by */
+    double ra_deg, dec_deg;
     struct corner corner; /* of the stamp */
 };
 
 struct selection {
-    struct chosen *chosen; /* in the order of the catalogue */
+    struct chosen *chosen; /* in the order of the catalogue, or of the truth */
     size_t count;
-    size_t selected; /* rows that pass the cuts; edge of them have a stamp that leaves the image */
-    size_t edge;
-    size_t *left; /* after each cut */
+    size_t
+        selected; /* those to be cut; edge of them have a stamp that leaves the image, blank one without data */
+    size_t edge, blank;
+    size_t *left; /* after each cut; NULL where no cuts apply */
 };
 
-/* truth: NULL for reals; for fakes, matched: rows that are no injected galaxy are out before the first cut.
- * The caller ends it with selection_free, also after a failure. */
+/* Measured rows that pass the cuts, placed where they were measured. truth: NULL for reals; for fakes, matched:
+ * rows that are no injected galaxy are out before the first cut. The caller ends a selection with
+ * selection_free, also after a failure. */
 int selection_make(struct selection *selection, struct catalogue *catalogue, const struct truth *truth,
                    const struct cuts *cuts, const struct plane *image, int stamp_px, struct err *err);
+
+/* All rows of the truth, placed where it says, whatever was measured of them. */
+int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
+                       int stamp_px, struct err *err);
+
+/* Drops the stamps of which a band has no data: their invvar is 0 all over. images: (count, stamp, stamp, 2 a
+ * band), of which the kept ones move up. */
+void selection_drop_blank(struct selection *selection, float *images, int stamp_px, int channels);
 void selection_free(struct selection *selection);
 
 #endif

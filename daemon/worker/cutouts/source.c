@@ -4,6 +4,7 @@
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/cutouts/places.h"
 #include "daemon/worker/cutouts/stamp.h"
 #include "daemon/worker/dataset/cutout_file.h"
 
@@ -23,6 +24,23 @@ void source_free(struct source *source)
     memset(source, 0, sizeof *source);
 }
 
+/* Whoever gives places needs no catalogue of measured sources. */
+static int find_tables(struct source *source, const struct cutting *cutting, const struct item *item,
+                       struct err *err)
+{
+    const struct survey *survey = item_survey(cutting, item);
+    struct brick plain = item->brick;
+    plain.run[0] = '\0';
+    int code = survey_find_catalogue(survey, &item->brick, &source->catalogue, cutting->places ? NULL : err);
+    if (cutting->places)
+        return places_find(cutting->places, &item->brick, &source->truth, err);
+    if (!code && item->fake)
+        code = survey_find_truth(survey, &item->brick, &source->truth, err);
+    if (!code && item->fake && survey_find_catalogue(cutting->survey, &plain, &source->before, NULL) != 0)
+        source->before = NULL;
+    return code;
+}
+
 static int find_files(struct source *source, const struct cutting *cutting, const struct item *item,
                       struct err *err)
 {
@@ -35,15 +53,12 @@ static int find_files(struct source *source, const struct cutting *cutting, cons
             code = survey_find_plane(survey, &item->brick, "invvar", *band,
                                      &source->planes[source->plane_count++], err);
     }
-    if (!code)
-        code = survey_find_catalogue(survey, &item->brick, &source->catalogue, err);
-    if (!code && item->fake)
-        code = survey_find_truth(survey, &item->brick, &source->truth, err);
-    struct brick plain = item->brick;
-    plain.run[0] = '\0';
-    if (!code && item->fake && survey_find_catalogue(cutting->survey, &plain, &source->before, NULL) != 0)
-        source->before = NULL;
-    return code;
+    return code ? code : find_tables(source, cutting, item, err);
+}
+
+static const char *item_selection(const struct cutting *cutting, const struct item *item)
+{
+    return cutting->places ? "given" : item_takes_all(cutting, item) ? "injected" : "matched";
 }
 
 int source_list(const struct cutting *cutting, const struct item *item, struct file_list *list,
@@ -81,10 +96,10 @@ static int add_checksums(const struct source *source, const struct cutting *cutt
     int code = 0;
     for (int i = 0; i < source->plane_count && !code; i++)
         code = add_checksum(list, directory, source->planes[i], err);
-    if (!code)
+    if (!code && source->catalogue)
         code = add_checksum(list, directory, source->catalogue, err);
     if (!code && source->truth)
-        code = add_checksum(list, directory, source->truth, err);
+        code = add_checksum(list, cutting->places ? cutting->places : directory, source->truth, err);
     if (!code && source->before)
         code = add_checksum(list, survey_directory(cutting->survey), source->before, err);
     return code;
@@ -98,13 +113,14 @@ int source_open(struct source *source, const struct cutting *cutting, const stru
     source->output = str_format("%s/%s/%.3s/%s%s%s.h5", cutting->out, item_class(item), brick->name,
                                 brick->name, brick->run[0] ? "-" : "", brick->run);
     source->identity =
-        json_pack("{ss ss ss ss ss ss si}", "class", item_class(item), "brick", brick->name, "run",
-                  brick->run, "placement", STAMP_PLACEMENT, "cuts", cuts_text(cutting->cuts), "bands",
-                  cutting->bands, "stamp_px", cutting->stamp_px);
+        json_pack("{ss ss ss ss ss ss ss si}", "class", item_class(item), "brick", brick->name, "run",
+                  brick->run, "placement", STAMP_PLACEMENT, "select", item_selection(cutting, item), "cuts",
+                  item_takes_all(cutting, item) ? "none" : cuts_text(cutting->cuts), "bands", cutting->bands,
+                  "stamp_px", cutting->stamp_px);
     json_t *list = json_array();
     if (!source->identity || json_object_set_new(source->identity, "sources", list) != 0)
         return err_set(err, -ENOMEM, "out of memory for brick %s", brick->name);
-    if (item->fake)
+    if (item->fake || cutting->places)
         json_object_set_new(source->identity, "match_arcsec", json_real(cutting->match_arcsec));
     int code = find_files(source, cutting, item, err);
     return code ? code : add_checksums(source, cutting, item, list, err);

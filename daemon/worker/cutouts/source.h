@@ -12,9 +12,10 @@ struct source {
     char *output;                    /* <out>/<class>/<AAA>/<brick>[-<run>].h5 */
     char *planes[SOURCE_PLANES_MAX]; /* in channel order: image and invvar of each band */
     int plane_count;
-    char *catalogue, *truth; /* truth: NULL for reals */
-    char *before;            /* the survey's own catalogue of a fake's brick; NULL when there is none */
-    json_t *identity;        /* attributes that say what the output is made of: equal ones, equal output */
+    char *catalogue;  /* of measured sources; NULL where places are given and there is none */
+    char *truth;      /* what was injected, or a user's places; NULL for reals without those */
+    char *before;     /* the survey's own catalogue of a fake's brick; NULL when there is none */
+    json_t *identity; /* attributes that say what the output is made of: equal ones, equal output */
 };
 
 /* The names of the files that an item is read from. */

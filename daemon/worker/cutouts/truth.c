@@ -19,6 +19,8 @@ void truth_close(struct truth *truth)
     free(truth->id);
     free(truth->x);
     free(truth->y);
+    free(truth->ra);
+    free(truth->dec);
     for (int b = 0; b < TRUTH_BANDS_MAX; b++)
         free(truth->mag[b]);
     free(truth->rhalf);
@@ -38,21 +40,18 @@ static const char *either(const struct table *table, const char *const *names)
     return names[0];
 }
 
+/* Pixels and sky, the one from the other by the image's WCS. */
 static int read_positions(struct truth *truth, struct table *table, struct wcs *wcs, struct err *err)
 {
     bool sky = table_has(table, "ra") && table_has(table, "dec");
-    if (!sky && table_has(table, "x") && table_has(table, "y")) {
-        int code = table_read_reals(table, "x", 0, truth->x, err);
-        return code ? code : table_read_reals(table, "y", 0, truth->y, err);
-    }
-    CLEANUP(free_ptr) double *ra = calloc(truth->rows + 1, sizeof *ra);
-    CLEANUP(free_ptr) double *dec = calloc(truth->rows + 1, sizeof *dec);
-    if (!ra || !dec)
-        return err_set(err, -ENOMEM, "out of memory for a truth catalogue");
-    int code = table_read_reals(table, "ra", 0, ra, err);
+    bool pixels = !sky && table_has(table, "x") && table_has(table, "y");
+    int code = table_read_reals(table, pixels ? "x" : "ra", 0, pixels ? truth->x : truth->ra, err);
     if (!code)
-        code = table_read_reals(table, "dec", 0, dec, err);
-    return code ? code : wcs_to_pixel(wcs, truth->rows, ra, dec, truth->x, truth->y, err);
+        code = table_read_reals(table, pixels ? "y" : "dec", 0, pixels ? truth->y : truth->dec, err);
+    if (code)
+        return code;
+    return pixels ? wcs_to_sky(wcs, truth->rows, truth->x, truth->y, truth->ra, truth->dec, err)
+                  : wcs_to_pixel(wcs, truth->rows, truth->ra, truth->dec, truth->x, truth->y, err);
 }
 
 /* Magnitude as seen, and corrected where the file says how. */
@@ -87,7 +86,8 @@ static int read_optional(struct truth *truth, struct table *table, const char *n
 
 static int make_room(struct truth *truth, size_t bands, struct err *err)
 {
-    double **const arrays[] = {&truth->x, &truth->y, &truth->rhalf, &truth->sersic, &truth->separation};
+    double **const arrays[] = {&truth->x,     &truth->y,      &truth->ra,        &truth->dec,
+                               &truth->rhalf, &truth->sersic, &truth->separation};
     bool made = true;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         made = made && (*arrays[i] = calloc(truth->rows + 1, sizeof(double)));
@@ -100,7 +100,7 @@ static int make_room(struct truth *truth, size_t bands, struct err *err)
 
 static void move_row(struct truth *truth, size_t from, size_t to)
 {
-    double *const arrays[] = {truth->x, truth->y, truth->rhalf, truth->sersic};
+    double *const arrays[] = {truth->x, truth->y, truth->ra, truth->dec, truth->rhalf, truth->sersic};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         arrays[i][to] = arrays[i][from];
     for (int b = 0; b < TRUTH_BANDS_MAX && truth->mag[b]; b++)
@@ -126,7 +126,8 @@ static int drop_collided(struct truth *truth, struct table *table, struct err *e
     return code;
 }
 
-int truth_open(struct truth **out, const char *path, const char *bands, struct wcs *wcs, struct err *err)
+int truth_open(struct truth **out, const char *path, bool places, const char *bands, struct wcs *wcs,
+               struct err *err)
 {
     CLEANUP(table_close_ptr) struct table *table = NULL;
     CLEANUP(truth_close_ptr) struct truth *truth = calloc(1, sizeof *truth);
@@ -141,12 +142,15 @@ int truth_open(struct truth **out, const char *path, const char *bands, struct w
         code = table_read_ints(table, "id", truth->id, err);
     if (!code)
         code = read_positions(truth, table, wcs, err);
-    for (size_t b = 0; bands[b] && !code; b++)
+    truth->bare = places;
+    for (size_t b = 0; bands[b] && !places && !code; b++)
         code = read_magnitude(truth, table, bands[b], (int)b, err);
     if (!code)
         code = read_optional(truth, table, either(table, RADII), truth->rhalf, err);
     if (!code)
         code = read_optional(truth, table, either(table, INDICES), truth->sersic, err);
+    for (size_t i = 0; i < truth->rows; i++)
+        truth->row[i] = -1;
     if (!code && table_has(table, "collided"))
         code = drop_collided(truth, table, err);
     if (!code)

@@ -1,5 +1,5 @@
 /* What was injected into a brick (obiwan's simcat, legacysim's table of injected sources), and which of it its
- * run's catalogue found. legacysim: https://legacysim.readthedocs.io, "Data model" and "Pre-processing". */
+ * run's catalogue found. A user's own list of places in a brick is read as one, too. legacysim: https://legacysim.readthedocs.io, "Data model" and "Pre-processing". */
 #ifndef DECOY_CUTOUTS_TRUTH_H
 #define DECOY_CUTOUTS_TRUTH_H
 
@@ -17,12 +17,14 @@ enum { TRUTH_BANDS_MAX = 8 };
 struct truth {
     size_t rows, matched;
     size_t collided; /* rows of the file that were not injected, and are none of ours */
-    size_t merged; /* matched at first, but the row is nearer to a source that was there before */
+    size_t merged;   /* matched at first, but the row is nearer to a source that was there before */
     int64_t *id;
     double *x, *y;                /* px, 0-indexed */
+    double *ra, *dec;             /* deg */
     double *mag[TRUTH_BANDS_MAX]; /* true, extinction-corrected, in the order of bands */
     bool dimmed[TRUTH_BANDS_MAX]; /* mag is not corrected yet: the file has no mw_transmission_<b> */
     double *rhalf, *sersic;       /* arcsec; NaN where the file has none */
+    bool bare;                    /* a list of places: it tells no magnitudes */
     long *row;                    /* of the catalogue, or -1: not found */
     double *separation;           /* px */
 };
@@ -31,8 +33,10 @@ struct truth {
  * ... (or flux_g, ...: nanomaggies as seen, dimmed by the galaxy's dust) and, if there, mw_transmission_<b>,
  * rhalf (or shape_r), n (or sersic, sersicn) and collided: legacysim leaves such sources out of the image.
  *
- * obiwan's own x and y count pixels from 1 (radec2pixelxy of astrometry.net), so ra and dec go first. */
-int truth_open(struct truth **out, const char *path, const char *bands, struct wcs *wcs, struct err *err);
+ * obiwan's own x and y count pixels from 1 (radec2pixelxy of astrometry.net), so ra and dec go first; x and y
+ * that stand alone count from 0. places: the file is a user's, and need not tell fluxes. */
+int truth_open(struct truth **out, const char *path, bool places, const char *bands, struct wcs *wcs,
+               struct err *err);
 void truth_close(struct truth *truth);
 CLEANUP_DEFINE(truth_close_ptr, struct truth, truth_close)
 

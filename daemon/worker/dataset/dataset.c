@@ -1,18 +1,15 @@
-/* See dataset.h. Shards are mapped whole, read-only; labels are copied (a byte an example). Names of files
- * come from part and number, never from the manifest. What is there must be what the manifest says: sizes
- * and headers are checked here, checksums by audit. */
+/* See dataset.h. Names of files come from part and number, never from the manifest. What is there must be what
+ * the manifest says: sizes and headers are checked here, checksums by audit. */
 #include "daemon/worker/dataset/dataset.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/dataset_private.h"
-#include "daemon/worker/dataset/npy.h"
 #include "proto/json.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -23,68 +20,9 @@ const char *dataset_part_name(enum dataset_part part)
     return PART_NAMES[part];
 }
 
-char *dataset_shard_path(const char *directory, char which, enum dataset_part part, size_t k)
+char *dataset_shard_path(const char *directory, char which, enum dataset_part part, size_t k, bool hdf5)
 {
-    return str_format("%s/%c%s_%zu.npy", directory, which, PART_NAMES[part], k);
-}
-
-/* A file of exactly `size` bytes, mapped. */
-static int map_file(const char *path, size_t size, void **map, struct err *err)
-{
-    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
-    if ((size_t)status.st_size != size)
-        return err_set(err, -EINVAL, "%s has %lld bytes, its manifest says %zu: run split again", path,
-                       (long long)status.st_size, size);
-    *map = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (*map != MAP_FAILED)
-        return 0;
-    *map = NULL;
-    return err_set(err, -ENOMEM, "cannot map %s: %s (with very many shards, vm.max_map_count must be higher)",
-                   path, strerror(errno));
-}
-
-/* An npy file of the shape wanted, mapped; *items points to its first item. */
-static int map_array(const char *path, size_t bytes, const struct npy *wanted, size_t item_size, void **map,
-                     const void **items, struct err *err)
-{
-    struct npy npy;
-    int code = map_file(path, bytes, map, err);
-    if (code)
-        return code;
-    code = npy_parse(&npy, *map, bytes, err);
-    if (code)
-        return err_prefix(err, "%s", path);
-    size_t count = 1;
-    for (int i = 0; i < wanted->rank; i++)
-        count *= wanted->sizes[i];
-    if (strcmp(npy.descr, wanted->descr) != 0 || npy.rank != wanted->rank ||
-        memcmp(npy.sizes, wanted->sizes, sizeof npy.sizes) != 0 || bytes != npy.offset + count * item_size)
-        return err_set(err, -EINVAL, "%s is not the array its manifest says: run split again", path);
-    *items = (const char *)*map + npy.offset;
-    return 0;
-}
-
-static int read_labels(const struct dataset *dataset, enum dataset_part part, size_t k, size_t bytes,
-                       size_t count, uint8_t *labels, struct err *err)
-{
-    CLEANUP(free_ptr) char *path = dataset_shard_path(dataset->directory, 'y', part, k);
-    const struct npy wanted = {.descr = "<i8", .rank = 1, .sizes = {count}};
-    const void *items;
-    void *map = NULL;
-    int code = map_array(path, bytes, &wanted, sizeof(int64_t), &map, &items, err);
-    for (size_t i = 0; i < count && !code; i++) {
-        int64_t label = ((const int64_t *)items)[i];
-        labels[i] = (uint8_t)label;
-        if (label != 0 && label != 1)
-            code = err_set(err, -EINVAL, "%s, row %zu: label %lld is neither 0 nor 1", path, i,
-                           (long long)label);
-    }
-    if (map)
-        munmap(map, bytes);
-    return code;
+    return str_format("%s/%c%s_%zu.%s", directory, which, PART_NAMES[part], k, hdf5 ? "h5" : "npy");
 }
 
 static size_t shard_bytes(const json_t *entry, const char *which)
@@ -96,21 +34,23 @@ static int open_shard(struct dataset *dataset, enum dataset_part part, const jso
 {
     struct dataset_part_data *data = &dataset->parts[part];
     struct shard *shard = &data->shards[data->shard_count++];
-    const size_t k = data->shard_count, side = (size_t)dataset->stamp, bytes = shard_bytes(entry, "x");
-    CLEANUP(free_ptr) char *path = dataset_shard_path(dataset->directory, 'x', part, k);
+    const size_t k = data->shard_count, side = (size_t)dataset->stamp;
+    CLEANUP(free_ptr) char *pixels = dataset_file(dataset, 'x', part, k);
+    CLEANUP(free_ptr) char *labels = dataset_file(dataset, 'y', part, k);
     shard->count = (size_t)json_integer_value(json_object_get(entry, "examples"));
-    const struct npy wanted = {
-        .descr = "<f4", .rank = 4, .sizes = {shard->count, side, side, (size_t)dataset->channels}};
-    const void *pixels;
-    int code = map_array(path, bytes, &wanted, sizeof(float), &shard->map, &pixels, err);
-    shard->map_size = shard->map ? bytes : 0;
-    if (code)
-        return code;
-    shard->pixels = pixels;
-    code =
-        read_labels(dataset, part, k, shard_bytes(entry, "y"), shard->count, data->labels + data->count, err);
+    shard->first = data->count;
+    const size_t sizes[] = {shard->count, side, side, (size_t)dataset->channels};
+    int code = shard_map(shard, pixels, shard_bytes(entry, "x"), sizes, err);
+    if (!code)
+        code =
+            shard_read_labels(labels, shard_bytes(entry, "y"), shard->count, data->labels + data->count, err);
     data->count += shard->count;
     return code;
+}
+
+char *dataset_file(const struct dataset *dataset, char which, enum dataset_part part, size_t k)
+{
+    return dataset_shard_path(dataset->directory, which, part, k, dataset->hdf5);
 }
 
 static int find_part(const json_t *entry, enum dataset_part *part)
@@ -163,6 +103,10 @@ static int read_shape(struct dataset *dataset)
     if (version != 1 || stamp < 1 || stamp > SIDE_MAX || shard < 1 || shard > SHARD_MAX ||
         channel_count < 1 || channel_count > DATASET_CHANNELS_MAX || !json_is_array(shards))
         return -EINVAL;
+    const char *format = json_string_value(json_object_get(dataset->manifest, "format")),
+               *axes = json_string_value(json_object_get(dataset->manifest, "axes"));
+    dataset->hdf5 = format && strcmp(format, "hdf5") == 0;
+    dataset->transposed = axes && strcmp(axes, "xy") == 0;
     dataset->stamp = (int)stamp;
     dataset->channels = (int)channel_count;
     dataset->shard_examples = (size_t)shard;
@@ -172,22 +116,40 @@ static int read_shape(struct dataset *dataset)
 static int read_manifest(struct dataset *dataset, struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(dataset->directory, "manifest.json");
-    if (!path_exists(dataset->directory))
-        return err_set(err, -ENOENT, "there is no directory %s", dataset->directory);
-    if (!path_exists(path))
-        return err_set(err, -ENOENT, "%s is not a finished dataset: it has no manifest.json",
-                       dataset->directory);
     int code = json_read_file(path, &dataset->manifest, err);
     if (code)
         return code;
     code = read_shape(dataset);
     if (code)
         return err_set(err, code, "%s is not the manifest of a dataset (version 1)", path);
+    return 0;
+}
+
+static int take_fingerprint(struct dataset *dataset, struct err *err)
+{
     CLEANUP(free_ptr)
     char *text = json_dumps(dataset->manifest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(10));
     if (!text)
-        return err_set(err, -ENOMEM, "out of memory for %s", path);
+        return err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
     dataset->fingerprint = XXH3_64bits(text, strlen(text));
+    return 0;
+}
+
+static int open_shards(struct dataset *dataset, struct err *err)
+{
+    size_t i;
+    json_t *entry;
+    int code = read_manifest(dataset, err);
+    if (code)
+        return code;
+    json_array_foreach(json_object_get(dataset->manifest, "shards"), i, entry)
+    {
+        enum dataset_part part = DATASET_TRAIN;
+        find_part(entry, &part);
+        code = open_shard(dataset, part, entry, err);
+        if (code)
+            return code;
+    }
     return 0;
 }
 
@@ -197,19 +159,14 @@ int dataset_open(struct dataset **out, const char *directory, struct err *err)
     if (!dataset)
         return err_set(err, -ENOMEM, "out of memory for %s", directory);
     dataset->directory = str_format("%s", directory);
-    int code = read_manifest(dataset, err);
+    CLEANUP(free_ptr) char *manifest = path_join(directory, "manifest.json");
+    if (!path_is_directory(directory))
+        return err_set(err, -ENOENT, "there is no directory %s", directory);
+    int code = path_exists(manifest) ? open_shards(dataset, err) : foreign_open(dataset, err);
+    if (!code)
+        code = take_fingerprint(dataset, err);
     if (code)
         return code;
-    size_t i;
-    json_t *entry;
-    json_array_foreach(json_object_get(dataset->manifest, "shards"), i, entry)
-    {
-        enum dataset_part part = DATASET_TRAIN;
-        find_part(entry, &part);
-        code = open_shard(dataset, part, entry, err);
-        if (code)
-            return code;
-    }
     *out = TAKE(dataset);
     return 0;
 }
@@ -221,11 +178,11 @@ void dataset_close(struct dataset *dataset)
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         struct dataset_part_data *part = &dataset->parts[p];
         for (size_t i = 0; i < part->shard_count; i++) {
-            if (part->shards[i].map)
-                munmap(part->shards[i].map, part->shards[i].map_size);
+            shard_unmap(&part->shards[i]);
         }
         free(part->shards);
         free(part->labels);
+        free(part->bricks);
     }
     json_decref(dataset->manifest);
     free(dataset->directory);
@@ -254,6 +211,11 @@ const char *dataset_channel_name(const struct dataset *dataset, int channel)
     return name ? name : "";
 }
 
+bool dataset_is_transposed(const struct dataset *dataset)
+{
+    return dataset->transposed;
+}
+
 const json_t *dataset_manifest(const struct dataset *dataset)
 {
     return dataset->manifest;
@@ -266,14 +228,48 @@ uint64_t dataset_fingerprint(const struct dataset *dataset)
 
 const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
-    size_t row_items = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels;
-    const struct shard *shard = &dataset->parts[part].shards[i / dataset->shard_examples];
-    return shard->pixels + i % dataset->shard_examples * row_items;
+    const size_t row_items = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels;
+    const struct shard *shards = dataset->parts[part].shards;
+    size_t low = i / dataset->shard_examples, high = low + 1;
+    if (dataset->foreign) { /* shards of any length */
+        low = 0;
+        high = dataset->parts[part].shard_count;
+    }
+    while (high - low > 1) { /* shards[low].first <= i < shards[high].first */
+        const size_t middle = low + (high - low) / 2;
+        *(shards[middle].first <= i ? &low : &high) = middle;
+    }
+    return shards[low].pixels + (i - shards[low].first) * row_items;
 }
 
 uint8_t dataset_label(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
     return dataset->parts[part].labels[i];
+}
+
+size_t dataset_window(const struct dataset *dataset)
+{
+    return DATASET_WINDOW * dataset->shard_examples;
+}
+
+/* madvise wants whole pages: the first one is begun early. */
+static void prefetch_bytes(const void *data, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)data / page * page;
+    madvise((void *)first, (uintptr_t)data + size - first, MADV_WILLNEED);
+}
+
+void dataset_prefetch(const struct dataset *dataset, enum dataset_part part, size_t first, size_t count)
+{
+    const struct dataset_part_data *data = &dataset->parts[part];
+    size_t row = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
+    while (count && first < data->count) {
+        const struct shard *shard = &data->shards[first / dataset->shard_examples];
+        size_t left = shard->count - first % dataset->shard_examples, some = count < left ? count : left;
+        prefetch_bytes(dataset_pixels(dataset, part, first), some * row);
+        first += some;
+        count -= some;
+    }
 }
 
 double dataset_channel_median(const struct dataset *dataset, int channel)

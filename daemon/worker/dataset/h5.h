@@ -79,6 +79,8 @@ int64_t h5_plain_offset(struct h5 *file, const char *name);
 /* Names of the datasets of a group, in the order of the alphabet: one block, ended by NULL, the caller's to
  * free. */
 int h5_names(struct h5 *file, const char *group, char ***names, size_t *count, struct err *err);
+int h5_group_names(struct h5 *file, const char *group, char ***names, size_t *count,
+                   struct err *err); /* of its groups */
 
 /* An object's attributes ("/" is the file itself) from and to a JSON object. Integers are int64, reals
  * float64, texts fixed-length UTF-8, booleans int64; an array of only texts, integers or reals is an array;

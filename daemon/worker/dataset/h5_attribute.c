@@ -244,6 +244,7 @@ int h5_read_attributes(struct h5 *file, const char *object, json_t **attributes,
 
 /* First pass: counts names and their bytes. Second pass, with names: fills the block. */
 struct name_list {
+    H5O_type_t type; /* of the objects wanted */
     char **names;
     char *next;
     size_t count, bytes;
@@ -255,7 +256,7 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     H5O_info_t object;
     if (info->type != H5L_TYPE_HARD ||
         H5Oget_info_by_name2(group, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
-        object.type != H5O_TYPE_DATASET)
+        object.type != list->type)
         return 0;
     size_t size = strlen(name) + 1;
     if (list->names) {
@@ -267,9 +268,10 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
     return 0;
 }
 
-int h5_names(struct h5 *file, const char *group, char ***names, size_t *count, struct err *err)
+static int list_names(struct h5 *file, const char *group, H5O_type_t type, char ***names, size_t *count,
+                      struct err *err)
 {
-    struct name_list list = {0};
+    struct name_list list = {.type = type};
     if (H5Literate_by_name(file->id, group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, &list,
                            H5P_DEFAULT) < 0)
         return h5_fail(file, "read", group, err);
@@ -283,4 +285,14 @@ int h5_names(struct h5 *file, const char *group, char ***names, size_t *count, s
     *names = list.names;
     *count = list.count;
     return 0;
+}
+
+int h5_names(struct h5 *file, const char *group, char ***names, size_t *count, struct err *err)
+{
+    return list_names(file, group, H5O_TYPE_DATASET, names, count, err);
+}
+
+int h5_group_names(struct h5 *file, const char *group, char ***names, size_t *count, struct err *err)
+{
+    return list_names(file, group, H5O_TYPE_GROUP, names, count, err);
 }

@@ -6,6 +6,7 @@
 #include "proto/json.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <fts.h>
 #include <string.h>
 
@@ -92,34 +93,40 @@ int listing_read(struct listing *listing, const char *root, const json_t *manife
     return 0;
 }
 
-static bool is_cutout_name(const char *name, size_t length)
+bool listing_is_cutouts(const char *name)
 {
-    return length > 3 && name[0] != '.' && strcmp(name + length - 3, ".h5") == 0;
+    return name[0] != '.' && fnmatch("?*.h5", name, 0) == 0;
 }
 
-int listing_walk(struct listing *listing, const char *root, const char *class_name, struct err *err)
+int listing_walk(struct listing *listing, const char *directory, listing_accept *accept, struct err *err)
 {
-    CLEANUP(free_ptr) char *directory = path_join(root, class_name);
-    if (!path_exists(root))
-        return err_set(err, -ENOENT, "there is no directory %s", root);
     if (!path_is_directory(directory))
-        return err_set(err, -ENOENT,
-                       "%s has no directory %s: it is not the output of a cutouts job of both classes", root,
-                       class_name);
-    char *roots[] = {directory, NULL};
+        return err_set(err, -ENOENT, "there is no directory %s", directory);
+    char *roots[] = {(char *)directory, NULL};
     FTS *tree = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
     int code = tree ? 0 : err_set(err, -errno, "cannot read %s: %s", directory, strerror(errno));
     for (FTSENT *entry; !code && (entry = fts_read(tree)) != NULL;) {
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
             code = err_set(err, -entry->fts_errno, "cannot read %s: %s", entry->fts_path,
                            strerror(entry->fts_errno));
-        else if (entry->fts_info == FTS_F && is_cutout_name(entry->fts_name, entry->fts_namelen))
+        else if (entry->fts_info == FTS_F && accept(entry->fts_name))
             code = listing_add(listing, str_format("%s", entry->fts_path), err);
     }
     if (tree)
         fts_close(tree);
     listing_sort(listing);
     return code;
+}
+
+int listing_walk_class(struct listing *listing, const char *root, const char *class_name,
+                       listing_accept *accept, struct err *err)
+{
+    CLEANUP(free_ptr) char *directory = path_join(root, class_name);
+    if (path_is_directory(root) && !path_is_directory(directory))
+        return err_set(err, -ENOENT,
+                       "%s has no directory %s: it is not the output of a cutouts job of both classes", root,
+                       class_name);
+    return listing_walk(listing, path_is_directory(root) ? directory : root, accept, err);
 }
 
 char *listing_brick(const char *path, bool fake)

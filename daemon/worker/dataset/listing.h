@@ -20,7 +20,14 @@ int listing_manifest(const char *root, json_t **manifest, struct err *err);
 
 int listing_read(struct listing *listing, const char *root, const json_t *manifest, const char *class_name,
                  struct err *err);
-int listing_walk(struct listing *listing, const char *root, const char *class_name, struct err *err);
+/* Names of files that count; listing_is_cutouts: "<name>.h5". */
+typedef bool listing_accept(const char *name);
+listing_accept listing_is_cutouts;
+
+/* Files below a directory, or below <root>/<class>. */
+int listing_walk(struct listing *listing, const char *directory, listing_accept *accept, struct err *err);
+int listing_walk_class(struct listing *listing, const char *root, const char *class_name,
+                       listing_accept *accept, struct err *err);
 void listing_free(struct listing *listing); /* its contents */
 
 /* The brick of a cutout file by its name: up to the last '-' of a fake's ("1350m000-rs0.h5"), else the whole

@@ -228,6 +228,7 @@ static void put_selection(struct html *html, const json_t *selection)
     html_tags(html, "<table>\n<tr><th>sources left after each step</th><th class=\"n\">real</th><th "
                     "class=\"n\">fake</th></tr>\n");
     put_step_of(html, "injected", selection, "injected");
+    put_step_of(html, "given by a catalogue of places", selection, "given");
     put_step_of(html, "in the catalogues", selection, "catalogued");
     put_step_of(html, "injected ones found in the catalogues", selection, "matched");
     put_step_of(html, "injected ones merged with a source that was there (left out)", selection, "merged");
@@ -235,6 +236,7 @@ static void put_selection(struct html *html, const json_t *selection)
         put_step(html, text_of(cut, "cut"), json_object_get(json_array_get(real, i), "left"),
                  json_object_get(json_array_get(fake, i), "left"));
     put_step_of(html, "of these too near the edge of a brick for a stamp", selection, "edge");
+    put_step_of(html, "of these without data in a band", selection, "blank");
     put_step_of(html, "stamps", selection, "stamps");
     put_step_of(html, "bricks", selection, "bricks");
     put_step_of(html, "bricks left out as bad", selection, "quarantined");
@@ -392,7 +394,7 @@ void page_put_manifest(struct html *html, const json_t *manifest)
 {
     static const char *const keys[][2] = {{"seed", "seed of the split"},
                                           {"rule", "rule of the split"},
-                                          {"balance", "classes balanced"},
+                                          {"counts", "counts of the classes"},
                                           {"channels", "channels"},
                                           {"stamp", "side of a stamp, px"}};
     html_tags(html, "<table>\n");

@@ -1,7 +1,7 @@
 /* See verdict.h: the numbers, the decision and its sentence. */
 #include "daemon/worker/evaluate/verdict.h"
 #include "common/cleanup.h"
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/distribution.h"
 
 #include <errno.h>
 #include <math.h>

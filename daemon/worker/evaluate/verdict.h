@@ -30,7 +30,7 @@
 #define DECOY_EVALUATE_VERDICT_H
 
 #include "common/err.h"
-#include "daemon/worker/evaluate/auc.h"
+#include "daemon/worker/statistics/auc.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -22,7 +22,7 @@ static int list_class(struct exporting *exporting, const json_t *manifest, int l
         return listing_read(&exporting->listing[label], exporting->cutouts, manifest, name, err);
     if (both && path_is_directory(exporting->cutouts) && !path_is_directory(directory))
         return 0;
-    return listing_walk(&exporting->listing[label], exporting->cutouts, name, err);
+    return listing_walk_class(&exporting->listing[label], exporting->cutouts, name, listing_is_cutouts, err);
 }
 
 static int add_items(struct exporting *exporting, int label, struct err *err)

@@ -1,5 +1,6 @@
 /* Convolution with bias, and ReLU where the model asks for it. Activations are forced to nhwc: left to
  * itself oneDNN 2.6 picks blocked layouts that pad 18, 36 and 54 channels and run at half the speed. */
+#include "daemon/worker/net/conv_spectral.h"
 #include "daemon/worker/net/weighted.h"
 
 struct conv {
@@ -62,6 +63,8 @@ static int create_backward_source(struct conv *conv, struct layer *layer, const 
 int layer_create_conv(struct layer *layer, const struct layer_plan *plan, struct err *err)
 {
     struct conv conv = {0};
+    if (conv_spectral_suits(layer->model))
+        return layer_create_conv_spectral(layer, plan, err);
     lay_out(&conv, layer->model, plan);
     int code = create_forward(&conv, layer, plan, err);
     if (!code && plan->weight_gradient)

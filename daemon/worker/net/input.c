@@ -9,18 +9,18 @@
 #include <stdint.h>
 #include <string.h>
 
-enum image_scale { IMAGE_ASINH, IMAGE_SNR, IMAGE_NONE, IMAGE_MAX };
-enum invvar_scale { INVVAR_RELATIVE, INVVAR_GLOBAL, INVVAR_NONE, INVVAR_MAX };
+enum image_scale { IMAGE_ASINH, IMAGE_SNR, IMAGE_STANDARD, IMAGE_NONE, IMAGE_MAX };
+enum invvar_scale { INVVAR_RELATIVE, INVVAR_GLOBAL, INVVAR_STANDARD, INVVAR_NONE, INVVAR_MAX };
 
-static const char *const IMAGE_SCALES[IMAGE_MAX] = {"asinh", "snr", "none"};
-static const char *const INVVAR_SCALES[INVVAR_MAX] = {"relative", "global", "none"};
+static const char *const IMAGE_SCALES[IMAGE_MAX] = {"asinh", "snr", "standard", "none"};
+static const char *const INVVAR_SCALES[INVVAR_MAX] = {"relative", "global", "standard", "none"};
 
 struct channel {
     char *name;
     int image;  /* of an invvar channel: its image channel, or -1 */
     int invvar; /* of an image channel: its invvar channel, or -1 */
     bool is_invvar;
-    double median;
+    double median, mean, deviation;
 };
 
 struct input {
@@ -49,9 +49,26 @@ static int find_channel(const struct input *input, const char *name)
     return -1;
 }
 
+static int check_channel(const struct input *input, const struct channel *channel, struct err *err)
+{
+    enum image_scale image = input->image_scale;
+    bool sigma = image == IMAGE_ASINH || image == IMAGE_SNR;
+    bool standard = channel->is_invvar ? input->invvar_scale == INVVAR_STANDARD : image == IMAGE_STANDARD;
+    if (!channel->is_invvar && channel->invvar < 0 && sigma)
+        return err_set(err, -EINVAL, "channel %s has no ivar_%s, which image_scale %s needs", channel->name,
+                       channel->name, IMAGE_SCALES[image]);
+    if (channel->is_invvar && input->invvar_scale == INVVAR_GLOBAL && !(channel->median > 0))
+        return err_set(err, -EINVAL, "channel %s has no positive median, which invvar_scale global needs",
+                       channel->name);
+    if (standard && (!(channel->deviation > 0) || !isfinite(channel->mean)))
+        return err_set(err, -EINVAL, "channel %s does not vary, which scale standard needs", channel->name);
+    return 0;
+}
+
 static int pair_channels(struct input *input, struct err *err)
 {
-    for (int c = 0; c < input->channel_count; c++) {
+    int code = 0;
+    for (int c = 0; c < input->channel_count && !code; c++) {
         struct channel *channel = &input->channels[c];
         channel->is_invvar = strncmp(channel->name, "ivar_", 5) == 0;
         CLEANUP(free_ptr)
@@ -60,18 +77,12 @@ static int pair_channels(struct input *input, struct err *err)
         int partner = find_channel(input, other);
         channel->image = channel->is_invvar ? partner : -1;
         channel->invvar = channel->is_invvar ? -1 : partner;
-        if (!channel->is_invvar && partner < 0 && input->image_scale != IMAGE_NONE)
-            return err_set(err, -EINVAL, "channel %s has no %s, which image_scale %s needs", channel->name,
-                           other, IMAGE_SCALES[input->image_scale]);
-        if (channel->is_invvar && input->invvar_scale == INVVAR_GLOBAL && !(channel->median > 0))
-            return err_set(err, -EINVAL, "channel %s has no positive median, which invvar_scale global needs",
-                           channel->name);
+        code = check_channel(input, channel, err);
     }
-    return 0;
+    return code;
 }
 
-static int fill_channels(struct input *input, const char *const *names, const double *medians,
-                         struct err *err)
+static int fill_channels(struct input *input, const struct input_channel *channels, struct err *err)
 {
     size_t plane = (size_t)input->stamp_px * (size_t)input->stamp_px;
     input->channels = calloc((size_t)input->channel_count, sizeof *input->channels);
@@ -80,28 +91,31 @@ static int fill_channels(struct input *input, const char *const *names, const do
     if (!input->channels || !input->image || !input->invvar)
         return err_set(err, -ENOMEM, "out of memory");
     for (int c = 0; c < input->channel_count; c++)
-        input->channels[c] = (struct channel){.name = str_format("%s", names[c]), .median = medians[c]};
+        input->channels[c] = (struct channel){.name = str_format("%s", channels[c].name),
+                                              .median = channels[c].median,
+                                              .mean = channels[c].mean,
+                                              .deviation = channels[c].deviation};
     return pair_channels(input, err);
 }
 
 int input_create(struct input **out, const char *image_scale, const char *invvar_scale, int stamp_px,
-                 int channels, const char *const *names, const double *medians, struct err *err)
+                 int count, const struct input_channel *channels, struct err *err)
 {
     int image, invvar;
     if (find_text(IMAGE_SCALES, IMAGE_MAX, image_scale, &image) != 0)
-        return err_set(err, -EINVAL, "image_scale is not one of asinh, snr, none");
+        return err_set(err, -EINVAL, "image_scale is not one of asinh, snr, standard, none");
     if (find_text(INVVAR_SCALES, INVVAR_MAX, invvar_scale, &invvar) != 0)
-        return err_set(err, -EINVAL, "invvar_scale is not one of relative, global, none");
-    if (stamp_px < 1 || stamp_px > 4096 || channels < 1 || channels > 4096)
-        return err_set(err, -EINVAL, "a stamp of %d px and %d channels is out of bounds", stamp_px, channels);
+        return err_set(err, -EINVAL, "invvar_scale is not one of relative, global, standard, none");
+    if (stamp_px < 1 || stamp_px > 4096 || count < 1 || count > 4096)
+        return err_set(err, -EINVAL, "a stamp of %d px and %d channels is out of bounds", stamp_px, count);
     struct input *input = calloc(1, sizeof *input);
     if (!input)
         return err_set(err, -ENOMEM, "out of memory");
     input->image_scale = (enum image_scale)image;
     input->invvar_scale = (enum invvar_scale)invvar;
     input->stamp_px = stamp_px;
-    input->channel_count = channels;
-    int code = fill_channels(input, names, medians, err);
+    input->channel_count = count;
+    int code = fill_channels(input, channels, err);
     if (code) {
         input_destroy(input);
         return code;
@@ -126,34 +140,42 @@ json_t *input_to_json(const struct input *input)
 {
     json_t *channels = json_array();
     for (int c = 0; c < input->channel_count; c++)
-        json_array_append_new(channels, json_pack("{ss sf}", "name", input->channels[c].name, "median",
-                                                  input->channels[c].median));
+        json_array_append_new(channels, json_pack("{ss sf sf sf}", "name", input->channels[c].name, "median",
+                                                  input->channels[c].median, "mean", input->channels[c].mean,
+                                                  "deviation", input->channels[c].deviation));
     return json_pack("{si si ss ss so}", "version", 1, "stamp", input->stamp_px, "image_scale",
                      IMAGE_SCALES[input->image_scale], "invvar_scale", INVVAR_SCALES[input->invvar_scale],
                      "channels", channels);
 }
 
+/* -EINVAL without a name; what a scale needs of the numbers, input_create looks at. */
+static int read_channel(const json_t *from, struct input_channel *channel)
+{
+    *channel = (struct input_channel){
+        .name = json_string_value(json_object_get(from, "name")),
+        .median = json_number_value(json_object_get(from, "median")),
+        .mean = json_number_value(json_object_get(from, "mean")),
+        .deviation = json_number_value(json_object_get(from, "deviation")),
+    };
+    return channel->name ? 0 : -EINVAL;
+}
+
 int input_from_json(struct input **out, const json_t *file, struct err *err)
 {
-    const json_t *channels = json_object_get(file, "channels");
-    size_t count = json_array_size(channels);
-    CLEANUP(free_ptr) const char **names = calloc(count + 1, sizeof *names);
-    CLEANUP(free_ptr) double *medians = calloc(count + 1, sizeof *medians);
-    if (!names || !medians)
+    const json_t *list = json_object_get(file, "channels");
+    size_t count = json_array_size(list);
+    CLEANUP(free_ptr) struct input_channel *channels = calloc(count + 1, sizeof *channels);
+    if (!channels)
         return err_set(err, -ENOMEM, "out of memory");
     if (json_integer_value(json_object_get(file, "version")) != 1)
         return err_set(err, -EINVAL, "not an input description of version 1");
     for (size_t c = 0; c < count; c++) {
-        const json_t *channel = json_array_get(channels, c);
-        names[c] = json_string_value(json_object_get(channel, "name"));
-        medians[c] = json_number_value(json_object_get(channel, "median"));
-        if (!names[c])
+        if (read_channel(json_array_get(list, c), &channels[c]) != 0)
             return err_set(err, -EINVAL, "channel %zu has no name", c);
     }
     return input_create(out, json_string_value(json_object_get(file, "image_scale")),
                         json_string_value(json_object_get(file, "invvar_scale")),
-                        (int)json_integer_value(json_object_get(file, "stamp")), (int)count, names, medians,
-                        err);
+                        (int)json_integer_value(json_object_get(file, "stamp")), (int)count, channels, err);
 }
 
 int input_stamp(const struct input *input)
@@ -164,6 +186,11 @@ int input_stamp(const struct input *input)
 int input_channels(const struct input *input)
 {
     return input->channel_count;
+}
+
+int input_invvar_of(const struct input *input, int channel)
+{
+    return input->channels[channel].invvar;
 }
 
 size_t input_size(const struct input *input)
@@ -252,21 +279,31 @@ static void scale_plane(float *restrict values, size_t count, float factor, floa
         values[i] = values[i] * factor + offset;
 }
 
-static void scale_image(const struct input *input, float *image, size_t count, float v0)
+static void standardise(const struct channel *channel, float *values, size_t count)
 {
-    if (input->image_scale == IMAGE_NONE)
-        return;
-    scale_plane(image, count, sqrtf(v0), 0);
+    scale_plane(values, count, (float)(1 / channel->deviation), (float)(-channel->mean / channel->deviation));
+}
+
+static void scale_image(const struct input *input, const struct channel *channel, float *image, size_t count,
+                        float v0)
+{
+    if (input->image_scale == IMAGE_STANDARD)
+        standardise(channel, image, count);
+    if (input->image_scale == IMAGE_ASINH || input->image_scale == IMAGE_SNR)
+        scale_plane(image, count, sqrtf(v0), 0);
     if (input->image_scale == IMAGE_ASINH)
         half_asinh(image, count);
 }
 
-static void scale_invvar(const struct input *input, float *invvar, size_t count, float v0, double median)
+static void scale_invvar(const struct input *input, const struct channel *channel, float *invvar,
+                         size_t count, float v0)
 {
+    if (input->invvar_scale == INVVAR_STANDARD)
+        standardise(channel, invvar, count);
     if (input->invvar_scale == INVVAR_RELATIVE)
         scale_plane(invvar, count, v0 > 0 ? 4 / v0 : 0, v0 > 0 ? -4 : 0);
     if (input->invvar_scale == INVVAR_GLOBAL)
-        scale_plane(invvar, count, (float)(1 / median), 0);
+        scale_plane(invvar, count, (float)(1 / channel->median), 0);
 }
 
 static void take_plane(float *restrict plane, const float *restrict pixels, size_t count, size_t channels)
@@ -297,11 +334,11 @@ static void convert_band(struct input *input, const float *pixels, float *conver
     clean_band(x, v, count);
     float v0 = median_positive(v, v + count, count);
     if (image >= 0) {
-        scale_image(input, x, count, v0);
+        scale_image(input, &input->channels[image], x, count, v0);
         put_plane(x, converted + image, count, channels);
     }
     if (invvar >= 0) {
-        scale_invvar(input, v, count, v0, input->channels[invvar].median);
+        scale_invvar(input, &input->channels[invvar], v, count, v0);
         put_plane(v, converted + invvar, count, channels);
     }
 }

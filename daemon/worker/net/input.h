@@ -8,9 +8,11 @@
  *
  *   image_scale:  asinh     asinh(x / sigma) / 2       (Lupton, Gunn & Szalay 1999, to the eye of a network)
  *                 snr       x / sigma
+ *                 standard  (x - mean) / standard deviation of the channel over the training part
  *                 none      x
- *   invvar_scale: relative  4 (v / v0 - 1)             (../shared/design/verdict.md measured why)
+ *   invvar_scale: relative  4 (v / v0 - 1)             (measured: it sees a dip that `global` does not)
  *                 global    v / median of the training part
+ *                 standard  (v - mean) / standard deviation over the training part
  *                 none      v
  */
 #ifndef DECOY_NET_INPUT_H
@@ -24,9 +26,15 @@
 
 struct input;
 
-/* names: of the channels; medians: of the training part, one a channel (image channels' are not used). */
+/* A channel over the training part. median: of its positive pixels, for `global`; mean and deviation: for
+ * `standard`. The others use none of them. */
+struct input_channel {
+    const char *name;
+    double median, mean, deviation;
+};
+
 int input_create(struct input **out, const char *image_scale, const char *invvar_scale, int stamp_px,
-                 int channels, const char *const *names, const double *medians, struct err *err);
+                 int count, const struct input_channel *channels, struct err *err);
 void input_destroy(struct input *input);
 CLEANUP_DEFINE(input_destroy_ptr, struct input, input_destroy)
 
@@ -36,7 +44,8 @@ int input_from_json(struct input **out, const json_t *file, struct err *err);
 
 int input_stamp(const struct input *input); /* px a side */
 int input_channels(const struct input *input);
-size_t input_size(const struct input *input); /* floats a stamp: side x side x channels */
+int input_invvar_of(const struct input *input, int channel); /* an image channel's invvar channel; -1: none */
+size_t input_size(const struct input *input);                /* floats a stamp: side x side x channels */
 
 /* One stamp, (S, S, C) to (S, S, C). Uses a work space of its own inside `input`: one thread at a time. */
 void input_convert(struct input *input, const float *pixels, float *converted);

@@ -13,6 +13,7 @@ void layer_destroy(struct layer *layer)
     }
     for (int i = 0; i < layer->buffer_count; i++)
         free(layer->buffers[i]);
+    free(layer->own);
 }
 
 int layer_run(const struct program *program, const struct engine *engine, struct err *err)
@@ -26,6 +27,13 @@ int layer_run(const struct program *program, const struct engine *engine, struct
 struct op *layer_op(struct program *program)
 {
     return &program->ops[program->count++];
+}
+
+void layer_call(struct program *program, op_call *call, void *context)
+{
+    struct op *op = layer_op(program);
+    op->call = call;
+    op->context = context;
 }
 
 void *layer_buffer(struct layer *layer, size_t size, struct err *err)

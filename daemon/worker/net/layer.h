@@ -6,7 +6,7 @@
 #include "daemon/worker/net/model.h"
 #include "daemon/worker/net/op.h"
 
-enum { LAYER_OPS_MAX = 4, LAYER_BUFFERS_MAX = 4 };
+enum { LAYER_OPS_MAX = 4, LAYER_BUFFERS_MAX = 8 };
 
 struct program {
     struct op ops[LAYER_OPS_MAX];
@@ -16,7 +16,7 @@ struct program {
 /* What a layer is made for. */
 struct layer_plan {
     const struct engine *engine;
-    int batch;            /* N */
+    int batch, threads;   /* N; OpenMP's */
     bool weight_gradient; /* backward gives the gradient of the weights */
     bool source_gradient; /* backward gives diff_source */
     float *parameters;    /* the whole block, read by load */
@@ -29,6 +29,8 @@ struct layer {
     struct program load, forward, backward;
     struct op *weight_sink, *bias_sink; /* whose outputs go into the gradient block */
     int weight_argument;
+    float *gradient;                  /* the block that this backward pass fills, for kernels of our own */
+    void *own;                        /* their plan, owned */
     void *buffers[LAYER_BUFFERS_MAX]; /* weights in the kernels' layouts, workspaces; owned */
     int buffer_count;
 };
@@ -41,7 +43,8 @@ void layer_destroy(struct layer *layer);
 int layer_run(const struct program *program, const struct engine *engine, struct err *err);
 
 /* For the kinds. */
-struct op *layer_op(struct program *program); /* the next free one */
+struct op *layer_op(struct program *program);                           /* the next free one */
+void layer_call(struct program *program, op_call *call, void *context); /* appends a kernel of our own */
 void *layer_buffer(struct layer *layer, size_t size, struct err *err);
 dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_shape shape); /* nhwc */
 dnnl_memory_desc_t layer_vector(size_t count);

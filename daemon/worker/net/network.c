@@ -17,7 +17,7 @@ static layer_create *const CREATE[MODEL_LAYER_TYPE_MAX] = {
 struct network {
     const struct model *model;
     struct engine engine;
-    int batch, uses;
+    int batch, threads, uses;
     float *parameters;
     float **activations; /* layer_count + 1: the input, then each layer's target */
     float **diffs;       /* the loss's derivatives by them; NULL where not needed */
@@ -62,6 +62,7 @@ static int create_layers(struct network *network, struct err *err)
         struct layer_plan plan = {
             .engine = &network->engine,
             .batch = network->batch,
+            .threads = network->threads,
             .weight_gradient = network->uses & NETWORK_TRAIN,
             .source_gradient = network->diffs[i] != NULL,
             .parameters = network->parameters,
@@ -86,6 +87,7 @@ int network_create(struct network **out, const struct model *model, int batch, i
         return err_set(err, -ENOMEM, "out of memory for the network");
     network->model = model;
     network->batch = batch;
+    network->threads = threads;
     network->uses = uses;
     int code = engine_create(&network->engine, threads, err);
     if (!code)
@@ -186,6 +188,7 @@ int network_forward(struct network *network, struct err *err)
 
 static void aim_gradient(struct layer *layer, float *gradient)
 {
+    layer->gradient = gradient;
     if (layer->weight_sink)
         op_rebind(layer->weight_sink, layer->weight_argument, gradient + layer->model->weight);
     if (layer->bias_sink)

@@ -142,6 +142,8 @@ int op_create_reorder(struct op *op, const struct engine *engine, const dnnl_mem
 
 int op_run(const struct op *op, const struct engine *engine, struct err *err)
 {
+    if (op->call)
+        op->call(op->context);
     if (!op->primitive)
         return 0;
     int code = op_status(dnnl_primitive_execute(op->primitive, engine->stream, op->count, op->arguments),

@@ -1,5 +1,5 @@
-/* Private to net/. A oneDNN primitive with its memories bound: made once, run many times, without
- * allocation. Every call of the library is in this folder; 2.6 is spoken. */
+/* Private to net/. A oneDNN primitive with its memories bound, or a kernel of our own: made once, run many
+ * times, without allocation. Every call of the library is in this folder; 2.6 is spoken. */
 #ifndef DECOY_NET_OP_H
 #define DECOY_NET_OP_H
 
@@ -21,8 +21,12 @@ void engine_describe(char text[64]);
 
 enum { OP_ARGUMENTS_MAX = 6 };
 
+typedef void op_call(void *context);
+
 struct op {
-    dnnl_primitive_t primitive; /* NULL: nothing to do */
+    op_call *call; /* a kernel of our own, run with context; or */
+    void *context;
+    dnnl_primitive_t primitive; /* oneDNN's; neither: nothing to do */
     dnnl_exec_arg_t arguments[OP_ARGUMENTS_MAX];
     int count;
 };

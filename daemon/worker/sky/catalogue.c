@@ -14,6 +14,8 @@ enum { QUANTITIES_MAX = 128, BANDS_MAX = 8 };
 /* DR3, description of the catalogues: SIMP is an exponential of fixed size. */
 #define SIMP_RADIUS_ARCSEC 0.45
 
+#define INT64_LIMIT 9e18
+
 struct quantity {
     char *name;
     double *values;
@@ -76,16 +78,21 @@ const bool *catalogue_usable(const struct catalogue *catalogue)
     return catalogue->usable;
 }
 
+/* 0 where there is no such column, or no such integer. */
+static int64_t int_of(const double *values, size_t row)
+{
+    return values && fabs(values[row]) < INT64_LIMIT ? (int64_t)values[row] : 0;
+}
+
 int64_t catalogue_id(const struct catalogue *catalogue, size_t row)
 {
-    int64_t release = catalogue->release ? (int64_t)catalogue->release[row] : 0;
-    int64_t brick = catalogue->brickid ? (int64_t)catalogue->brickid[row] : 0;
-    return (release & 0xffff) << 42 | (brick & 0xfffff) << 22 | ((int64_t)catalogue->objid[row] & 0x3fffff);
+    int64_t release = int_of(catalogue->release, row), brick = int_of(catalogue->brickid, row);
+    return (release & 0xffff) << 42 | (brick & 0xfffff) << 22 | (int_of(catalogue->objid, row) & 0x3fffff);
 }
 
 int64_t catalogue_release(const struct catalogue *catalogue)
 {
-    return catalogue->release && catalogue->rows ? (int64_t)catalogue->release[0] : 0;
+    return catalogue->rows ? int_of(catalogue->release, 0) : 0;
 }
 
 static bool type_is(const struct catalogue *catalogue, size_t row, const char *type)

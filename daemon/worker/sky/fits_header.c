@@ -19,6 +19,7 @@ struct fits_header {
     char *cards;
     size_t count;
     int hdu;
+    long long data_at, data_size;
 };
 
 static void close_gz(gzFile *file)
@@ -39,6 +40,12 @@ void fits_header_close(struct fits_header *header)
 int fits_header_hdu(const struct fits_header *header)
 {
     return header->hdu;
+}
+
+long long fits_header_data(const struct fits_header *header, long long *size)
+{
+    *size = header->data_size;
+    return header->data_at;
 }
 
 const char *fits_header_cards(const struct fits_header *header, size_t *count)
@@ -222,12 +229,14 @@ static bool is_image(const struct fits_header *header, long long axes)
 static int find_image(struct fits_header *header, gzFile file, struct err *err)
 {
     for (header->hdu = 1; header->hdu <= HDU_MAX; header->hdu++) {
-        long long size, axes;
+        long long size = 0, axes;
         int code = read_header(header, file, err);
         if (code == 1)
             break;
         if (!code)
             code = data_size(header, &size, &axes, err);
+        header->data_at = gztell(file);
+        header->data_size = size;
         if (code || is_image(header, axes))
             return code;
         if (gzseek(file, size, SEEK_CUR) < 0)

@@ -18,6 +18,10 @@ void fits_header_close(struct fits_header *header);
 CLEANUP_DEFINE(fits_header_close_ptr, struct fits_header, fits_header_close)
 
 int fits_header_hdu(const struct fits_header *header); /* from 1 */
+
+/* Where its data unit begins, unpacked where the file is gzipped, and its size, bytes in whole blocks. */
+long long fits_header_data(const struct fits_header *header, long long *size);
+
 bool fits_header_packed(const struct fits_header *header);
 
 /* The cards before END, 80 characters each, not NUL-ended. */

@@ -1,64 +1,139 @@
 /* See rice.h. A tile is its first pixel in full, then for each block of pixels the number of split bits plus
  * 1 (0: all differences are 0; the largest: each is written in full), then each difference as zeros up to a
- * 1, followed by the split bits. */
+ * 1, followed by the split bits. Differences are folded: 0, -1, 1, -2, ... are 0, 1, 2, 3, ...
+ *
+ * The next bits stand left in a word of 64, at least 56 of them after a refill. A refill reads 8 bytes, from
+ * within the tile's own on into its padding; further on there are only zeros. Whether more bits were taken than
+ * the tile has is asked once a block, and in each long run of zeros. */
 #include "daemon/worker/sky/rice.h"
 
-enum { BITS = 8 };
+#include <string.h>
 
-struct walk {
+enum { WORD = 64, FULL = 56, SHORT_RUN = 24 };
+
+struct bits {
+    uint64_t word; /* the next ones, left; behind the first `have` stand some that are to come */
+    unsigned have;
     const uint8_t *data;
-    size_t at, end; /* in bits */
+    size_t at, size; /* the byte from which the next refill reads, and where the tile ends */
 };
 
-/* Moves behind `count` (at most 8) bits and gives their value; past the end the walk stays past the end. */
-static unsigned take_bits(struct walk *walk, unsigned count)
+static inline void refill(struct bits *bits)
 {
-    unsigned value = 0;
-    for (unsigned i = 0; i < count && walk->at < walk->end; i++, walk->at++)
-        value = value << 1 | (walk->data[walk->at / BITS] >> (BITS - 1 - walk->at % BITS) & 1);
+    uint64_t more = 0;
+    if (bits->at <= bits->size)
+        memcpy(&more, bits->data + bits->at, sizeof more);
+    bits->word |= __builtin_bswap64(more) >> bits->have;
+    bits->at += (WORD - 1 - bits->have) / 8;
+    bits->have |= FULL;
+}
+
+static inline void drop(struct bits *bits, unsigned count)
+{
+    bits->word <<= count;
+    bits->have -= count;
+}
+
+/* 1 to 32 bits of a word that has them. */
+static inline uint32_t take(struct bits *bits, unsigned count)
+{
+    uint32_t value = (uint32_t)(bits->word >> (WORD - count));
+    drop(bits, count);
     return value;
 }
 
-/* Moves behind the next 1; false when there is none. */
-static bool skip_zeros(struct walk *walk)
+/* Were more bits taken than there are? */
+static inline bool overdrawn(const struct bits *bits)
 {
-    if (walk->at >= walk->end)
-        return false;
-    unsigned byte = walk->data[walk->at / BITS] & (0xffu >> walk->at % BITS);
-    size_t base = walk->at / BITS;
-    while (!byte) {
-        if (++base >= walk->end / BITS)
+    return bits->at * 8 - bits->have > bits->size * 8;
+}
+
+/* From a full word to a full word. */
+static bool take_long_run(struct bits *bits, uint32_t *zeros)
+{
+    *zeros = 0;
+    while (!(bits->word >> (WORD - FULL))) {
+        *zeros += FULL;
+        drop(bits, FULL);
+        refill(bits);
+        if (overdrawn(bits))
             return false;
-        byte = walk->data[base];
     }
-    walk->at = base * BITS + (size_t)__builtin_clz(byte) - 24 + 1;
+    unsigned run = (unsigned)__builtin_clzll(bits->word);
+    *zeros += run;
+    drop(bits, run + 1);
+    refill(bits);
     return true;
 }
 
-bool rice_complete(const uint8_t *data, size_t size, size_t pixels, int block, int bytes_per_pixel)
+static inline uint32_t unfold(uint32_t folded)
 {
-    unsigned split_bits = bytes_per_pixel == 4 ? 5 : bytes_per_pixel == 2 ? 4 : 3;
-    unsigned split_full = bytes_per_pixel == 4 ? 25 : bytes_per_pixel == 2 ? 14 : 6;
-    unsigned pixel_bits = (unsigned)bytes_per_pixel * BITS;
-    struct walk walk = {data, pixel_bits, size * BITS};
+    return folded >> 1 ^ -(folded & 1);
+}
+
+/* A block of differences with `split` bits each behind their zeros. */
+static bool decode_split(struct bits *state, unsigned split, size_t count, uint32_t *last, int32_t *values)
+{
+    struct bits bits = *state;
+    uint32_t value = *last;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t zeros;
+        refill(&bits);
+        if (bits.word >> (WORD - SHORT_RUN)) {
+            zeros = (uint32_t)__builtin_clzll(bits.word);
+            drop(&bits, zeros + 1);
+        } else if (!take_long_run(&bits, &zeros)) {
+            return false;
+        }
+        uint32_t low = (uint32_t)(bits.word >> 1 >> (WORD - 1 - split)); /* split may be 0 */
+        drop(&bits, split);
+        value += unfold(zeros << split | low);
+        values[i] = (int32_t)value;
+    }
+    *state = bits;
+    *last = value;
+    return true;
+}
+
+static void decode_full(struct bits *bits, unsigned pixel_bits, size_t count, uint32_t *last, int32_t *values)
+{
+    for (size_t i = 0; i < count; i++) {
+        refill(bits);
+        *last += unfold(take(bits, pixel_bits));
+        values[i] = (int32_t)*last;
+    }
+}
+
+static void narrow(int bytes_per_pixel, size_t pixels, int32_t *values)
+{
+    for (size_t i = 0; i < pixels && bytes_per_pixel < 4; i++)
+        values[i] = bytes_per_pixel == 2 ? (int16_t)values[i] : (uint8_t)values[i];
+}
+
+bool rice_decode(const uint8_t *data, size_t size, size_t pixels, int block, int bytes_per_pixel,
+                 int32_t *values)
+{
+    const unsigned code_bits = bytes_per_pixel == 4 ? 5 : bytes_per_pixel == 2 ? 4 : 3;
+    const unsigned split_full = bytes_per_pixel == 4 ? 25 : bytes_per_pixel == 2 ? 14 : 6;
+    const unsigned pixel_bits = (unsigned)bytes_per_pixel * 8;
+    struct bits bits = {.data = data, .size = size};
+    refill(&bits);
+    uint32_t last = take(&bits, pixel_bits);
     for (size_t done = 0; done < pixels; done += (size_t)block) {
         size_t some = pixels - done < (size_t)block ? pixels - done : (size_t)block;
-        if (walk.at + split_bits > walk.end)
+        refill(&bits);
+        unsigned code = take(&bits, code_bits);
+        if (code > split_full + 1 || overdrawn(&bits))
             return false;
-        unsigned split = take_bits(&walk, split_bits);
-        if (split > split_full + 1)
+        if (code == split_full + 1)
+            decode_full(&bits, pixel_bits, some, &last, values + done);
+        else if (code && !decode_split(&bits, code - 1, some, &last, values + done))
             return false;
-        if (split == split_full + 1) {
-            walk.at += some * pixel_bits;
-        } else if (split > 0) {
-            for (size_t i = 0; i < some; i++) {
-                if (!skip_zeros(&walk))
-                    return false;
-                walk.at += split - 1;
-            }
-        }
-        if (walk.at > walk.end)
+        for (size_t i = 0; !code && i < some; i++)
+            values[done + i] = (int32_t)last;
+        if (overdrawn(&bits))
             return false;
     }
+    narrow(bytes_per_pixel, pixels, values);
     return true;
 }

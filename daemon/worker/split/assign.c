@@ -1,5 +1,5 @@
-/* See assign.h. A part is chosen by taking bricks in a random order as long as each brings the part nearer to
- * its share, then by moves and exchanges as long as one helps; among many bricks the first is near enough. */
+/* See assign.h. A part is chosen by taking groups in a random order as long as each brings the part nearer to
+ * its share, then by moves and exchanges as long as one helps; among many groups the first is near enough. */
 #include "daemon/worker/split/assign.h"
 #include "common/cleanup.h"
 #include "common/rng.h"
@@ -9,16 +9,16 @@
 #include <math.h>
 #include <stdbool.h>
 
-enum { STREAM_BRICKS = 0x73706c31, REFINE_BRICKS_MAX = 512, REFINE_ROUNDS_MAX = 200 };
+enum { STREAM_GROUPS = 0x73706c31, REFINE_GROUPS_MAX = 512, REFINE_ROUNDS_MAX = 200 };
 
 struct choice {
     const size_t (*counts)[2];
-    size_t bricks;
-    const uint64_t *order; /* of bricks */
+    size_t groups;
+    const uint64_t *order; /* of groups */
     uint8_t *parts;
     enum dataset_part part;
     double total[2], target[2], sum[2];
-    size_t taken, free, keep; /* bricks of the part; bricks still with train; how many must stay there */
+    size_t taken, free, keep; /* groups of the part; groups still with train; how many must stay there */
 };
 
 /* How far the part is from its share with these counts more, in units of the classes' totals. */
@@ -32,52 +32,52 @@ static double distance(const struct choice *choice, double real, double fake)
     return off;
 }
 
-static double distance_with(const struct choice *choice, size_t brick)
+static double distance_with(const struct choice *choice, size_t group)
 {
-    return distance(choice, (double)choice->counts[brick][0], (double)choice->counts[brick][1]);
+    return distance(choice, (double)choice->counts[group][0], (double)choice->counts[group][1]);
 }
 
-static void move(struct choice *choice, size_t brick, bool take)
+static void move(struct choice *choice, size_t group, bool take)
 {
     for (int c = 0; c < 2; c++)
-        choice->sum[c] += (take ? 1 : -1) * (double)choice->counts[brick][c];
-    choice->parts[brick] = take ? choice->part : DATASET_TRAIN;
+        choice->sum[c] += (take ? 1 : -1) * (double)choice->counts[group][c];
+    choice->parts[group] = take ? choice->part : DATASET_TRAIN;
     choice->taken += take ? 1 : -1;
     choice->free -= take ? 1 : -1;
 }
 
 static void take_greedily(struct choice *choice)
 {
-    for (size_t i = 0; i < choice->bricks && choice->free > choice->keep; i++) {
-        size_t brick = choice->order[i];
-        if (choice->parts[brick] == DATASET_TRAIN && distance_with(choice, brick) < distance(choice, 0, 0))
-            move(choice, brick, true);
+    for (size_t i = 0; i < choice->groups && choice->free > choice->keep; i++) {
+        size_t group = choice->order[i];
+        if (choice->parts[group] == DATASET_TRAIN && distance_with(choice, group) < distance(choice, 0, 0))
+            move(choice, group, true);
     }
 }
 
-/* When every brick alone is more than the share: the one that is least too much. */
+/* When every group alone is more than the share: the one that is least too much. */
 static void take_one(struct choice *choice)
 {
     size_t best = SIZE_MAX;
-    for (size_t i = 0; i < choice->bricks; i++) {
-        size_t brick = choice->order[i];
-        if (choice->parts[brick] != DATASET_TRAIN)
+    for (size_t i = 0; i < choice->groups; i++) {
+        size_t group = choice->order[i];
+        if (choice->parts[group] != DATASET_TRAIN)
             continue;
-        if (best == SIZE_MAX || distance_with(choice, brick) < distance_with(choice, best))
-            best = brick;
+        if (best == SIZE_MAX || distance_with(choice, group) < distance_with(choice, best))
+            best = group;
     }
     if (best != SIZE_MAX)
         move(choice, best, true);
 }
 
-/* The best exchange of one brick of the part for one of train; false when none helps. */
+/* The best exchange of one group of the part for one of train; false when none helps. */
 static bool exchange_once(struct choice *choice)
 {
     double least = distance(choice, 0, 0) - 1e-12;
     size_t best_in = SIZE_MAX, best_out = SIZE_MAX;
-    for (size_t i = 0; i < choice->bricks; i++) {
+    for (size_t i = 0; i < choice->groups; i++) {
         size_t out = choice->order[i];
-        for (size_t j = 0; choice->parts[out] == choice->part && j < choice->bricks; j++) {
+        for (size_t j = 0; choice->parts[out] == choice->part && j < choice->groups; j++) {
             size_t in = choice->order[j];
             if (choice->parts[in] != DATASET_TRAIN)
                 continue;
@@ -105,42 +105,43 @@ static void choose(struct choice *choice, double fraction)
     if (choice->taken == 0)
         take_one(choice);
     for (int round = 0;
-         choice->bricks <= REFINE_BRICKS_MAX && round < REFINE_ROUNDS_MAX && exchange_once(choice); round++)
+         choice->groups <= REFINE_GROUPS_MAX && round < REFINE_ROUNDS_MAX && exchange_once(choice); round++)
         take_greedily(choice);
 }
 
-static int check(size_t bricks, double test, double valid, struct err *err)
+static int check(size_t groups, const char *noun, double test, double valid, struct err *err)
 {
     if (test + valid >= 1)
         return err_set(err, -EINVAL, "test %g and valid %g leave nothing to train on", test, valid);
-    if (bricks == 0)
+    if (groups == 0)
         return err_set(err, -EINVAL, "there is not one stamp to split");
-    if (bricks < 2 && (test > 0 || valid > 0))
-        return err_set(err, -EINVAL, "there is only one brick; a split by whole bricks needs at least two");
+    if (groups < 2 && (test > 0 || valid > 0))
+        return err_set(err, -EINVAL, "there is only one %s; a split by whole %ss needs at least two", noun,
+                       noun);
     return 0;
 }
 
-int assign_bricks(const size_t (*counts)[2], size_t bricks, double test, double valid, uint64_t seed,
-                  uint8_t *parts, struct err *err)
+int assign_groups(const size_t (*counts)[2], size_t groups, const char *noun, double test, double valid,
+                  uint64_t seed, uint8_t *parts, struct err *err)
 {
-    int code = check(bricks, test, valid, err);
+    int code = check(groups, noun, test, valid, err);
     if (code)
         return code;
     struct rng rng;
-    struct choice choice = {.counts = counts, .bricks = bricks, .parts = parts, .free = bricks};
-    CLEANUP(free_ptr) uint64_t *order = calloc(bricks, sizeof *order);
+    struct choice choice = {.counts = counts, .groups = groups, .parts = parts, .free = groups};
+    CLEANUP(free_ptr) uint64_t *order = calloc(groups, sizeof *order);
     if (!order)
-        return err_set(err, -ENOMEM, "out of memory for %zu bricks", bricks);
-    for (size_t b = 0; b < bricks; b++) {
+        return err_set(err, -ENOMEM, "out of memory for %zu groups", groups);
+    for (size_t b = 0; b < groups; b++) {
         order[b] = b;
         parts[b] = DATASET_TRAIN;
         choice.total[0] += (double)counts[b][0];
         choice.total[1] += (double)counts[b][1];
     }
-    rng_init(&rng, seed, STREAM_BRICKS, 0);
-    rng_shuffle(&rng, order, bricks);
+    rng_init(&rng, seed, STREAM_GROUPS, 0);
+    rng_shuffle(&rng, order, groups);
     choice.order = order;
-    const bool with_valid = valid > 0 && (test <= 0 || bricks >= 3);
+    const bool with_valid = valid > 0 && (test <= 0 || groups >= 3);
     if (test > 0) {
         choice.part = DATASET_TEST;
         choice.keep = with_valid ? 2 : 1;

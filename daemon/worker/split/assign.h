@@ -1,5 +1,4 @@
-/* Which part each brick goes to. All stamps of a brick, real and fake, of all realisations, share its sky:
- * they stay together. */
+/* Which part each group of stamps (a brick, a cell, an object) goes to. A group stays whole. */
 #ifndef DECOY_SPLIT_ASSIGN_H
 #define DECOY_SPLIT_ASSIGN_H
 
@@ -8,11 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* counts[b]: real and fake stamps of brick b. parts[b] becomes an enum dataset_part, so that the share of
- * test and of valid in either class is as near to its fraction as whole bricks allow. A function of its
- * arguments. At least one brick to train; one to test when test > 0; one to valid when valid > 0 and there
- * are 3 bricks. -EINVAL when there are too few bricks, or fractions leave nothing to train on. */
-int assign_bricks(const size_t (*counts)[2], size_t bricks, double test, double valid, uint64_t seed,
-                  uint8_t *parts, struct err *err);
+/* counts[g]: real and fake stamps of group g. parts[g] becomes an enum dataset_part, so that the share of test
+ * and of valid in either class is as near to its fraction as whole groups allow. A function of its arguments.
+ * At least one group to train; one to test when test > 0; one to valid when valid > 0 and there are 3 groups.
+ * noun: "brick", for sentences. -EINVAL when there are too few groups, or fractions leave nothing to train on. */
+int assign_groups(const size_t (*counts)[2], size_t groups, const char *noun, double test, double valid,
+                  uint64_t seed, uint8_t *parts, struct err *err);
 
 #endif

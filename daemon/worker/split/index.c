@@ -1,16 +1,13 @@
-/* See index.h. Each cutout file is opened once: its values go to their places in scratch columns, which are
- * files without a name in the dataset's directory, mapped, so that memory does not grow with the dataset but
- * for the 8 bytes a stamp that say where it went. */
+/* See index.h. */
 #include "daemon/worker/split/index.h"
+#include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/h5.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static const enum h5_type TYPES[] = {
     [CUTOUT_INT64] = H5_TYPE_INT64,
@@ -19,129 +16,25 @@ static const enum h5_type TYPES[] = {
     [CUTOUT_TEXT] = H5_TYPE_TEXT,
 };
 
-struct scratch {
-    char *items;
-    size_t size;
-};
-
-struct index {
-    const struct scan *scan;
-    const struct plan *plan;
-    uint64_t *places;        /* of every stamp of the scan: its example, or NOWHERE */
-    struct scratch *columns; /* one a column of the scan */
-};
-
-static const uint64_t NOWHERE = UINT64_MAX;
-
-/* Space is taken on the disk now: a full one is an error here and not a SIGBUS later. */
-static int scratch_make(struct scratch *scratch, const char *directory, size_t size, struct err *err)
+static char *aside_path(const char *aside, size_t bucket)
 {
-    CLEANUP(free_ptr) char *path = str_format("%s/.column.XXXXXX.part", directory);
-    CLEANUP(close_fd) int fd = mkostemps(path, 5, O_CLOEXEC);
-    if (fd < 0)
-        return err_set(err, -errno, "cannot write in %s: %s", directory, strerror(errno));
-    unlink(path);
-    scratch->size = size ? size : 1;
-    int code = posix_fallocate(fd, 0, (off_t)scratch->size);
-    if (code)
-        return err_set(err, -code, "cannot write in %s: %s", directory, strerror(code));
-    void *map = mmap(NULL, scratch->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED)
-        return err_set(err, -errno, "cannot map a file in %s: %s", directory, strerror(errno));
-    scratch->items = map;
-    return 0;
+    return str_format("%s/rows-%zu", aside, bucket);
 }
 
-static void index_free(struct index *index)
+int index_put(const char *aside, const struct batch *batch, size_t bucket, struct err *err)
 {
-    for (size_t c = 0; index->columns && c < index->scan->column_count; c++) {
-        if (index->columns[c].items)
-            munmap(index->columns[c].items, index->columns[c].size);
-    }
-    free(index->columns);
-    free(index->places);
-}
-
-/* What a column holds where its file has none. */
-static void fill_missing(struct scratch *scratch, enum cutout_type type, size_t count)
-{
-    for (size_t i = 0; i < count && type == CUTOUT_REAL64; i++)
-        ((double *)scratch->items)[i] = NAN;
-    for (size_t i = 0; i < count && type == CUTOUT_REAL32; i++)
-        ((float *)scratch->items)[i] = NAN;
-}
-
-static int index_init(struct index *index, const char *directory, struct err *err)
-{
-    const struct scan *scan = index->scan;
-    const struct plan *plan = index->plan;
-    index->places = malloc((scan->total + 1) * sizeof *index->places);
-    index->columns = calloc(scan->column_count + 1, sizeof *index->columns);
-    if (!index->places || !index->columns)
-        return err_set(err, -ENOMEM, "the index of %zu examples does not fit in memory", plan->total);
-    for (size_t i = 0; i < scan->total; i++)
-        index->places[i] = NOWHERE;
-    for (size_t i = 0; i < plan->total; i++)
-        index->places[scan->sources[plan_source_of(plan->examples[i])].first +
-                      plan_row_of(plan->examples[i])] = i;
-    int code = 0;
-    for (size_t c = 0; c < scan->column_count && !code; c++) {
-        const struct scan_column *column = &scan->columns[c];
-        code = scratch_make(&index->columns[c], directory,
-                            plan->total * h5_item_size(TYPES[column->type], column->width), err);
-        if (!code)
-            fill_missing(&index->columns[c], column->type, plan->total);
-    }
-    return code;
-}
-
-static double real_of(const struct cutout_column *column, size_t row)
-{
-    if (column->type == CUTOUT_INT64)
-        return (double)((const int64_t *)column->values)[row];
-    return column->type == CUTOUT_REAL32 ? ((const float *)column->values)[row]
-                                         : ((const double *)column->values)[row];
-}
-
-/* One value to its place, as the type of the whole column. */
-static void put(const struct scan_column *wanted, const struct cutout_column *column, size_t row, char *items,
-                size_t place)
-{
-    if (wanted->type == CUTOUT_REAL64) {
-        ((double *)items)[place] = real_of(column, row);
-        return;
-    }
-    const size_t from = h5_item_size(TYPES[column->type], column->width),
-                 to = h5_item_size(TYPES[wanted->type], wanted->width);
-    memcpy(items + place * to, (const char *)column->values + row * from, from < to ? from : to);
-}
-
-static void put_column(struct index *index, const struct source *source, const struct cutout_column *column)
-{
-    for (size_t c = 0; c < index->scan->column_count; c++) {
-        if (strcmp(index->scan->columns[c].name, column->name) != 0)
+    CLEANUP(free_ptr) char *path = aside_path(aside, bucket);
+    CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const size_t size = batch->count * batch->tail_bytes;
+    for (size_t done = 0; fd >= 0 && done < size;) {
+        ssize_t written = write(fd, batch->tails + done, size - done);
+        if (written < 0 && errno == EINTR)
             continue;
-        for (size_t row = 0; row < source->count; row++) {
-            uint64_t place = index->places[source->first + row];
-            if (place != NOWHERE)
-                put(&index->scan->columns[c], column, row, index->columns[c].items, place);
-        }
+        if (written < 0)
+            return err_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
+        done += (size_t)written;
     }
-}
-
-static int put_source(struct index *index, const struct source *source, struct err *err)
-{
-    CLEANUP(cutout_file_close_ptr) struct cutout_file *file = NULL;
-    const struct cutout_column *columns;
-    size_t count = 0;
-    int code = cutout_file_open(&file, source->path, err);
-    if (!code && cutout_file_count(file) != source->count)
-        code = err_set(err, -EBUSY, "%s changed while it was read", source->path);
-    if (!code)
-        code = cutout_file_read_columns(file, &columns, &count, err);
-    for (size_t i = 0; i < count && !code; i++)
-        put_column(index, source, &columns[i]);
-    return code;
+    return fd < 0 ? err_set(err, -errno, "cannot write %s: %s", path, strerror(errno)) : 0;
 }
 
 /* split, shard, row, label: a shard at a time. */
@@ -174,13 +67,12 @@ static int write_places(struct h5 *file, const struct plan *plan, struct err *er
     return code;
 }
 
-static int write_columns(struct h5 *file, const struct index *index, struct err *err)
+static int make_columns(struct h5 *file, const struct plan *plan, struct err *err)
 {
     int code = 0;
-    for (size_t c = 0; c < index->scan->column_count && !code; c++) {
-        const struct scan_column *column = &index->scan->columns[c];
-        code = h5_write(file, column->name, TYPES[column->type], column->width, 1, &index->plan->total,
-                        index->columns[c].items, err);
+    for (size_t c = 0; c < plan->rows.count && !code; c++) {
+        const struct row_column *column = &plan->rows.columns[c];
+        code = h5_make(file, column->name, TYPES[column->type], column->width, 1, &plan->total, err);
         if (code || !column->unit)
             continue;
         json_t *unit = json_pack("{ss}", "unit", column->unit);
@@ -190,19 +82,59 @@ static int write_columns(struct h5 *file, const struct index *index, struct err 
     return code;
 }
 
-int index_publish(const char *directory, const struct scan *scan, const struct plan *plan, struct err *err)
+/* The rows of a batch to the file's columns. items has room for the widest column. */
+static int write_rows(struct h5 *file, const struct plan *plan, const struct batch *batch, char *items,
+                      struct err *err)
+{
+    int code = 0;
+    for (size_t c = 0; c < plan->rows.count && !code; c++) {
+        const struct row_column *column = &plan->rows.columns[c];
+        const size_t size = rows_item_size(column->type, column->width);
+        for (size_t slot = 0; slot < batch->count; slot++)
+            memcpy(items + slot * size, batch_row(batch, slot) + column->offset, size);
+        code = h5_write_rows(file, column->name, batch->first, batch->count, items, err);
+    }
+    return code;
+}
+
+/* A bucket's rows as they were put aside, in fresh memory. */
+static int read_aside(const char *aside, size_t bucket, size_t size, char **tails, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = aside_path(aside, bucket);
+    size_t there;
+    int code = file_read(path, size, tails, &there, err);
+    if (!code && there != size)
+        code = err_set(err, -EIO, "%s ends too early", path);
+    return code;
+}
+
+static int write_bucket(struct h5 *file, const char *aside, const struct plan *plan,
+                        const struct shuffle *shuffle, size_t bucket, struct err *err)
+{
+    size_t shard, count;
+    shuffle_bucket_shards(shuffle, bucket, &shard, &count);
+    const struct plan_shard last = plan_shard(plan, shard + count - 1);
+    struct batch batch = {.tail_bytes = batch_tail_bytes(plan), .first = plan_shard(plan, shard).first};
+    batch.count = last.first + last.count - batch.first;
+    CLEANUP(free_ptr) char *tails = NULL;
+    CLEANUP(free_ptr) char *items = malloc(batch.count * batch.tail_bytes);
+    int code = items ? read_aside(aside, bucket, batch.count * batch.tail_bytes, &tails, err)
+                     : err_set(err, -ENOMEM, "the index of %zu examples does not fit in memory", batch.count);
+    batch.tails = tails;
+    return code ? code : write_rows(file, plan, &batch, items, err);
+}
+
+int index_publish(const char *directory, const char *aside, const struct plan *plan,
+                  const struct shuffle *shuffle, struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "index.h5");
     CLEANUP(h5_close_ptr) struct h5 *file = NULL;
-    CLEANUP(index_free) struct index index = {.scan = scan, .plan = plan};
-    int code = index_init(&index, directory, err);
-    for (size_t s = 0; s < scan->source_count && !code; s++)
-        code = put_source(&index, &scan->sources[s], err);
-    if (!code)
-        code = h5_create(&file, path, err);
+    int code = h5_create(&file, path, err);
     if (!code)
         code = write_places(file, plan, err);
     if (!code)
-        code = write_columns(file, &index, err);
+        code = make_columns(file, plan, err);
+    for (size_t bucket = 0; bucket < shuffle_buckets(shuffle) && !code; bucket++)
+        code = write_bucket(file, aside, plan, shuffle, bucket, err);
     return code ? code : h5_publish(TAKE(file), err);
 }

@@ -1,10 +1,12 @@
-/* See scan.h. The brick of a file is its column brickname, or without one its name up to the last '-' (class
- * fake) or the whole of it (class real). Files without stamps count for nothing but the provenance. */
+/* See scan.h. Files without stamps count for nothing but the provenance. */
 #include "daemon/worker/split/scan.h"
+#include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/listing.h"
+#include "daemon/worker/split/stampfile.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 const char *const CLASS_NAMES[CLASS_MAX] = {"real", "fake"};
@@ -15,6 +17,7 @@ static const char *const PRIVATE_ATTRIBUTES[] = {
     "job",      "attempt",    "sources", "source_directory", "seed",    "class",
     "brick",    "brickname",  "run",     "injected",         "matched", "merged",
     "selected", "catalogued", "stamps",  "cuts_left",        "edge",
+    "collided", "given",      "blank",
 };
 
 static bool is_private(const char *name)
@@ -59,59 +62,6 @@ static void count_attributes(struct scan *scan, int label, json_t *attributes)
     }
 }
 
-/* Numbers of two types become the wider one; a text and a number cannot be one column. */
-static int merge_types(struct scan_column *known, const struct cutout_column *column)
-{
-    if ((known->type == CUTOUT_TEXT) != (column->type == CUTOUT_TEXT))
-        return -EINVAL;
-    if (known->type != CUTOUT_TEXT && known->type != column->type)
-        known->type = CUTOUT_REAL64;
-    if (column->width > known->width)
-        known->width = column->width;
-    return 0;
-}
-
-static int add_column(struct scan *scan, const struct cutout_column *column, const char *path,
-                      struct err *err)
-{
-    static const char *const RESERVED[] = {"split", "shard", "row", "label"};
-    for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++) {
-        if (strcmp(column->name, RESERVED[i]) == 0)
-            return err_set(err, -EINVAL, "%s has a column %s, a name that index.h5 needs for itself", path,
-                           column->name);
-    }
-    for (size_t i = 0; i < scan->column_count; i++) {
-        if (strcmp(scan->columns[i].name, column->name) != 0)
-            continue;
-        if (merge_types(&scan->columns[i], column) == 0)
-            return 0;
-        return err_set(err, -EINVAL,
-                       "%s: column %s is a text here and a number in other files, or the other way round",
-                       path, column->name);
-    }
-    void *larger = realloc(scan->columns, (scan->column_count + 1) * sizeof *scan->columns);
-    if (!larger)
-        return err_set(err, -ENOMEM, "out of memory for %s", path);
-    scan->columns = larger;
-    scan->columns[scan->column_count++] = (struct scan_column){
-        .name = str_format("%s", column->name),
-        .unit = column->unit ? str_format("%s", column->unit) : NULL,
-        .type = column->type,
-        .width = column->width,
-    };
-    return 0;
-}
-
-static char *brick_of_columns(const struct cutout_column *columns, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (columns[i].type == CUTOUT_TEXT && strcmp(columns[i].name, "brickname") == 0)
-            return str_format("%.*s", (int)strnlen(columns[i].values, columns[i].width),
-                              (const char *)columns[i].values);
-    }
-    return NULL;
-}
-
 /* Takes the name. */
 static int find_brick(struct scan *scan, char *name, size_t *brick)
 {
@@ -129,66 +79,115 @@ static int find_brick(struct scan *scan, char *name, size_t *brick)
     return 0;
 }
 
-static int check_shape(struct scan *scan, const struct cutout_file *file, const char *path, struct err *err)
+static int check_shape(struct scan *scan, const struct stampfile *stamps, const char *path, struct err *err)
 {
-    json_t *names = json_array();
-    for (int c = 0; c < cutout_file_channels(file); c++)
-        json_array_append_new(names, json_string(cutout_file_channel_name(file, c)));
-    if (!scan->channels) {
+    json_t *names = stampfile_channels(stamps);
+    if (!scan->channels && stampfile_count(stamps)) {
         scan->channels = json_incref(names);
-        scan->stamp = cutout_file_stamp(file);
-        scan->channel_count = cutout_file_channels(file);
+        scan->stamp = stampfile_side(stamps);
+        scan->channel_count = (int)json_array_size(names);
     }
-    bool same = json_equal(scan->channels, names) && scan->stamp == cutout_file_stamp(file);
-    json_decref(names);
-    if (same)
+    if (!stampfile_count(stamps) ||
+        (json_equal(scan->channels, names) && scan->stamp == stampfile_side(stamps)))
         return 0;
     return err_set(err, -EINVAL,
                    "%s has stamps of %d px or channels that are not those of the files before it (%d px)",
-                   path, cutout_file_stamp(file), scan->stamp);
+                   path, stampfile_side(stamps), scan->stamp);
 }
 
-static int add_source(struct scan *scan, struct cutout_file *file, const char *path, int label,
-                      struct err *err)
+/* ra, dec and id of a file's stamps, behind those of the files before. */
+static int add_keys(struct scan *scan, const struct cutout_column *columns, size_t column_count, size_t count)
+{
+    struct stamp_key *larger = realloc(scan->keys, (scan->total + count) * sizeof *larger);
+    if (!larger)
+        return -ENOMEM;
+    scan->keys = larger;
+    for (size_t i = 0; i < count; i++)
+        larger[scan->total + i] = (struct stamp_key){NAN, NAN, NO_ID};
+    for (size_t c = 0; c < column_count; c++) {
+        const bool ra = strcmp(columns[c].name, "ra") == 0, dec = strcmp(columns[c].name, "dec") == 0;
+        for (size_t i = 0; columns[c].type == CUTOUT_REAL64 && (ra || dec) && i < count; i++)
+            *(ra ? &larger[scan->total + i].ra_deg : &larger[scan->total + i].dec_deg) =
+                ((const double *)columns[c].values)[i];
+        for (size_t i = 0; columns[c].type == CUTOUT_INT64 && strcmp(columns[c].name, "id") == 0 && i < count;
+             i++)
+            larger[scan->total + i].id = ((const int64_t *)columns[c].values)[i];
+    }
+    return 0;
+}
+
+static int add_source(struct scan *scan, struct stampfile *stamps, const char *path, int label,
+                      bool with_keys, struct err *err)
 {
     const struct cutout_column *columns;
-    size_t count;
-    int code = cutout_file_read_columns(file, &columns, &count, err);
-    for (size_t i = 0; i < count && !code; i++)
-        code = add_column(scan, &columns[i], path, err);
+    size_t column_count;
+    const size_t count = stampfile_count(stamps);
+    int code = count > UINT32_MAX ? err_set(err, -EFBIG, "%s has more than 2^32 stamps", path)
+                                  : stampfile_columns(stamps, &columns, &column_count, err);
+    for (size_t i = 0; i < column_count && !code; i++)
+        code = rows_add(&scan->rows, &columns[i], path, err);
     if (code)
         return code;
-    char *brick = brick_of_columns(columns, count);
+    char *brick = stampfile_brick(stamps, label, err);
     struct source *source = &scan->sources[scan->source_count];
-    if (find_brick(scan, brick ? brick : listing_brick(path, label == CLASS_FAKE), &source->brick) != 0)
+    if (!brick || find_brick(scan, brick, &source->brick) != 0 ||
+        (with_keys && add_keys(scan, columns, column_count, count) != 0))
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     source->path = str_format("%s", path);
     source->label = (uint8_t)label;
-    source->count = cutout_file_count(file);
+    source->count = count;
     source->first = scan->total;
-    source->plain_offset = cutout_file_plain_offset(file);
-    scan->total += source->count;
+    scan->total += count;
     scan->source_count++;
-    return source->count <= UINT32_MAX ? 0 : err_set(err, -EFBIG, "%s has more than 2^32 stamps", path);
+    return 0;
 }
 
-static int scan_file(struct scan *scan, const char *path, int label, struct err *err)
+static int scan_file(struct scan *scan, const char *path, int label, bool with_keys, struct err *err)
 {
-    CLEANUP(cutout_file_close_ptr) struct cutout_file *file = NULL;
-    int code = cutout_file_open(&file, path, err);
+    CLEANUP(stampfile_close_ptr) struct stampfile *stamps = NULL;
+    int code = stampfile_open(&stamps, path, err);
+    if (!code && stampfile_is_edge(stamps) && stampfile_side(stamps) != scan->stamp) {
+        scan->left_out += stampfile_count(stamps);
+        return 0;
+    }
     if (!code)
-        code = check_shape(scan, file, path, err);
+        code = check_shape(scan, stamps, path, err);
     if (code)
         return code;
-    count_attributes(scan, label, cutout_file_attributes(file));
-    return cutout_file_count(file) ? add_source(scan, file, path, label, err) : 0;
+    json_t *attributes = stampfile_attributes(stamps);
+    const double pixscale = json_number_value(json_object_get(attributes, "pixscale"));
+    if (pixscale > scan->pixscale_arcsec)
+        scan->pixscale_arcsec = pixscale;
+    count_attributes(scan, label, attributes);
+    return stampfile_count(stamps) ? add_source(scan, stamps, path, label, with_keys, err) : 0;
 }
 
-static int scan_class(struct scan *scan, const char *root, const json_t *manifest, int label, struct err *err)
+/* A root that was given for one class alone need not have a directory of the class's name. */
+static int walk_class(struct listing *listing, const char *root, const char *name, bool alone,
+                      struct err *err)
+{
+    CLEANUP(free_ptr) char *directory = path_join(root, name);
+    if (alone && !path_is_directory(directory))
+        return listing_walk(listing, root, stampfile_is_name, err);
+    return listing_walk_class(listing, root, name, stampfile_is_name, err);
+}
+
+static int scan_class(struct scan *scan, const struct scan_roots *roots, int label, bool with_keys,
+                      struct err *err)
 {
     CLEANUP(listing_free) struct listing listing = {0};
-    int code = manifest ? listing_read(&listing, root, manifest, CLASS_NAMES[label], err)
-                        : listing_walk(&listing, root, CLASS_NAMES[label], err);
+    const char *root = roots->each[label] ? roots->each[label] : roots->both, *name = CLASS_NAMES[label];
+    json_t *manifest = NULL;
+    int code = listing_manifest(root, &manifest, err);
+    if (!code)
+        code = manifest ? listing_read(&listing, root, manifest, name, err)
+                        : walk_class(&listing, root, name, roots->each[label] != NULL, err);
+    json_t *counts = json_object_get(json_object_get(manifest, "classes"), name);
+    if (counts && !scan->selection)
+        scan->selection = json_object();
+    if (counts)
+        json_object_set(scan->selection, name, counts);
+    json_decref(manifest);
     if (!code && listing.count) {
         void *larger = realloc(scan->sources, (scan->source_count + listing.count) * sizeof *scan->sources);
         code = larger ? 0 : err_set(err, -ENOMEM, "out of memory for %s", root);
@@ -196,24 +195,32 @@ static int scan_class(struct scan *scan, const char *root, const json_t *manifes
             scan->sources = larger;
     }
     for (size_t i = 0; i < listing.count && !code; i++)
-        code = scan_file(scan, listing.paths[i], label, err);
+        code = scan_file(scan, listing.paths[i], label, with_keys, err);
     return code;
 }
 
-int scan_cutouts(struct scan *scan, const char *root, struct err *err)
+int scan_cutouts(struct scan *scan, const struct scan_roots *roots, bool with_keys, struct err *err)
 {
     memset(scan, 0, sizeof *scan);
     scan->provenance = json_pack("{s{} s{}}", CLASS_NAMES[CLASS_REAL], CLASS_NAMES[CLASS_FAKE]);
     scan->brick_index = json_object();
-    json_t *manifest = NULL;
-    int code = listing_manifest(root, &manifest, err);
+    int code = 0;
     for (int label = 0; label < CLASS_MAX && !code; label++)
-        code = scan_class(scan, root, manifest, label, err);
-    scan->selection = json_incref(json_object_get(manifest, "classes"));
-    json_decref(manifest);
+        code = scan_class(scan, roots, label, with_keys, err);
+    rows_settle(&scan->rows);
     if (code)
         scan_free(scan);
     return code;
+}
+
+size_t scan_source_of(const struct scan *scan, size_t stamp)
+{
+    size_t low = 0, high = scan->source_count; /* sources[low].first <= stamp < sources[high].first */
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        *(scan->sources[middle].first <= stamp ? &low : &high) = middle;
+    }
+    return low;
 }
 
 void scan_free(struct scan *scan)
@@ -222,13 +229,10 @@ void scan_free(struct scan *scan)
         free(scan->sources[i].path);
     for (size_t i = 0; i < scan->brick_count; i++)
         free(scan->bricks[i]);
-    for (size_t i = 0; i < scan->column_count; i++) {
-        free(scan->columns[i].name);
-        free(scan->columns[i].unit);
-    }
     free(scan->sources);
     free(scan->bricks);
-    free(scan->columns);
+    free(scan->keys);
+    rows_free(&scan->rows);
     json_decref(scan->brick_index);
     json_decref(scan->channels);
     json_decref(scan->provenance);

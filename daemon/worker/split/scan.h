@@ -1,13 +1,14 @@
-/* What a directory of cutout files holds (listing.h), in the order of class and path. Every file is opened
- * once, its pixels are not read. */
+/* What there is to split: the files of stamps of both classes (listing.h, stampfile.h), in the order of class and
+ * path. Every file is opened once, its pixels are not read. */
 #ifndef DECOY_SPLIT_SCAN_H
 #define DECOY_SPLIT_SCAN_H
 
 #include "common/cleanup.h"
 #include "common/err.h"
-#include "daemon/worker/dataset/cutout_file.h"
+#include "daemon/worker/split/rows.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,15 +17,16 @@ enum { CLASS_REAL, CLASS_FAKE, CLASS_MAX }; /* the labels */
 struct source {
     char *path;
     uint8_t label;
-    size_t brick;         /* index into bricks */
-    size_t count, first;  /* stamps; how many stamps there are in the sources before */
-    int64_t plain_offset; /* see cutout_file_plain_offset */
+    size_t brick;        /* index into bricks */
+    size_t count, first; /* stamps; how many stamps there are in the sources before */
 };
 
-struct scan_column {
-    char *name, *unit; /* unit may be NULL */
-    enum cutout_type type;
-    size_t width;
+#define NO_ID INT64_MIN
+
+/* Where and what a stamp is; NaN and NO_ID where its file does not say. */
+struct stamp_key {
+    double ra_deg, dec_deg;
+    int64_t id;
 };
 
 struct scan {
@@ -34,18 +36,28 @@ struct scan {
     size_t source_count, total;
     char **bricks;
     size_t brick_count;
-    json_t *brick_index;         /* {brick: its index} */
-    struct scan_column *columns; /* the union over all files */
-    size_t column_count;
-    json_t *provenance; /* {"real": {attribute: [{"value", "files"}]}, "fake": ...} */
-    json_t *selection;  /* "classes" of cutouts.json: how many each cut left; NULL without that file */
+    json_t *brick_index; /* {brick: its index} */
+    struct row_layout rows;
+    struct stamp_key *keys; /* one a stamp, where they were wanted */
+    double pixscale_arcsec; /* the largest of the files; 0 when none tells */
+    size_t left_out;        /* the original's edge stamps of another size than the others */
+    json_t *provenance;     /* {"real": {attribute: [{"value", "files"}]}, "fake": ...} */
+    json_t *selection; /* {"real", "fake"} of cutouts.json's "classes": how many each cut left; or NULL */
 };
 
 extern const char *const CLASS_NAMES[CLASS_MAX]; /* "real", "fake" */
 
+/* Where the classes are: one root for both, or one each. */
+struct scan_roots {
+    const char *both, *each[CLASS_MAX]; /* NULL where not given */
+};
+
 /* A file that cannot be read, or whose stamps have another size or other channels than those before it, is an
  * error that names it: left out, it would shrink the dataset without a word. */
-int scan_cutouts(struct scan *scan, const char *root, struct err *err);
+int scan_cutouts(struct scan *scan, const struct scan_roots *roots, bool with_keys, struct err *err);
 void scan_free(struct scan *scan); /* its contents */
+
+/* Which source a stamp belongs to, given its number over all sources. */
+size_t scan_source_of(const struct scan *scan, size_t stamp);
 
 #endif

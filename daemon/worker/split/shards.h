@@ -1,33 +1,26 @@
-/* Pass two of split: shards, each written by one rank from the stamps that the plan put into it. */
+/* Shards, each written from the examples of a bucket that are in memory. */
 #ifndef DECOY_SPLIT_SHARDS_H
 #define DECOY_SPLIT_SHARDS_H
 
-#include "common/err.h"
-#include "daemon/worker/split/plan.h"
+#include "daemon/worker/split/batch.h"
+#include "daemon/worker/split/histogram.h"
 
 #include <jansson.h>
-#include <stdint.h>
+#include <stdbool.h>
 
-/* Pixels held in memory by a rank at a time: a shard is filled in pieces of no more. */
-#define SHARDS_BUFFER_BYTES ((size_t)256 << 20)
-
-/* How often a positive pixel of the training part had these upper 17 bits of its float32 (sign 0, exponent 8,
- * mantissa 8), by channel: enough for a median to 0.2 %, the same for any number of ranks. */
-enum { HISTOGRAM_BINS = 1 << 16, HISTOGRAM_SHIFT = 15 };
-
-struct histogram {
-    int channels;
-    uint64_t *counts; /* (channels, HISTOGRAM_BINS) */
+struct shard_style {
+    const char *directory;
+    bool hdf5;       /* <x,y><part>_<k>.h5 with a dataset x, y; else .npy */
+    bool transposed; /* pixels as (x, y, channel), the original's order; else (y, x, channel) */
 };
 
-int histogram_init(struct histogram *histogram, int channels);
-void histogram_free(struct histogram *histogram);
-void histogram_add(struct histogram *histogram, const float *pixels,
-                   size_t count);              /* count pixels of all channels */
-double histogram_median(const double *counts); /* of one channel; 0 when nothing was counted */
-
-/* Writes x and y of shard i; *entry is its row of the manifest. */
-int shard_publish(const char *directory, const struct plan *plan, size_t i, struct histogram *histogram,
+/* Writes x and y of shard i; its pixels are turned in the batch where the style wants it. *entry is the shard's
+ * row of the manifest. */
+int shard_publish(const struct shard_style *style, const struct plan *plan, struct batch *batch, size_t i,
                   json_t **entry, struct err *err);
+
+/* The training examples among the batch's shard i, counted. */
+void shard_count_pixels(const struct plan *plan, const struct batch *batch, size_t i,
+                        struct histogram *histogram);
 
 #endif

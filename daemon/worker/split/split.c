@@ -1,19 +1,22 @@
-/* The job `split`: cutout files of both classes to a dataset (dataset/dataset.h tells its files).
+/* The job `split`: files of stamps of both classes to a dataset (dataset/dataset.h tells its files).
  *
- * Rank 0 scans the cutout files, gives bricks to parts (assign.c) and stamps to places (plan.c) and writes
- * index.h5 (index.c); every rank writes shards (shards.c), handed out one by one; rank 0 writes the manifest
- * when all is on disk. Without a manifest there is no dataset: it is the first to go when split starts again.
- * The bytes are a function of the cutout files and the fields, whatever the number of ranks. */
-#include "daemon/worker/dataset/dataset.h"
+ * Rank 0 scans the files (scan.c), gives stamps to parts (parts.c) and to places (plan.c); all ranks shuffle them
+ * into shards (shuffle.c, shards.c), handed out run by run, then bucket by bucket; rank 0 writes index.h5 and,
+ * when all is on disk, the manifest. Without a manifest there is no dataset: it is the first to go when split
+ * starts again. What is needed on the way lies in <out>/.split, which is gone at the end, whatever the end. The
+ * bytes are a function of the stamps and the fields, whatever the number of ranks and the buffer. */
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/dataset/dataset.h"
 #include "daemon/worker/job.h"
-#include "daemon/worker/split/assign.h"
 #include "daemon/worker/split/index.h"
+#include "daemon/worker/split/outcome.h"
+#include "daemon/worker/split/parts.h"
 #include "daemon/worker/split/plan.h"
 #include "daemon/worker/split/scan.h"
 #include "daemon/worker/split/shards.h"
+#include "daemon/worker/split/shuffle.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -21,17 +24,16 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
-#include <sys/stat.h>
-
-static const char RULE[] =
-    "whole bricks, all runs and both classes of a brick in one part; examples shuffled over their part";
 
 struct split {
     struct job *job;
     const char *out;
-    struct scan scan; /* rank 0 */
-    uint8_t *parts;   /* of each brick; rank 0 */
+    char *aside;        /* <out>/.split */
+    struct scan scan;   /* rank 0 */
+    struct parts parts; /* rank 0 */
     struct plan plan;
+    struct shuffle *shuffle;
+    double done, work;          /* examples moved by this rank; by all, in both passes */
     struct histogram histogram; /* of this rank's training shards, then of all */
     json_t *shards;             /* {shard: its entry}: of this rank, then of all */
 };
@@ -39,18 +41,20 @@ struct split {
 static void split_free(struct split *split)
 {
     scan_free(&split->scan);
-    free(split->parts);
+    parts_free(&split->parts);
     plan_free(&split->plan);
+    shuffle_destroy(split->shuffle);
     histogram_free(&split->histogram);
     json_decref(split->shards);
+    free(split->aside);
 }
 
 /* A name that split gives, now or on its way there. */
 static bool is_ours(const char *name)
 {
-    static const char *const PATTERNS[] = {"[xy]@(train|valid|test)_+([0-9]).npy",
+    static const char *const PATTERNS[] = {"[xy]@(train|valid|test)_+([0-9]).@(npy|h5)",
                                            ".[xy]@(train|valid|test)_*.part", ".index.h5.*.part",
-                                           ".manifest.json.*.part", ".column.*.part"};
+                                           ".manifest.json.*.part"};
     for (size_t i = 0; i < sizeof PATTERNS / sizeof *PATTERNS; i++) {
         if (fnmatch(PATTERNS[i], name, FNM_EXTMATCH) == 0)
             return true;
@@ -66,12 +70,32 @@ static int remove_file(const char *directory, const char *name, struct err *err)
     return 0;
 }
 
-/* What an earlier attempt left, its manifest first. */
-static int remove_stale(const char *directory, struct err *err)
+/* <out>/.split and what is in it: files only. */
+static int remove_aside(const char *aside, struct err *err)
 {
+    DIR *folder = opendir(aside);
+    if (!folder)
+        return errno == ENOENT ? 0 : err_set(err, -errno, "cannot read %s: %s", aside, strerror(errno));
+    int code = 0;
+    for (struct dirent *entry; !code && (entry = readdir(folder)) != NULL;) {
+        if (fnmatch("@(run|rows)-+([0-9])", entry->d_name, FNM_EXTMATCH) == 0)
+            code = remove_file(aside, entry->d_name, err);
+    }
+    closedir(folder);
+    if (!code && rmdir(aside) != 0 && errno != ENOENT)
+        code = err_set(err, -errno, "cannot remove %s: %s", aside, strerror(errno));
+    return code;
+}
+
+/* What an earlier attempt left, its manifest first. */
+static int remove_stale(const struct split *split, struct err *err)
+{
+    const char *directory = split->out;
     int code = remove_file(directory, "manifest.json", err);
     if (!code)
         code = remove_file(directory, "index.h5", err);
+    if (!code)
+        code = remove_aside(split->aside, err);
     DIR *folder = code ? NULL : opendir(directory);
     if (!code && !folder)
         return err_set(err, -errno, "cannot read %s: %s", directory, strerror(errno));
@@ -84,63 +108,141 @@ static int remove_stale(const char *directory, struct err *err)
     return code;
 }
 
-static int assign(struct split *split, struct err *err)
+static int choose_parts(struct split *split, struct err *err)
 {
-    const struct scan *scan = &split->scan;
+    static const char *const BY[] = {"brick", "cell", "object"};
     const json_t *spec = split->job->spec;
-    CLEANUP(free_ptr) size_t(*counts)[2] = calloc(scan->brick_count + 1, sizeof *counts);
-    split->parts = calloc(scan->brick_count + 1, 1);
-    if (!counts || !split->parts)
-        return err_set(err, -ENOMEM, "out of memory for %zu bricks", scan->brick_count);
-    for (size_t s = 0; s < scan->source_count; s++)
-        counts[scan->sources[s].brick][scan->sources[s].label] += scan->sources[s].count;
-    return assign_bricks((const size_t(*)[2])counts, scan->brick_count, spec_real(spec, "test"),
-                         spec_real(spec, "valid"), (uint64_t)spec_int(spec, "seed"), split->parts, err);
+    struct parts_rule rule = {.test = spec_real(spec, "test"),
+                              .valid = spec_real(spec, "valid"),
+                              .cell_deg = spec_real(spec, "cell"),
+                              .guard_arcsec = spec_real(spec, "guard"),
+                              .seed = (uint64_t)spec_int(spec, "seed")};
+    while (strcmp(BY[rule.by], spec_text(spec, "by")) != 0)
+        rule.by++;
+    if (rule.by == PARTS_BY_OBJECT)
+        link_warning(split->job->link,
+                     "by object, stamps of two parts show the same sky: neighbours and other "
+                     "realisations of what a network was trained on are in the test part, and "
+                     "what it remembers of them counts as skill");
+    return parts_choose(&split->parts, &split->scan, &rule, err);
+}
+
+static int find_roots(const json_t *spec, struct scan_roots *roots, struct err *err)
+{
+    *roots =
+        (struct scan_roots){spec_text(spec, "cutouts"), {spec_text(spec, "real"), spec_text(spec, "fake")}};
+    if (roots->both || (roots->each[CLASS_REAL] && roots->each[CLASS_FAKE]))
+        return 0;
+    return err_set(err, -EINVAL,
+                   "split needs --cutouts, or --real and --fake: where the stamps of both classes are");
 }
 
 /* Rank 0's part before the others can begin. */
 static int prepare(struct split *split, struct err *err)
 {
     const json_t *spec = split->job->spec;
-    const char *cutouts = spec_text(spec, "cutouts");
-    int code = path_make_directories(split->out, 0777, err);
+    struct scan_roots roots;
+    int code = find_roots(spec, &roots, err);
     if (!code)
-        code = remove_stale(split->out, err);
+        code = path_make_directories(split->out, 0777, err);
     if (!code)
-        code = scan_cutouts(&split->scan, cutouts, err);
+        code = remove_stale(split, err);
+    if (!code)
+        code = scan_cutouts(&split->scan, &roots, strcmp(spec_text(spec, "by"), "brick") != 0, err);
     if (code)
         return code;
-    code = assign(split, err);
+    if (split->scan.left_out)
+        link_warning(split->job->link, "%zu edge stamps of another size than the others are left out",
+                     split->scan.left_out);
+    code = choose_parts(split, err);
     if (!code)
-        code = plan_make(&split->plan, &split->scan, split->parts, spec_bool(spec, "balance"),
+        code = plan_make(&split->plan, &split->scan, split->parts.stamps,
+                         strcmp(spec_text(spec, "classes"), "balanced") == 0, spec_real(spec, "test") > 0,
                          (uint64_t)spec_int(spec, "seed"), (size_t)spec_int(spec, "shard"), err);
-    return code ? err_prefix(err, "%s", cutouts) : 0;
+    if (code)
+        return err_prefix(err, "%s", roots.both ? roots.both : roots.each[CLASS_REAL]);
+    return path_make_directories(split->aside, 0777, err);
 }
 
-/* Shards until none is left. A rank asked to stop goes on asking, so that the others get their answers. */
-static int write_shards(struct split *split, struct err *err)
+static void tell_progress(struct split *split, size_t examples)
 {
-    struct job *job = split->job;
-    const long shards = (long)plan_shard_count(&split->plan);
-    double done = 0;
+    split->done += (double)examples;
+    link_progress(split->job->link, split->done, split->work, "examples");
+}
+
+static int spill_run(struct split *split, size_t run, struct err *err)
+{
+    int code = shuffle_gather(split->shuffle, run, err);
+    if (!code)
+        code = shuffle_spill(split->shuffle, run, err);
+    if (!code)
+        tell_progress(split, shuffle_batch(split->shuffle)->count);
+    return code;
+}
+
+static int write_shard(struct split *split, const struct shard_style *style, size_t i, struct err *err)
+{
+    struct batch *batch = shuffle_batch(split->shuffle);
+    json_t *entry;
+    char name[24];
+    shard_count_pixels(&split->plan, batch, i, &split->histogram);
+    int code = shard_publish(style, &split->plan, batch, i, &entry, err);
+    if (code)
+        return code;
+    snprintf(name, sizeof name, "%zu", i);
+    json_object_set_new(split->shards, name, entry);
+    tell_progress(split, plan_shard(&split->plan, i).count);
+    return 0;
+}
+
+static int write_bucket(struct split *split, size_t bucket, struct err *err)
+{
+    const json_t *spec = split->job->spec;
+    const struct shard_style style = {split->out, strcmp(spec_text(spec, "format"), "hdf5") == 0,
+                                      strcmp(spec_text(spec, "orientation"), "dplearn") == 0};
+    size_t shard, count;
+    int code = shuffle_runs(split->shuffle) > 1 ? shuffle_load(split->shuffle, bucket, err)
+                                                : shuffle_gather(split->shuffle, 0, err);
+    if (!code)
+        code = index_put(split->aside, shuffle_batch(split->shuffle), bucket, err);
+    shuffle_bucket_shards(split->shuffle, bucket, &shard, &count);
+    for (size_t i = shard; i < shard + count && !code && !link_stop_asked(split->job->link); i++)
+        code = write_shard(split, &style, i, err);
+    return code;
+}
+
+/* Pieces of work until none is left. A rank asked to stop goes on asking, so that the others get their answers. */
+static int claim_all(struct split *split, size_t count, int (*work)(struct split *, size_t, struct err *),
+                     struct err *err)
+{
     int code = 0;
-    for (long i; (i = team_claim(job->team, shards)) < shards;) {
-        if (code || link_stop_asked(job->link))
+    for (long i; (i = team_claim(split->job->team, (long)count)) < (long)count;) {
+        if (code || link_stop_asked(split->job->link))
             continue;
-        json_t *entry;
-        code = shard_publish(split->out, &split->plan, (size_t)i, &split->histogram, &entry, err);
-        if (code) {
-            if (team_size(job->team) > 1)
-                return code; /* ends the other ranks too */
-            continue;
-        }
-        char name[24];
-        snprintf(name, sizeof name, "%ld", i);
-        json_object_set_new(split->shards, name, entry);
-        done += (double)plan_shard(&split->plan, (size_t)i).count;
-        link_progress(job->link, done, (double)split->plan.total, "examples");
+        code = work(split, (size_t)i, err);
+        if (code && team_size(split->job->team) > 1)
+            return code; /* ends the other ranks too */
     }
     return code;
+}
+
+static int shuffle_all(struct split *split, struct err *err)
+{
+    struct team *team = split->job->team;
+    int code =
+        shuffle_create(&split->shuffle, &split->plan, (size_t)spec_int(split->job->spec, "buffer") << 20,
+                       team_size(team), split->aside, err);
+    if (code)
+        return code;
+    const bool twice = shuffle_runs(split->shuffle) > 1;
+    split->work = (double)split->plan.total * (twice ? 2 : 1);
+    if (twice) {
+        code = claim_all(split, shuffle_runs(split->shuffle), spill_run, err);
+        if (code)
+            return code;
+        team_claim_reset(team);
+    }
+    return claim_all(split, shuffle_buckets(split->shuffle), write_bucket, err);
 }
 
 /* Entries of all ranks' shards to rank 0, in their order, as an array. */
@@ -194,114 +296,69 @@ static int sum_normalisation(struct split *split, json_t **constants, struct err
     return 0;
 }
 
-static json_t *describe_part(const struct split *split, int part)
-{
-    const struct plan *plan = &split->plan;
-    json_t *bricks = json_array();
-    for (size_t b = 0; b < split->scan.brick_count; b++) {
-        if (split->parts[b] == part)
-            json_array_append_new(bricks, json_string(split->scan.bricks[b]));
-    }
-    return json_pack("{sI sI sI s{sI sI} so}", "examples", (json_int_t)plan->counts[part], "real",
-                     (json_int_t)plan->kept[part][CLASS_REAL], "fake",
-                     (json_int_t)plan->kept[part][CLASS_FAKE], "dropped", "real",
-                     (json_int_t)plan->dropped[part][CLASS_REAL], "fake",
-                     (json_int_t)plan->dropped[part][CLASS_FAKE], "bricks", bricks);
-}
-
-static json_t *describe_parts(const struct split *split)
-{
-    json_t *parts = json_object();
-    for (int part = 0; part < DATASET_PART_MAX; part++)
-        json_object_set_new(parts, dataset_part_name((enum dataset_part)part), describe_part(split, part));
-    return parts;
-}
-
-static int describe_index(const char *directory, json_t **entry, struct err *err)
-{
-    CLEANUP(free_ptr) char *path = path_join(directory, "index.h5");
-    struct stat status;
-    uint64_t checksum;
-    int code = file_checksum(path, &checksum, err);
-    if (code)
-        return code;
-    if (stat(path, &status) != 0)
-        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
-    char digits[17];
-    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)checksum);
-    *entry = json_pack("{sI ss}", "bytes", (json_int_t)status.st_size, "xxh3", digits);
-    return 0;
-}
-
-/* Takes constants. */
-static int publish_manifest(struct split *split, json_t *constants, struct err *err)
-{
-    const json_t *spec = split->job->spec;
-    CLEANUP(free_ptr) char *path = path_join(split->out, "manifest.json");
-    json_t *index = NULL;
-    int code = describe_index(split->out, &index, err);
-    json_t *manifest = json_pack(
-        "{si ss sI ss s[ss] si sI sO s{sf sf} sb so so sO sO* sO so*}", "v", 1, "decoy", DECOY_VERSION,
-        "seed", (json_int_t)spec_int(spec, "seed"), "rule", RULE, "classes", CLASS_NAMES[CLASS_REAL],
-        CLASS_NAMES[CLASS_FAKE], "stamp", split->plan.stamp, "shard_examples",
-        (json_int_t)split->plan.shard_examples, "channels", split->scan.channels, "fractions", "test",
-        spec_real(spec, "test"), "valid", spec_real(spec, "valid"), "balance", spec_bool(spec, "balance"),
-        "parts", describe_parts(split), "normalisation", constants, "provenance", split->scan.provenance,
-        "selection", split->scan.selection, "shards", split->shards, "index", index);
-    if (!code && !manifest)
-        code = err_set(err, -ENOMEM, "out of memory for %s", path);
-    if (!code)
-        code = json_publish_file(path, manifest, err);
-    json_decref(manifest);
-    return code;
-}
-
-static int report(struct split *split, struct err *err)
+static int report(struct split *split, const struct outcome *outcome, struct err *err)
 {
     struct link *link = split->job->link;
-    const struct plan *plan = &split->plan;
-    json_t *parts = describe_parts(split), *part;
+    json_t *result = outcome_result(outcome), *part;
     const char *name;
-    json_object_foreach(parts, name, part)
+    json_object_foreach(json_object_get(result, "parts"), name, part)
     {
-        size_t bricks = json_array_size(json_object_get(part, "bricks"));
-        json_object_set_new(part, "bricks", json_integer((json_int_t)bricks));
-        link_note(link, "%s: %lld examples of %zu brick%s", name,
-                  (long long)json_integer_value(json_object_get(part, "examples")), bricks,
+        json_int_t bricks = json_integer_value(json_object_get(part, "bricks"));
+        link_note(link, "%s: %lld examples of %lld brick%s", name,
+                  (long long)json_integer_value(json_object_get(part, "examples")), (long long)bricks,
                   bricks == 1 ? "" : "s");
     }
-    if (spec_real(split->job->spec, "valid") > 0 && plan->counts[DATASET_VALID] == 0)
+    if (spec_real(split->job->spec, "valid") > 0 && split->plan.counts[DATASET_VALID] == 0)
         link_warning(link, "there is no validation part: %zu bricks give none that has both classes",
                      split->scan.brick_count);
-    json_t *result = json_pack("{so sI sI sI}", "parts", parts, "examples", (json_int_t)plan->total, "stamps",
-                               (json_int_t)split->scan.total, "shards", (json_int_t)plan_shard_count(plan));
     return link_result(link, result, err);
+}
+
+/* Rank 0's part when all shards are on disk. */
+static int finish(struct split *split, json_t *constants, struct err *err)
+{
+    const struct outcome outcome = {split->out,   split->job->spec, &split->scan, &split->parts,
+                                    &split->plan, split->shards,    constants};
+    int code = index_publish(split->out, split->aside, &split->plan, split->shuffle, err);
+    if (!code)
+        code = remove_aside(split->aside, err);
+    if (!code)
+        code = outcome_publish(&outcome, err);
+    return code ? code : report(split, &outcome, err);
+}
+
+static int split_all(struct split *split, struct err *err)
+{
+    struct team *team = split->job->team;
+    const bool first = team_rank(team) == 0;
+    int code = first ? prepare(split, err) : 0;
+    if (!code)
+        code = plan_share(&split->plan, team, err);
+    if (!code && histogram_init(&split->histogram, split->plan.channels) != 0)
+        code = err_set(err, -ENOMEM, "out of memory");
+    if (!code)
+        code = shuffle_all(split, err);
+    if (code)
+        return code;
+    if (team_any(team, link_stop_asked(split->job->link)))
+        return -ECANCELED;
+    json_t *constants = NULL;
+    code = collect_shards(split, err);
+    if (!code)
+        code = sum_normalisation(split, &constants, err);
+    if (!code && first)
+        code = finish(split, constants, err);
+    json_decref(constants);
+    return code;
 }
 
 int split_run(struct job *job, struct err *err)
 {
+    const char *out = spec_text(job->spec, "out");
     CLEANUP(split_free)
-    struct split split = {.job = job, .out = spec_text(job->spec, "out"), .shards = json_object()};
-    const bool first = team_rank(job->team) == 0;
-    int code = first ? prepare(&split, err) : 0;
-    if (!code)
-        code = plan_share(&split.plan, job->team, err);
-    if (!code && histogram_init(&split.histogram, split.plan.channels) != 0)
-        code = err_set(err, -ENOMEM, "out of memory");
-    if (!code && first)
-        code = index_publish(split.out, &split.scan, &split.plan, err);
-    if (!code)
-        code = write_shards(&split, err);
+    struct split split = {.job = job, .out = out, .aside = path_join(out, ".split"), .shards = json_object()};
+    int code = split_all(&split, err);
     if (code)
-        return code;
-    if (team_any(job->team, link_stop_asked(job->link)))
-        return -ECANCELED;
-    json_t *constants = NULL;
-    code = collect_shards(&split, err);
-    if (!code)
-        code = sum_normalisation(&split, &constants, err);
-    if (!code && first)
-        code = publish_manifest(&split, json_incref(constants), err);
-    json_decref(constants);
-    return !code && first ? report(&split, err) : code;
+        remove_aside(split.aside, NULL);
+    return code;
 }

@@ -16,7 +16,7 @@
 
 #define SEAL      "decoyck1"
 #define SIZE_MOST ((size_t)64 << 30)
-enum { SEAL_SIZE = 16, VERSION = 1 };
+enum { SEAL_SIZE = 16, VERSION = 2 };
 
 static char *path_of(const char *directory, int64_t step)
 {
@@ -33,9 +33,10 @@ static const struct item {
 #define INTEGER(name) {#name, offsetof(struct train_state, name), false}
 #define REAL(name) {#name, offsetof(struct train_state, name), true}
     /* clang-format on */
-    INTEGER(step),    INTEGER(validated_step), INTEGER(best_step),   REAL(best_loss),   REAL(best_accuracy),
-    REAL(valid_loss), REAL(valid_accuracy),    REAL(row_loss),       REAL(row_correct), INTEGER(row_count),
-    REAL(epoch_loss), REAL(epoch_correct),     INTEGER(epoch_count), REAL(train_loss),  REAL(train_accuracy),
+    INTEGER(step),       INTEGER(validated_step), INTEGER(best_step),   REAL(best_loss),
+    REAL(best_accuracy), REAL(valid_loss),        REAL(valid_accuracy), REAL(valid_auc),
+    REAL(row_loss),      REAL(row_correct),       INTEGER(row_count),   REAL(epoch_loss),
+    REAL(epoch_correct), INTEGER(epoch_count),    REAL(train_loss),     REAL(train_accuracy),
 #undef INTEGER
 #undef REAL
 };
@@ -45,8 +46,8 @@ static const struct block {
     size_t offset; /* of the pointer in struct checkpoint */
 } BLOCKS[] = {
     {"parameters", "xxh3_parameters", offsetof(struct checkpoint, parameters)},
-    {"adam/first", "xxh3_adam_first", offsetof(struct checkpoint, first)},
-    {"adam/second", "xxh3_adam_second", offsetof(struct checkpoint, second)},
+    {"moments/first", "xxh3_moments_first", offsetof(struct checkpoint, first)},
+    {"moments/second", "xxh3_moments_second", offsetof(struct checkpoint, second)},
 };
 enum { ITEM_COUNT = sizeof ITEMS / sizeof *ITEMS, BLOCK_COUNT = sizeof BLOCKS / sizeof *BLOCKS };
 

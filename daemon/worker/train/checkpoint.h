@@ -1,6 +1,6 @@
 /* Checkpoints, ckpts/ckpt-<step>.h5: what a run needs to go on as if it had never stopped.
  *
- * Datasets `parameters`, `adam/first`, `adam/second` (float32, the block of net/model.h); attributes of the
+ * Datasets `parameters`, `moments/first`, `moments/second` (float32, the block of net/model.h); attributes of the
  * file: every item of struct train_state, epoch, cursor, all of `setup`, and an XXH3-64 of each block. After
  * the HDF5 file stand 16 bytes more (HDF5 does not mind): "decoyck1" and the XXH3-64 of all bytes before, so
  * that a torn or altered file is told before HDF5 sees it. */
@@ -20,6 +20,7 @@ struct train_state {
     int64_t best_step;      /* of the least validation loss; 0: none yet */
     double best_loss, best_accuracy;
     double valid_loss, valid_accuracy; /* at validated_step */
+    double valid_auc;                  /* the same; 0: too few of a class for one */
     double row_loss, row_correct;      /* sums since the last row of metrics.jsonl ... */
     int64_t row_count;                 /* ... over so many examples */
     double epoch_loss, epoch_correct;  /* the same since the epoch began */

@@ -177,17 +177,17 @@ int journal_steps(struct journal *journal, const struct train_state *state, int6
 int journal_epoch(struct journal *journal, const struct train_state *state, int64_t epoch,
                   bool with_validation, struct err *err)
 {
-    static const char *const TAGS[][2] = {{"epoch_loss", "epoch/loss"},
-                                          {"epoch_accuracy", "epoch/accuracy"},
-                                          {"valid_loss", "valid/loss"},
-                                          {"valid_accuracy", "valid/accuracy"},
-                                          {NULL, NULL}};
+    static const char *const TAGS[][2] = {{"epoch_loss", "epoch/loss"}, {"epoch_accuracy", "epoch/accuracy"},
+                                          {"valid_loss", "valid/loss"}, {"valid_accuracy", "valid/accuracy"},
+                                          {"valid_auc", "valid/auc"},   {NULL, NULL}};
     json_t *row = json_pack("{sI sI sf sf}", "step", (json_int_t)state->step, "epoch", (json_int_t)epoch,
                             "epoch_loss", state->train_loss, "epoch_accuracy", state->train_accuracy);
     if (with_validation) {
         json_object_set_new(row, "valid_loss", json_real(state->valid_loss));
         json_object_set_new(row, "valid_accuracy", json_real(state->valid_accuracy));
     }
+    if (with_validation && state->valid_auc > 0)
+        json_object_set_new(row, "valid_auc", json_real(state->valid_auc));
     int code = write_scalars(journal, state->step, row, TAGS, err);
     if (!code)
         return write_row(journal, row, err);

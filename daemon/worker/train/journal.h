@@ -3,8 +3,8 @@
  *
  *   every few steps: step, epoch, loss, accuracy, rate, gradient_norm (of the last step, before
  *                    clipping), img_per_s, input_share (of the time, waiting for input)
- *   every epoch:     step, epoch, epoch_loss, epoch_accuracy, and valid_loss, valid_accuracy where there is a
- *                    validation part
+ *   every epoch:     step, epoch, epoch_loss, epoch_accuracy, and valid_loss, valid_accuracy, valid_auc
+ *                    where there is a validation part
  *
  * loss and accuracy are means over the examples since the last such row, in training. */
 #ifndef DECOY_TRAIN_JOURNAL_H

@@ -70,10 +70,10 @@ int trainer_finish(struct trainer *trainer, struct err *err)
                                (json_int_t)dataset_count(trainer->dataset, DATASET_TRAIN), "train_loss",
                                state->train_loss, "train_accuracy", state->train_accuracy);
     if (state->best_step) {
-        json_t *valid =
-            json_pack("{sf sf sI sf sf}", "valid_loss", state->valid_loss, "valid_accuracy",
-                      state->valid_accuracy, "best_step", (json_int_t)state->best_step, "best_valid_loss",
-                      state->best_loss, "best_valid_accuracy", state->best_accuracy);
+        json_t *valid = json_pack("{sf sf sf sI sf sf}", "valid_loss", state->valid_loss, "valid_accuracy",
+                                  state->valid_accuracy, "valid_auc", state->valid_auc, "best_step",
+                                  (json_int_t)state->best_step, "best_valid_loss", state->best_loss,
+                                  "best_valid_accuracy", state->best_accuracy);
         json_object_update(result, valid);
         json_decref(valid);
     }

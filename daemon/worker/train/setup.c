@@ -3,6 +3,7 @@
 #include "common/path.h"
 #include "common/preset.h"
 #include "common/str.h"
+#include "daemon/worker/train/channels.h"
 #include "daemon/worker/train/trainer.h"
 #include "proto/json.h"
 #include "proto/spec.h"
@@ -59,7 +60,6 @@ static void read_spec(struct trainer *trainer)
     trainer->checkpoint_every_s = spec_real(spec, "checkpoint_every");
     trainer->trace_from = spec_int(spec, "trace_from");
     trainer->trace_end = trainer->trace_from + spec_int(spec, "trace_steps");
-    trainer->ordered_epoch = -1;
 }
 
 /* The weights of the classes, so scaled that their mean over the training part is 1. */
@@ -96,26 +96,53 @@ static int open_dataset(struct trainer *trainer, struct err *err)
     if (trainer->patience && !dataset_count(trainer->dataset, DATASET_VALID))
         return err_set(err, -EINVAL, "--patience looks at the validation part, and %s has none", path);
     trainer->order = calloc(count, sizeof *trainer->order);
-    trainer->labels = calloc((size_t)trainer->micro_batch, 1);
-    return trainer->order && trainer->labels ? 0
-                                             : err_set(err, -ENOMEM, "out of memory for %zu examples", count);
+    return trainer->order ? 0 : err_set(err, -ENOMEM, "out of memory for %zu examples", count);
 }
 
 static int open_input(struct trainer *trainer, struct err *err)
 {
-    int channels = dataset_channels(trainer->dataset);
-    CLEANUP(free_ptr) const char **names = calloc((size_t)channels, sizeof *names);
-    CLEANUP(free_ptr) double *medians = calloc((size_t)channels, sizeof *medians);
-    if (!names || !medians)
-        return err_set(err, -ENOMEM, "out of memory");
-    for (int c = 0; c < channels; c++) {
-        names[c] = dataset_channel_name(trainer->dataset, c);
-        medians[c] = dataset_channel_median(trainer->dataset, c);
-    }
-    int code = input_create(&trainer->input, spec_text(trainer->job->spec, "image_scale"),
-                            spec_text(trainer->job->spec, "invvar_scale"), dataset_stamp(trainer->dataset),
-                            channels, names, medians, err);
-    return code ? err_prefix(err, "%s", spec_text(trainer->job->spec, "dataset")) : 0;
+    const json_t *spec = trainer->job->spec;
+    const char *image_scale = spec_text(spec, "image_scale"), *invvar_scale = spec_text(spec, "invvar_scale");
+    struct input_channel channels[DATASET_CHANNELS_MAX];
+    channels_describe(trainer->dataset,
+                      strcmp(image_scale, "standard") == 0 || strcmp(invvar_scale, "standard") == 0,
+                      channels);
+    int code = input_create(&trainer->input, image_scale, invvar_scale, dataset_stamp(trainer->dataset),
+                            dataset_channels(trainer->dataset), channels, err);
+    return code ? err_prefix(err, "%s", spec_text(spec, "dataset")) : 0;
+}
+
+/* Which micro-batches of a step are this rank's: the tree's leaves that it owns. */
+static void share_micro_batches(struct trainer *trainer)
+{
+    int ranks = team_size(trainer->job->team);
+    int64_t end;
+    tree_share(trainer->micro_batches, ranks, team_rank(trainer->job->team), &trainer->first_micro_batch,
+               &end);
+    trainer->own = end - trainer->first_micro_batch;
+    if (trainer->first && ranks > trainer->micro_batches)
+        link_warning(trainer->job->link,
+                     "a batch of %d is %lld micro-batches of %d: only as many of the %d ranks have work; "
+                     "give a larger --batch or a smaller --micro-batch",
+                     trainer->batch, (long long)trainer->micro_batches, trainer->micro_batch, ranks);
+}
+
+static int open_loader(struct trainer *trainer, struct err *err)
+{
+    const json_t *spec = trainer->job->spec;
+    size_t share = dataset_window(trainer->dataset) / (size_t)team_size(trainer->job->team);
+    share_micro_batches(trainer);
+    const struct loader_options options = {
+        .dataset = trainer->dataset,
+        .input = trainer->input,
+        .micro_batch = trainer->micro_batch,
+        .group_rows = share > 0 && share < 100000 ? (int)share : 1,
+        .seed = trainer->seed,
+        .augment = {.symmetries = spec_bool(spec, "augment_symmetries"),
+                    .shift_px = (int)spec_int(spec, "augment_shift"),
+                    .noise = spec_real(spec, "augment_noise")},
+    };
+    return loader_create(&trainer->loader, &options, err);
 }
 
 static int open_network(struct trainer *trainer, struct err *err)
@@ -198,6 +225,8 @@ int trainer_open(struct trainer *trainer, struct job *job, struct err *err)
     if (!code)
         code = open_input(trainer, err);
     if (!code)
+        code = open_loader(trainer, err);
+    if (!code)
         code = open_network(trainer, err);
     if (!code)
         describe_run(trainer);
@@ -212,13 +241,13 @@ void trainer_close(struct trainer *trainer)
     trace_destroy(trainer->trace);
     tree_destroy(trainer->gradients);
     tree_destroy(trainer->scores);
+    loader_destroy(trainer->loader);
     network_destroy(trainer->network);
     model_destroy(trainer->model);
     input_destroy(trainer->input);
     dataset_close(trainer->dataset);
     json_decref(trainer->setup);
     free(trainer->moments);
-    free(trainer->labels);
     free(trainer->order);
     free(trainer->checkpoints);
     free(trainer->out);

@@ -1,29 +1,24 @@
-/* One training step, and a pass over the validation part: micro-batches through the network, sums by the
- * tree. A step takes `batch` examples of the epoch's order; the last, incomplete batch of an epoch is left
- * out (its examples differ from epoch to epoch, since the order does). A micro-batch that is not full, of a
- * batch or of the validation part, has rows that count for nothing. */
+/* One training step: micro-batches through the network, sums by the tree. A step takes `batch` examples of the
+ * epoch's order; the last, incomplete batch of an epoch is left out (its examples differ from epoch to epoch,
+ * since the order does). A micro-batch that is not full has rows that count for nothing. */
 #include "daemon/worker/train/trainer.h"
 #include "common/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
-/* Rows first .. first+count-1 of a part, in `order` (NULL: as they lie), into the network's input. */
-static void feed(struct trainer *trainer, enum dataset_part part, const uint64_t *order, int64_t first,
-                 int count)
+int trainer_feed(struct trainer *trainer)
 {
     double start_s = clock_monotonic_s();
-    size_t size = input_size(trainer->input);
-    float *rows = network_input(trainer->network);
-    for (int i = 0; i < count; i++) {
-        size_t example = order ? order[first + i] : (size_t)(first + i);
-        input_convert(trainer->input, dataset_pixels(trainer->dataset, part, example),
-                      rows + (size_t)i * size);
-        trainer->labels[i] = dataset_label(trainer->dataset, part, example);
-    }
+    struct loader_batch batch = loader_next(trainer->loader);
+    memcpy(network_input(trainer->network), batch.stamps,
+           (size_t)batch.count * input_size(trainer->input) * sizeof(float));
+    trainer->labels = batch.labels;
     trainer->row_input_s += clock_monotonic_s() - start_s;
     trainer_trace(trainer, "input", "input", start_s);
+    return batch.count;
 }
 
 static int rows_of(int64_t leaf, int micro_batch, int64_t count)
@@ -35,10 +30,8 @@ static int rows_of(int64_t leaf, int micro_batch, int64_t count)
 static int run_micro_batch(void *context, long leaf, float *gradient, double *statistics, struct err *err)
 {
     struct trainer *trainer = context;
-    int64_t first =
-        trainer->now.state.step % trainer->steps_per_epoch * trainer->batch + leaf * trainer->micro_batch;
-    int count = rows_of(leaf, trainer->micro_batch, trainer->batch), correct;
-    feed(trainer, DATASET_TRAIN, trainer->order, first, count);
+    int count = trainer_feed(trainer), correct;
+    (void)leaf;
     int code = network_forward(trainer->network, err);
     if (code)
         return code;
@@ -52,12 +45,34 @@ static int run_micro_batch(void *context, long leaf, float *gradient, double *st
     return network_backward(trainer->network, gradient, err);
 }
 
-static void order_epoch(struct trainer *trainer, int64_t epoch)
+/* The loader's i-th batch of the rest of an epoch that ends at loading_until: of a step this rank has `own`. */
+static struct loader_rows training_rows(const void *context, int64_t batch)
 {
-    if (trainer->ordered_epoch == epoch)
+    const struct trainer *trainer = context;
+    int64_t steps = trainer->loading_steps, step = trainer->steps_per_epoch - steps + batch / trainer->own;
+    int64_t leaf = trainer->first_micro_batch + batch % trainer->own;
+    return (struct loader_rows){step * trainer->batch + leaf * trainer->micro_batch,
+                                rows_of(leaf, trainer->micro_batch, trainer->batch)};
+}
+
+/* Has the loader at work on what is left of the epoch that the next step belongs to. */
+static void load_epoch(struct trainer *trainer)
+{
+    int64_t step = trainer->now.state.step, epoch = step / trainer->steps_per_epoch;
+    if (trainer->loading_steps)
         return;
+    loader_stop(trainer->loader);
+    trainer->loading_steps = trainer->steps_per_epoch - step % trainer->steps_per_epoch;
     dataset_order(trainer->dataset, DATASET_TRAIN, trainer->seed, (uint64_t)epoch, trainer->order);
-    trainer->ordered_epoch = epoch;
+    const struct loader_pass pass = {
+        .part = DATASET_TRAIN,
+        .order = trainer->order,
+        .epoch = (uint64_t)epoch,
+        .batches = trainer->loading_steps * trainer->own,
+        .rows = training_rows,
+        .context = trainer,
+    };
+    loader_start(trainer->loader, &pass);
 }
 
 static void count_examples(struct trainer *trainer, double loss, double correct)
@@ -72,6 +87,7 @@ static void count_examples(struct trainer *trainer, double loss, double correct)
     state->epoch_count += trainer->batch;
     if (state->step % trainer->steps_per_epoch)
         return;
+    trainer->loading_steps = 0;
     state->train_loss = state->epoch_loss / (double)state->epoch_count;
     state->train_accuracy = state->epoch_correct / (double)state->epoch_count;
     state->epoch_loss = state->epoch_correct = 0;
@@ -114,7 +130,7 @@ int trainer_step(struct trainer *trainer, struct err *err)
     const double *statistics;
     int64_t step = trainer->now.state.step;
     double begin_s = clock_monotonic_s(), rate = schedule_rate(&trainer->schedule, step);
-    order_epoch(trainer, step / trainer->steps_per_epoch);
+    load_epoch(trainer);
     int code = network_load(trainer->network, err);
     if (!code)
         code = tree_sum(trainer->gradients, trainer->micro_batches, run_micro_batch, trainer, &gradient,
@@ -133,56 +149,4 @@ int trainer_step(struct trainer *trainer, struct err *err)
     trainer->checkpoint_asked = statistics[STATISTIC_CHECKPOINT] > 0;
     trainer->trained_s += clock_monotonic_s() - begin_s;
     return 0;
-}
-
-/* Where a validation stands: its leaves are summed in fixed chunks, so that a stop is heard between them. */
-struct pass {
-    struct trainer *trainer;
-    int64_t done; /* micro-batches */
-};
-
-static int score_micro_batch(void *context, long leaf, float *none, double *statistics, struct err *err)
-{
-    struct pass *pass = context;
-    struct trainer *trainer = pass->trainer;
-    int64_t index = pass->done + leaf;
-    int count = rows_of(index, trainer->micro_batch, (int64_t)dataset_count(trainer->dataset, DATASET_VALID)),
-        correct;
-    (void)none;
-    feed(trainer, DATASET_VALID, NULL, index * trainer->micro_batch, count);
-    int code = network_forward(trainer->network, err);
-    if (code)
-        return code;
-    statistics[STATISTIC_LOSS] =
-        network_loss(trainer->network, &LOSS_PLAIN, trainer->labels, count, 0, &correct);
-    statistics[STATISTIC_CORRECT] = correct;
-    statistics[STATISTIC_STOP] = link_stop_asked(trainer->job->link);
-    statistics[STATISTIC_CHECKPOINT] = 0;
-    return 0;
-}
-
-int trainer_validate(struct trainer *trainer, double *loss, double *accuracy, struct err *err)
-{
-    enum { CHUNK = 64 };
-    int64_t count = (int64_t)dataset_count(trainer->dataset, DATASET_VALID);
-    int64_t leaves = (count + trainer->micro_batch - 1) / trainer->micro_batch;
-    struct pass pass = {trainer, 0};
-    double loss_sum = 0, correct = 0;
-    int code = network_load(trainer->network, err);
-    for (; pass.done < leaves && !code; pass.done += CHUNK) {
-        const float *none;
-        const double *sums;
-        long chunk = (long)(leaves - pass.done < CHUNK ? leaves - pass.done : CHUNK);
-        code = tree_sum(trainer->scores, chunk, score_micro_batch, &pass, &none, &sums, err);
-        if (code)
-            return code;
-        loss_sum += sums[STATISTIC_LOSS];
-        correct += sums[STATISTIC_CORRECT];
-        trainer->stop_asked |= sums[STATISTIC_STOP] > 0;
-        if (trainer->stop_asked && pass.done + CHUNK < leaves)
-            return -EINTR;
-    }
-    *loss = loss_sum / (double)count;
-    *accuracy = correct / (double)count;
-    return code;
 }

@@ -45,7 +45,7 @@ static int close_epoch(struct trainer *trainer, struct err *err)
 {
     struct train_state *state = &trainer->now.state;
     bool validating = dataset_count(trainer->dataset, DATASET_VALID) > 0;
-    int code = validating ? trainer_validate(trainer, &state->valid_loss, &state->valid_accuracy, err) : 0;
+    int code = validating ? trainer_validate(trainer, err) : 0;
     trainer->row_start_s = clock_monotonic_s();
     trainer->row_input_s = 0;
     if (code)

@@ -11,6 +11,7 @@
 #include "daemon/worker/report/trace.h"
 #include "daemon/worker/train/checkpoint.h"
 #include "daemon/worker/train/journal.h"
+#include "daemon/worker/train/loader.h"
 #include "daemon/worker/train/tree.h"
 
 /* What ranks tell each other with every step, summed over micro-batches. */
@@ -24,6 +25,7 @@ struct trainer {
     struct model *model;
     struct network *network;
     struct input *input;
+    struct loader *loader;
     struct tree *gradients, *scores; /* sums for a step and for a validation */
     struct journal *journal;         /* rank 0 */
     json_t *setup;
@@ -31,18 +33,19 @@ struct trainer {
     struct checkpoint now; /* state, and the three blocks: parameters are the network's */
     float *moments;        /* both, owned */
 
-    uint8_t *labels; /* of the micro-batch in the network's input */
+    const uint8_t *labels; /* of the micro-batch in the network's input: the loader's */
 
     int batch, micro_batch, keep;
-    int64_t micro_batches; /* a step */
+    int64_t micro_batches;          /* a step */
+    int64_t first_micro_batch, own; /* of them this rank's: own from the first on */
     int64_t epochs, steps_per_epoch, steps, patience;
     struct schedule schedule;
     struct optimiser optimiser;
     struct loss loss;
     double clip_norm;
     uint64_t seed;
-    uint64_t *order; /* of the examples in ordered_epoch */
-    int64_t ordered_epoch;
+    uint64_t *order;                   /* of the examples in ordered_epoch */
+    int64_t loading_steps;             /* the last ones of an epoch that the loader's pass is of; 0: none */
     bool stop_asked, checkpoint_asked; /* the same on every rank */
     double checkpoint_every_s, last_checkpoint_s;
 
@@ -60,14 +63,16 @@ int trainer_open(struct trainer *trainer, struct job *job, struct err *err); /* 
 void trainer_close(struct trainer *trainer);
 int trainer_resume(struct trainer *trainer,
                    struct err *err); /* from the newest checkpoint, or from first weights */
-int trainer_step(struct trainer *trainer, struct err *err); /* one update; state.step counts it */
-int trainer_validate(struct trainer *trainer, double *loss, double *accuracy,
-                     struct err *err);                      /* -EINTR: asked to stop */
-int trainer_save(struct trainer *trainer, struct err *err); /* a checkpoint */
+int trainer_step(struct trainer *trainer, struct err *err);     /* one update; state.step counts it */
+int trainer_validate(struct trainer *trainer, struct err *err); /* state.valid_...; -EINTR: asked to stop */
+int trainer_save(struct trainer *trainer, struct err *err);     /* a checkpoint */
 int trainer_publish(struct trainer *trainer, const char *name, const float *parameters,
                     const struct train_state *state,
                     struct err *err);                         /* <out>/<name>.safetensors, on rank 0 */
 int trainer_finish(struct trainer *trainer, struct err *err); /* the last model and the result */
+
+/* The loader's next micro-batch into the network's input and `labels`; returns how many rows it has. */
+int trainer_feed(struct trainer *trainer);
 
 /* Whether the last epoch, or one that ran out of patience, is done and told. */
 bool trainer_is_done(const struct trainer *trainer);

@@ -88,6 +88,12 @@ int tree_owner(long leaf, long count, int ranks)
     return (int)(leaf * ranks / count);
 }
 
+void tree_share(int64_t count, int ranks, int rank, int64_t *first, int64_t *end)
+{
+    *first = (rank * count + ranks - 1) / ranks;
+    *end = ((rank + 1) * count + ranks - 1) / ranks;
+}
+
 static long split_of(long first, long end)
 {
     long half = 1;

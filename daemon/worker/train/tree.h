@@ -31,7 +31,8 @@ void tree_set_hook(struct tree *tree, tree_hook *hook, void *context);
 int tree_sum(struct tree *tree, long count, tree_leaf *leaf, void *context, const float **block,
              const double **statistics, struct err *err);
 
-/* Which rank of `ranks` computes a leaf. */
+/* Which rank of `ranks` computes a leaf, and which leaves, first .. end-1, a rank computes. */
 int tree_owner(long leaf, long count, int ranks);
+void tree_share(int64_t count, int ranks, int rank, int64_t *first, int64_t *end);
 
 #endif

@@ -10,6 +10,7 @@ struct fixture {
     struct queue *queue;
     struct history *history;
     int heard; /* events that the listener was told of */
+    int reopened;
 };
 
 static void listen(void *context, struct job *job, const struct job_event *event)
@@ -31,7 +32,7 @@ static void reopen(struct fixture *fixture)
     history_destroy(fixture->history);
     queue_destroy(fixture->queue);
     store_close(fixture->store);
-    assert_int_equal(store_open(&fixture->store, fixture->directory, NULL), 0);
+    assert_int_equal(store_open(&fixture->store, fixture->directory, NULL, NULL), 0);
     fixture->queue = queue_create();
     fixture->history = history_create(fixture->store, fixture->queue, listen, fixture);
     assert_int_equal(store_each_job(fixture->store, STORE_LIVE, keep, fixture->queue, NULL), 0);
@@ -142,6 +143,86 @@ static void a_held_job_waits_for_its_release_and_its_dependencies(void **state)
     assert_int_equal(state_of(fixture, b), JOB_READY);
 }
 
+static int reopen_jobs(struct fixture *fixture, const int64_t *ids, size_t count, struct err *err)
+{
+    int code = history_begin(fixture->history, err);
+    for (size_t i = 0; !code && i < count; i++)
+        code = history_reopen(fixture->history, ids[i], json_pack("{ss}", "reason", "again"), err);
+    if (!code)
+        code = history_settle(fixture->history, ids, count, err);
+    if (!code)
+        return history_commit(fixture->history, err);
+    history_abort(fixture->history);
+    return code;
+}
+
+static void finish(struct fixture *fixture, int64_t id, enum job_event_name end)
+{
+    assert_int_equal(apply(fixture, id, EVENT_STARTED), 0);
+    assert_int_equal(apply(fixture, id, end), 0);
+}
+
+static void another_go_takes_along_what_was_skipped_for_it(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t a = submit(fixture, false, NULL, 0), b = submit(fixture, false, &a, 1);
+    int64_t c = submit(fixture, false, &b, 1), other = submit(fixture, false, NULL, 0);
+    int64_t both = submit(fixture, false, (const int64_t[]){a, other}, 2);
+    finish(fixture, other, EVENT_FAILED);
+    finish(fixture, a, EVENT_FAILED);
+    queue_forget_ended(fixture->queue);
+    assert_int_equal(reopen_jobs(fixture, &a, 1, NULL), 0);
+    assert_int_equal(state_of(fixture, a), JOB_READY);
+    assert_int_equal(state_of(fixture, b), JOB_WAITING);
+    assert_int_equal(state_of(fixture, c), JOB_WAITING);
+    assert_int_equal(state_of(fixture, both), JOB_SKIPPED); /* for the other one */
+    assert_int_equal(reopen_jobs(fixture, &other, 1, NULL), 0);
+    assert_int_equal(state_of(fixture, both), JOB_WAITING);
+    finish(fixture, a, EVENT_SUCCEEDED);
+    finish(fixture, b, EVENT_SUCCEEDED);
+    finish(fixture, other, EVENT_SUCCEEDED);
+    assert_int_equal(state_of(fixture, c), JOB_READY);
+    assert_int_equal(state_of(fixture, both), JOB_READY);
+    assert_int_equal(queue_find(fixture->queue, c)->row->life.attempt, 0);
+}
+
+static void another_go_is_refused_where_it_could_not_start_or_would_disturb(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = {0};
+    int64_t a = submit(fixture, false, NULL, 0), b = submit(fixture, false, &a, 1);
+    assert_int_equal(reopen_jobs(fixture, &a, 1, &err), -EBUSY);
+    assert_contains(err.text, "has not ended");
+    finish(fixture, a, EVENT_FAILED);
+    assert_int_equal(reopen_jobs(fixture, &b, 1, &err), -EBUSY);
+    assert_contains(err.text, "job 1, which it comes after, did not succeed");
+    assert_int_equal(state_of(fixture, b), JOB_SKIPPED);
+    assert_int_equal(reopen_jobs(fixture, (const int64_t[]){b, a}, 2, &err), 0); /* in any order */
+    finish(fixture, a, EVENT_SUCCEEDED);
+    assert_int_equal(apply(fixture, b, EVENT_STARTED), 0);
+    assert_int_equal(reopen_jobs(fixture, &a, 1, &err), -EBUSY);
+    assert_contains(err.text, "job 2, which comes after job 1, is running");
+    assert_int_equal(state_of(fixture, a), JOB_SUCCEEDED);
+    assert_int_equal(reopen_jobs(fixture, (const int64_t[]){99}, 1, &err), -ENOENT);
+}
+
+static void a_result_is_void_once_its_job_is_done_again(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t a = submit(fixture, false, NULL, 0);
+    assert_int_equal(apply(fixture, a, EVENT_STARTED), 0);
+    assert_int_equal(history_begin(fixture->history, NULL), 0);
+    assert_int_equal(
+        history_succeed(fixture->history, queue_find(fixture->queue, a), json_pack("{si}", "auc", 1), NULL),
+        0);
+    assert_int_equal(history_commit(fixture->history, NULL), 0);
+    assert_int_equal(reopen_jobs(fixture, &a, 1, NULL), 0);
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    assert_int_equal(store_find_job(fixture->store, a, &row, NULL), 0);
+    assert_null(row->result);
+    assert_null(queue_find(fixture->queue, a)->row->result);
+}
+
 static void an_aborted_change_is_neither_in_memory_nor_on_disk_nor_heard_of(void **state)
 {
     struct fixture *fixture = *state;
@@ -177,6 +258,10 @@ static int replay_event(void *context, const struct job_event *event)
     if (job_apply(&replay->life, event, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(replay->life.state, event->state);
+    if (event->name == EVENT_REOPENED) {
+        json_decref(replay->result);
+        replay->result = NULL;
+    }
     if (event->name == EVENT_SUCCEEDED)
         replay->result = json_incref(json_object_get(event->context, "result"));
     return 0;
@@ -192,15 +277,26 @@ static int check_replay(void *context, struct job_row **row)
     return 0;
 }
 
+/* One job in a hundred, so that histories come to an end now and then. */
+static void reopen_one(struct fixture *fixture, struct rng *rng, int64_t last)
+{
+    int64_t id = 1 + (int64_t)rng_below(rng, (uint64_t)last);
+    int code = rng_below(rng, 8) ? 0 : reopen_jobs(fixture, &id, 1, NULL);
+    assert_true(code == 0 || code == -EBUSY);
+    fixture->reopened += !code;
+}
+
 static void random_event(struct fixture *fixture, struct rng *rng, int64_t last)
 {
     struct job *job = queue_find(fixture->queue, 1 + (int64_t)rng_below(rng, (uint64_t)last));
     enum job_event_name name = EVENT_HELD + (enum job_event_name)rng_below(rng, EVENT_MAX - EVENT_HELD);
-    if (!job)
+    if (!job) {
+        reopen_one(fixture, rng, last);
         return;
-    json_t *context = json_pack("{ss ss sI}", "reason", "it was so", "stop",
+    }
+    json_t *context = json_pack("{ss ss sI sI}", "reason", "it was so", "stop",
                                 job_stop_name((enum job_stop)rng_below(rng, STOP_MAX)), "not_before_us",
-                                (json_int_t)rng_below(rng, 1000));
+                                (json_int_t)rng_below(rng, 1000), "priority", (json_int_t)rng_below(rng, 9));
     int code;
     if (name == EVENT_SUCCEEDED && job->row->life.state == JOB_RUNNING) {
         assert_int_equal(history_begin(fixture->history, NULL), 0);
@@ -228,6 +324,7 @@ static void replaying_the_events_gives_the_rows_whatever_happened(void **state)
             queue_forget_ended(fixture->queue);
     }
     assert_int_equal(last, 100);
+    assert_true(fixture->reopened > 10);
     assert_int_equal(store_each_job(fixture->store, STORE_ALL, check_replay, fixture->store, NULL), 0);
 }
 
@@ -258,6 +355,9 @@ int main(void)
         CASE(a_job_is_ready_when_the_last_before_it_succeeded),
         CASE(a_failure_skips_all_that_come_after_it),
         CASE(a_held_job_waits_for_its_release_and_its_dependencies),
+        CASE(another_go_takes_along_what_was_skipped_for_it),
+        CASE(another_go_is_refused_where_it_could_not_start_or_would_disturb),
+        CASE(a_result_is_void_once_its_job_is_done_again),
         CASE(an_aborted_change_is_neither_in_memory_nor_on_disk_nor_heard_of),
         CASE(a_forbidden_event_changes_nothing),
         CASE(replaying_the_events_gives_the_rows_whatever_happened),

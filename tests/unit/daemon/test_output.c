@@ -39,7 +39,9 @@ static void the_reason_is_the_last_error_line_or_the_last_line(void **unused)
         {"2026-01-31T12:00:00Z info: all is well\n",
          "the worker ended with status 3 and said nothing",
          {.status = 3}},
-        {"mpirun noticed something\n", "the worker was ended by signal 9 (Killed): by someone, or because memory ran out", {.status = 137}},
+        {"mpirun noticed something\n",
+         "the worker was ended by signal 9 (Killed): by someone, or because memory ran out",
+         {.status = 137}},
         {"something before\n", "the worker was ended by signal 11 (Segmentation fault)", {.signal = 11}},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {

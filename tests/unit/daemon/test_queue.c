@@ -8,7 +8,7 @@ static struct job *add(struct queue *queue, int64_t id, int priority, enum job_s
 {
     struct job_row *row = calloc(1, sizeof *row);
     row->id = id;
-    row->priority = priority;
+    row->life.priority = priority;
     row->ranks = row->threads = 1;
     row->life.state = state;
     return queue_add(queue, row);
@@ -107,23 +107,29 @@ static void a_job_that_can_never_start_is_refused_with_the_numbers(void **unused
     assert_contains(err.text, "100000 ranks x 1024 threads = 102400000 slots, but decoyd has 2");
 }
 
-static void the_number_of_slots_can_be_given(void **unused)
+static void the_number_of_slots_is_given_or_that_of_the_cpus(void **unused)
 {
     (void)unused;
     struct slots slots;
-    struct err err = {0};
-    unsetenv("DECOY_SLOTS");
-    assert_int_equal(slots_init(&slots, &err), 0);
+    assert_int_equal(slots_init(&slots, 0, NULL), 0);
     assert_true(slots.total >= 1);
-    setenv("DECOY_SLOTS", "7", 1);
-    assert_int_equal(slots_init(&slots, &err), 0);
+    assert_int_equal(slots_init(&slots, 7, NULL), 0);
     assert_int_equal(slots.total, 7);
-    static const char *const BAD[] = {"0", "-1", "many", "1e9", "99999999"};
-    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        setenv("DECOY_SLOTS", BAD[i], 1);
-        assert_int_equal(slots_init(&slots, &err), -EINVAL);
-        assert_contains(err.text, BAD[i]);
+}
+
+static void a_job_that_comes_back_takes_its_old_place(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    static const int64_t IDS[] = {2, 9, 5, 1, 7}, ORDER[] = {1, 2, 5, 7, 9};
+    for (size_t i = 0; i < 5; i++)
+        add(queue, IDS[i], 0, JOB_READY);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(queue_at(queue, i)->row->id, ORDER[i]);
+        assert_ptr_equal(queue_find(queue, ORDER[i]), queue_at(queue, i));
     }
+    assert_null(queue_find(queue, 6));
+    queue_destroy(queue);
 }
 
 int main(void)
@@ -135,7 +141,8 @@ int main(void)
         cmocka_unit_test(jobs_are_found_until_they_have_ended_and_are_forgotten),
         cmocka_unit_test(slots_are_ranks_times_threads_and_are_given_back),
         cmocka_unit_test(a_job_that_can_never_start_is_refused_with_the_numbers),
-        cmocka_unit_test(the_number_of_slots_can_be_given),
+        cmocka_unit_test(the_number_of_slots_is_given_or_that_of_the_cpus),
+        cmocka_unit_test(a_job_that_comes_back_takes_its_old_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

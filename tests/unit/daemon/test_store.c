@@ -18,8 +18,8 @@ static struct job_row *make_row(const char *key, const int64_t *after, size_t co
     free(row->after);
     row->after = calloc(count + 1, sizeof *row->after);
     row->after_count = count;
-    if (count)
-        memcpy(row->after, after, count * sizeof *after);
+    for (size_t i = 0; i < count; i++)
+        row->after[i] = (struct job_after){after[i], false};
     return row;
 }
 
@@ -27,7 +27,7 @@ static struct store *open_in(const char *directory)
 {
     struct store *store = NULL;
     struct err err = {0};
-    if (store_open(&store, directory, &err) != 0)
+    if (store_open(&store, directory, NULL, &err) != 0)
         fail_msg("%s", err.text);
     return store;
 }
@@ -68,7 +68,7 @@ static void a_job_comes_back_as_it_was_after_a_restart(void **unused)
     assert_int_equal(row->life.state, JOB_WAITING);
     assert_int_equal(row->life.submitted_us, 17);
     assert_int_equal(row->after_count, 1);
-    assert_int_equal(row->after[0], first);
+    assert_int_equal(row->after[0].id, first);
     assert_int_equal(store_load_spec(store, row, NULL), 0);
     assert_int_equal(json_integer_value(json_object_get(row->fields, "bricks")), 12);
     CLEANUP(job_row_destroy_ptr) struct job_row *none = NULL;
@@ -182,7 +182,8 @@ static void dependencies_are_counted_by_how_they_ended(void **unused)
     for (int i = 0; i < 3; i++)
         before[i] = add(store, NULL, NULL, 0);
     int64_t job = add(store, NULL, before, 3);
-    int unmet, broken;
+    int64_t broken;
+    int unmet;
     move(store, before[0], JOB_SUCCEEDED);
     assert_int_equal(store_dependencies(store, job, &unmet, &broken, NULL), 0);
     assert_int_equal(unmet, 2);
@@ -191,12 +192,85 @@ static void dependencies_are_counted_by_how_they_ended(void **unused)
     move(store, before[2], JOB_CANCELLED);
     assert_int_equal(store_dependencies(store, job, &unmet, &broken, NULL), 0);
     assert_int_equal(unmet, 0);
-    assert_int_equal(broken, 2);
+    assert_int_equal(broken, before[1]);
     CLEANUP(free_ptr) int64_t *ids = NULL;
     size_t count;
     assert_int_equal(store_dependants(store, before[1], &ids, &count, NULL), 0);
     assert_int_equal(count, 1);
     assert_int_equal(ids[0], job);
+    store_close(store);
+}
+
+static void any_end_satisfies_a_dependency_that_asks_for_no_more(void **unused)
+{
+    (void)unused;
+    CLEANUP(free_ptr) char *directory = check_directory();
+    struct store *store = open_in(directory);
+    int64_t before = add(store, NULL, NULL, 0), broken;
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = make_row(NULL, &before, 1), *found = NULL;
+    int unmet;
+    row->after[0].any = true;
+    assert_int_equal(store_add_job(store, row, NULL), 0);
+    assert_int_equal(store_dependencies(store, row->id, &unmet, &broken, NULL), 0);
+    assert_int_equal(unmet, 1);
+    move(store, before, JOB_FAILED);
+    assert_int_equal(store_dependencies(store, row->id, &unmet, &broken, NULL), 0);
+    assert_int_equal(unmet, 0);
+    assert_int_equal(broken, 0);
+    assert_int_equal(store_find_job(store, row->id, &found, NULL), 0);
+    assert_true(found->after[0].any);
+    store_close(store);
+}
+
+static void an_ended_job_is_forgotten_whole_and_a_live_one_not(void **unused)
+{
+    (void)unused;
+    CLEANUP(free_ptr) char *directory = check_directory();
+    struct store *store = open_in(directory);
+    int64_t old = add(store, "k", NULL, 0), needed = add(store, NULL, NULL, 0);
+    int64_t later = add(store, NULL, &needed, 1), same = 0;
+    move(store, old, JOB_FAILED);
+    move(store, needed, JOB_SUCCEEDED);
+    struct job_event event = {.job = old, .name = EVENT_SUBMITTED, .state = JOB_WAITING};
+    assert_int_equal(store_add_event(store, &event, NULL), 0);
+    CLEANUP(free_ptr) int64_t *ids = NULL;
+    size_t count;
+    assert_int_equal(store_old_jobs(store, 99, 10, &ids, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(store_old_jobs(store, 100, 10, &ids, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(ids[0], old);
+    assert_int_equal(store_forget_job(store, old, NULL), 0);
+    assert_int_equal(store_forget_job(store, later, NULL), -ESTALE);
+    CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
+    assert_int_equal(store_find_job(store, old, &row, NULL), -ENOENT);
+    bool equal;
+    assert_int_equal(store_find_key(store, "k", "", &same, &equal, NULL), 0);
+    assert_int_equal(same, 0);
+    int64_t last;
+    assert_int_equal(store_last_seq(store, &last, NULL), 0);
+    assert_int_equal(last, event.seq);
+    store_close(store);
+}
+
+static void settings_are_kept_and_replaced(void **unused)
+{
+    (void)unused;
+    CLEANUP(free_ptr) char *directory = check_directory();
+    struct store *store = open_in(directory);
+    char *value;
+    assert_int_equal(store_setting(store, "drained", &value, NULL), 0);
+    assert_null(value);
+    assert_int_equal(store_set(store, "drained", "disk", NULL), 0);
+    assert_int_equal(store_set(store, "drained", "tape", NULL), 0);
+    store_close(store);
+    store = open_in(directory);
+    assert_int_equal(store_setting(store, "drained", &value, NULL), 0);
+    assert_string_equal(value, "tape");
+    free(value);
+    assert_int_equal(store_set(store, "drained", NULL, NULL), 0);
+    assert_int_equal(store_setting(store, "drained", &value, NULL), 0);
+    assert_null(value);
     store_close(store);
 }
 
@@ -268,7 +342,7 @@ static void a_second_process_is_kept_out(void **unused)
     pid_t pid = fork();
     if (pid == 0) {
         struct store *other = NULL;
-        _exit(store_open(&other, directory, NULL) < 0 ? 0 : 1);
+        _exit(store_open(&other, directory, NULL, NULL) < 0 ? 0 : 1);
     }
     int status = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -286,9 +360,9 @@ static void files_that_are_no_queue_are_refused_by_name(void **unused)
     struct err err = {0};
     memset(garbage, 'x', sizeof garbage);
     assert_int_equal(file_publish(path, garbage, sizeof garbage, NULL), 0);
-    assert_true(store_open(&store, directory, &err) < 0);
+    assert_true(store_open(&store, directory, NULL, &err) < 0);
     assert_contains(err.text, "queue.db");
-    assert_true(store_open(&store, "/nonexistent", &err) < 0);
+    assert_true(store_open(&store, "/nonexistent", NULL, &err) < 0);
     assert_contains(err.text, "/nonexistent");
 }
 
@@ -303,6 +377,9 @@ int main(void)
         cmocka_unit_test(two_jobs_of_one_key_cannot_be_stored),
         cmocka_unit_test(a_job_cannot_come_after_itself_or_a_later_one),
         cmocka_unit_test(dependencies_are_counted_by_how_they_ended),
+        cmocka_unit_test(any_end_satisfies_a_dependency_that_asks_for_no_more),
+        cmocka_unit_test(an_ended_job_is_forgotten_whole_and_a_live_one_not),
+        cmocka_unit_test(settings_are_kept_and_replaced),
         cmocka_unit_test(an_attempt_ends_once),
         cmocka_unit_test(events_are_numbered_without_gaps_even_after_a_rollback),
         cmocka_unit_test(a_second_process_is_kept_out),

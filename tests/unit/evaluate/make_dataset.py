@@ -64,7 +64,7 @@ def write_dataset(directory, options, rng):
             index[name] = np.concatenate(values)
     manifest = {"v": 1, "decoy": "0.1.0", "seed": 1, "rule": "whole bricks, shuffled by seed, 20 % to test and 8 % to validation",
                 "classes": ["real", "fake"], "stamp": SIDE, "shard_examples": 512, "channels": CHANNELS,
-                "fractions": {"test": 0.2, "valid": 0.08}, "balance": True, "parts": parts,
+                "fractions": {"test": 0.2, "valid": 0.08}, "counts": "balanced", "parts": parts,
                 "normalisation": {c: {"median": 1.0} for c in CHANNELS},
                 "provenance": {c: {"compression": [{"value": "RICE_1", "files": 36}], "cuts": [{"value": "elg", "files": 12}]}
                                for c in ("real", "fake")},

@@ -1,7 +1,7 @@
 /* Answers compare_with_scipy.py: each line of standard input is a function and its arguments, each line of
  * standard output its values. "auc n s1 l1 s2 l2 ..." gives value, DeLong variance, null variance. */
-#include "daemon/worker/evaluate/auc.h"
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/auc.h"
+#include "daemon/worker/statistics/distribution.h"
 
 #include <stdio.h>
 #include <stdlib.h>

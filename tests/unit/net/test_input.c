@@ -7,14 +7,14 @@
 
 enum { SIDE = 16, PIXELS = SIDE * SIDE };
 
-static const char *const NAMES[] = {"g", "ivar_g", "ivar_r", "r"};
-static const double MEDIANS[] = {0.1, 30, 20, 0.2};
+static const struct input_channel CHANNELS[] = {
+    {"g", 0.1, 0.5, 2}, {"ivar_g", 30, 28, 4}, {"ivar_r", 20, 1, 1}, {"r", 0.2, 1, 1}};
 
 static struct input *make_input(const char *image_scale, const char *invvar_scale)
 {
     struct err err = {0};
     struct input *input;
-    if (input_create(&input, image_scale, invvar_scale, SIDE, 4, NAMES, MEDIANS, &err) != 0)
+    if (input_create(&input, image_scale, invvar_scale, SIDE, 4, CHANNELS, &err) != 0)
         fail_msg("%s", err.text);
     assert_int_equal(input_size(input), PIXELS * 4);
     return input;
@@ -52,6 +52,21 @@ static void input_asinh_is_half_the_asinh_of_signal_over_noise(void **state)
     for (int i = 0; i < PIXELS; i++) {
         double wanted = is_bad(i) ? 0 : asinh(5.0 * pixels[4 * i]) / 2;
         assert_near(out[4 * i], wanted, 3e-7 * (1 + fabs(wanted)));
+    }
+    input_destroy(input);
+}
+
+static void input_standard_takes_mean_and_deviation_of_the_training_part(void **state)
+{
+    (void)state;
+    float pixels[4 * PIXELS], out[4 * PIXELS];
+    struct input *input = make_input("standard", "standard");
+    fill_stamp(pixels);
+    input_convert(input, pixels, out);
+    for (int i = 0; i < PIXELS; i++) {
+        double x = is_bad(i) ? 0 : pixels[4 * i], v = is_bad(i) ? 0 : pixels[4 * i + 1];
+        assert_near(out[4 * i], (x - 0.5) / 2, 1e-6 * (1 + fabs(x)));
+        assert_near(out[4 * i + 1], (v - 28) / 4, 1e-5);
     }
     input_destroy(input);
 }
@@ -158,10 +173,10 @@ static void input_refuses_a_band_without_its_invvar(void **state)
     (void)state;
     struct err err = {0};
     struct input *input;
-    static const char *const ALONE[] = {"g", "ivar_r"};
-    assert_int_equal(input_create(&input, "asinh", "relative", SIDE, 2, ALONE, MEDIANS, &err), -EINVAL);
+    static const struct input_channel ALONE[] = {{.name = "g"}, {.name = "ivar_r"}};
+    assert_int_equal(input_create(&input, "asinh", "relative", SIDE, 2, ALONE, &err), -EINVAL);
     assert_contains(err.text, "channel g has no ivar_g");
-    assert_int_equal(input_create(&input, "none", "relative", SIDE, 2, ALONE, MEDIANS, &err), 0);
+    assert_int_equal(input_create(&input, "none", "relative", SIDE, 2, ALONE, &err), 0);
     input_destroy(input);
 }
 
@@ -169,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(input_asinh_is_half_the_asinh_of_signal_over_noise),
+        cmocka_unit_test(input_standard_takes_mean_and_deviation_of_the_training_part),
         cmocka_unit_test(input_invvar_is_relative_to_the_stamps_median),
         cmocka_unit_test(input_band_without_a_good_pixel_is_zero),
         cmocka_unit_test(input_other_scales_are_as_they_say),

@@ -70,8 +70,8 @@ static struct network *make_network(const struct model *model, int batch, int us
 
 static void check_model(const char *layers, int side, int channels)
 {
-    enum { BATCH = 5 };
-    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1};
+    enum { BATCH = 19 }; /* more than a chunk of our own convolutions */
+    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1, 1};
     struct err err = {0};
     struct model *model = make_model(layers, side, channels);
     struct network *network = make_network(model, BATCH, NETWORK_TRAIN | NETWORK_INPUT_GRADIENT);
@@ -119,6 +119,11 @@ static void network_conv_equals_the_reference(void **state)
     check_model("{\"kind\": \"conv\", \"features\": 5, \"kernel\": 4}," LAST, 9, 2);
     check_model("{\"kind\": \"conv\", \"features\": 7, \"kernel\": 5, \"stride\": 3, \"relu\": true}," LAST,
                 17, 3);
+    check_model(
+        "{\"kind\": \"conv\", \"features\": 9, \"kernel\": 5, \"padding\": \"valid\", \"relu\": true}," LAST,
+        17, 11);
+    check_model("{\"kind\": \"conv\", \"features\": 3, \"kernel\": 6}," LAST, 13, 1);
+    check_model("{\"kind\": \"conv\", \"features\": 8, \"kernel\": 15, \"relu\": true}," LAST, 12, 8);
     check_model(
         "{\"kind\": \"conv\", \"features\": 4, \"kernel\": 3, \"padding\": \"valid\", \"relu\": true}," LAST,
         8, 3);

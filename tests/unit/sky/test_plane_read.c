@@ -200,7 +200,9 @@ static void header_values_that_cannot_be_are_refused(void **state)
         struct err err = {0};
         memcpy(spoiled, bytes, size);
         char *card = memmem(spoiled + 2880, size - 2880, BAD[i].key, 8), text[81];
-        assert_non_null(card);
+        char *sum = memmem(spoiled + 2880, size - 2880, "DATASUM ", 8);
+        assert_true(card && sum);
+        memcpy(sum, "COMMENT ", 8); /* which would notice most of these too */
         snprintf(text, sizeof text, "%-8s= %20s%50s", BAD[i].key, BAD[i].value, "");
         if (BAD[i].value[0] == '\'')
             snprintf(text, sizeof text, "%-8s= %-20s%50s", BAD[i].key, BAD[i].value, "");

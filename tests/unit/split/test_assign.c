@@ -39,7 +39,7 @@ static void assign_meets_the_fractions(void **state)
     for (uint64_t seed = 0; seed < 20; seed++) {
         size_t bricks = seed % 2 ? MANY : 20;
         draw_counts(counts, bricks, seed);
-        assert_int_equal(assign_bricks((const size_t(*)[2])counts, bricks, 0.2, 0.1, seed, parts, NULL), 0);
+        assert_int_equal(assign_groups((const size_t(*)[2])counts, bricks, "brick", 0.2, 0.1, seed, parts, NULL), 0);
         for (int c = 0; c < 2; c++) {
             share((const size_t(*)[2])counts, bricks, parts, DATASET_TEST, shares);
             assert_near(shares[c], 0.2, bricks == MANY ? 0.005 : 0.04);
@@ -55,9 +55,9 @@ static void assign_is_a_function_of_the_seed(void **state)
     size_t counts[MANY][2];
     uint8_t one[MANY], again[MANY], other[MANY];
     draw_counts(counts, MANY, 1);
-    assign_bricks((const size_t(*)[2])counts, MANY, 0.2, 0.1, 1, one, NULL);
-    assign_bricks((const size_t(*)[2])counts, MANY, 0.2, 0.1, 1, again, NULL);
-    assign_bricks((const size_t(*)[2])counts, MANY, 0.2, 0.1, 2, other, NULL);
+    assign_groups((const size_t(*)[2])counts, MANY, "brick", 0.2, 0.1, 1, one, NULL);
+    assign_groups((const size_t(*)[2])counts, MANY, "brick", 0.2, 0.1, 1, again, NULL);
+    assign_groups((const size_t(*)[2])counts, MANY, "brick", 0.2, 0.1, 2, other, NULL);
     assert_memory_equal(one, again, MANY);
     assert_memory_not_equal(one, other, MANY);
 }
@@ -70,7 +70,7 @@ static void assign_gives_each_part_a_brick(void **state)
         for (uint64_t seed = 0; seed < 10; seed++) {
             uint8_t parts[4];
             size_t there[DATASET_PART_MAX] = {0};
-            assert_int_equal(assign_bricks(COUNTS, bricks, 0.05, 0.05, seed, parts, NULL), 0);
+            assert_int_equal(assign_groups(COUNTS, bricks, "brick", 0.05, 0.05, seed, parts, NULL), 0);
             for (size_t b = 0; b < bricks; b++)
                 there[parts[b]]++;
             assert_true(there[DATASET_TRAIN] >= 1 && there[DATASET_TEST] >= 1);
@@ -84,7 +84,7 @@ static void assign_leaves_out_parts_nobody_wants(void **state)
     (void)state;
     static const size_t COUNTS[][2] = {{10, 10}, {10, 10}};
     uint8_t parts[2];
-    assert_int_equal(assign_bricks(COUNTS, 2, 0, 0, 1, parts, NULL), 0);
+    assert_int_equal(assign_groups(COUNTS, 2, "brick", 0, 0, 1, parts, NULL), 0);
     assert_int_equal(parts[0], DATASET_TRAIN);
     assert_int_equal(parts[1], DATASET_TRAIN);
 }
@@ -95,11 +95,11 @@ static void assign_says_when_bricks_are_too_few(void **state)
     static const size_t COUNTS[][2] = {{10, 10}};
     uint8_t parts[1];
     struct err err;
-    assert_int_equal(assign_bricks(COUNTS, 1, 0.2, 0.1, 1, parts, &err), -EINVAL);
+    assert_int_equal(assign_groups(COUNTS, 1, "brick", 0.2, 0.1, 1, parts, &err), -EINVAL);
     assert_contains(err.text, "only one brick");
-    assert_int_equal(assign_bricks(COUNTS, 1, 0.6, 0.5, 1, parts, &err), -EINVAL);
+    assert_int_equal(assign_groups(COUNTS, 1, "brick", 0.6, 0.5, 1, parts, &err), -EINVAL);
     assert_contains(err.text, "nothing to train on");
-    assert_int_equal(assign_bricks(COUNTS, 0, 0.2, 0.1, 1, parts, &err), -EINVAL);
+    assert_int_equal(assign_groups(COUNTS, 0, "brick", 0.2, 0.1, 1, parts, &err), -EINVAL);
 }
 
 int main(void)

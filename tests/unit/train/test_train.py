@@ -73,16 +73,17 @@ class Train(unittest.TestCase):
     def newest(self, out):
         return max(glob.glob(out + '/ckpts/ckpt-*.h5'), key=lambda p: int(p.split('-')[-1][:-3]))
 
-    def assert_same_run(self, out):
+    def assert_same_run(self, out, plain=None):
         """Bit for bit what the undisturbed run left."""
-        with h5py.File(self.newest(self.plain)) as a, h5py.File(self.newest(out)) as b:
+        plain = plain or self.plain
+        with h5py.File(self.newest(plain)) as a, h5py.File(self.newest(out)) as b:
             self.assertEqual(a.attrs['step'], b.attrs['step'])
-            for name in 'parameters', 'adam/first', 'adam/second':
+            for name in 'parameters', 'moments/first', 'moments/second':
                 self.assertEqual(a[name][...].tobytes(), b[name][...].tobytes(), name)
         for name in 'model.safetensors', 'best.safetensors', 'model.yaml', 'input.json':
-            with open(f'{self.plain}/{name}', 'rb') as a, open(f'{out}/{name}', 'rb') as b:
+            with open(f'{plain}/{name}', 'rb') as a, open(f'{out}/{name}', 'rb') as b:
                 self.assertEqual(a.read(), b.read(), name)
-        self.assertEqual(self.rows(self.plain), self.rows(out))
+        self.assertEqual(self.rows(plain), self.rows(out))
 
     def test_outputs_are_complete(self):
         rows = self.rows(self.plain)
@@ -261,6 +262,23 @@ class Train(unittest.TestCase):
         _, errors = self.finish(out, status=1, dataset=huge, image_scale='none')
         self.assertRegex(errors, 'the (loss|gradient) is not a number any more at step 1 .*try a lower --rate')
         self.assertEqual(glob.glob(out + '/ckpts/*'), [])
+
+    def test_augmentation_depends_on_neither_ranks_nor_kills(self):
+        fields = dict(augment_symmetries=True, augment_shift=2, augment_noise=0.5, image_scale='standard', invvar_scale='standard')
+        outs = [f'{self.root}/augment{i}' for i in range(3)]
+        self.finish(outs[0], **fields)
+        process = self.start(outs[1], **fields)
+        while not glob.glob(outs[1] + '/ckpts/ckpt-*.h5'):
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+        self.finish(outs[1], **fields)
+        self.assert_same_run(outs[1], outs[0])
+        if MPIRUN:
+            self.finish(outs[2], 3, **fields)
+            self.assert_same_run(outs[2], outs[0])
+        losses = [[row['epoch_loss'] for row in self.rows(out) if 'epoch_loss' in row] for out in (self.plain, outs[0])]
+        self.assertNotEqual(losses[0], losses[1])
 
     def test_every_optimiser_learns(self):
         for optimiser, schedule, rate in ('sgd', 'step', 0.05), ('adamw', 'cosine', 0.003), ('lamb', 'onecycle', 0.02):

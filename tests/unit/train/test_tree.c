@@ -84,6 +84,10 @@ static void tree_owner_deals_evenly_and_gives_rank_0_the_first(void **state)
                 owned[rank]++;
             }
             for (int rank = 0; rank < ranks; rank++) {
+                int64_t first, end;
+                tree_share(count, ranks, rank, &first, &end);
+                assert_int_equal(end - first, owned[rank]);
+                assert_true(first == end || tree_owner(first, count, ranks) == rank);
                 least = owned[rank] < least ? owned[rank] : least;
                 most = owned[rank] > most ? owned[rank] : most;
             }

@@ -1,7 +1,7 @@
 /* Tails and quantiles of the distributions behind a verdict. Pure functions of doubles, no state, no errors:
  * arguments outside their domain are the caller's mistake. Relative accuracy about 1e-11 up to n of 1e8. */
-#ifndef DECOY_EVALUATE_DISTRIBUTION_H
-#define DECOY_EVALUATE_DISTRIBUTION_H
+#ifndef DECOY_STATISTICS_DISTRIBUTION_H
+#define DECOY_STATISTICS_DISTRIBUTION_H
 
 double normal_upper_tail(double z);                /* P(Z >= z) */
 double normal_quantile(double p);                  /* z with P(Z <= z) = p, 0 < p < 1 */

@@ -1,6 +1,6 @@
 /* See distribution.h. Everything rests on the binomial mass in Loader's form (C. Loader 2000, "Fast and
  * accurate computation of binomial probabilities"): a sum of deviances, in which nothing large cancels. */
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/distribution.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/distribution.h"
 #include "tests/unit/check.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Area under the ROC curve: the probability that a fake gets a higher score than a real one, ties counted
  * half. */
-#ifndef DECOY_EVALUATE_AUC_H
-#define DECOY_EVALUATE_AUC_H
+#ifndef DECOY_STATISTICS_AUC_H
+#define DECOY_STATISTICS_AUC_H
 
 #include "common/err.h"
 

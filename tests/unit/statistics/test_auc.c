@@ -1,6 +1,6 @@
-#include "daemon/worker/evaluate/auc.h"
+#include "daemon/worker/statistics/auc.h"
 #include "common/rng.h"
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/distribution.h"
 #include "tests/unit/check.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* See auc.h. One sort by score; then, for a run of equal scores with f fakes and r reals that has F fakes and
  * R reals below it, a fake's structural component is (R + r/2) / n0 and a real one's is 1 - (F + f/2) / n1:
  * what Sun & Xu 2014 (IEEE Signal Process. Lett. 21, 1389) get from midranks. */
-#include "daemon/worker/evaluate/auc.h"
+#include "daemon/worker/statistics/auc.h"
 #include "common/cleanup.h"
-#include "daemon/worker/evaluate/distribution.h"
+#include "daemon/worker/statistics/distribution.h"
 
 #include <errno.h>
 #include <math.h>

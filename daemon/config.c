@@ -1,0 +1,71 @@
+/* See config.h. */
+#include "daemon/config.h"
+#include "common/cleanup.h"
+#include "common/path.h"
+#include "common/str.h"
+#include "proto/json.h"
+#include "proto/spec.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+/* Puts what DECOY_FIELD holds into values. */
+static int add_environment(const struct spec_field *field, json_t *values, struct err *err)
+{
+    CLEANUP(free_ptr) char *name = str_format("DECOY_%s", field->name);
+    struct spec_field named = *field;
+    json_t *value = NULL;
+    for (char *at = name; *at; at++)
+        *at = (char)toupper((unsigned char)*at);
+    const char *text = getenv(name);
+    if (!text || !*text)
+        return 0;
+    named.name = name;
+    int code = spec_parse(&named, text, &value, err);
+    return code ? code : json_object_set_new(values, field->name, value);
+}
+
+static int read_file(const char *state, json_t **values, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = path_join(state, "decoyd.yaml");
+    json_t *resolved = NULL;
+    *values = NULL;
+    if (!path_exists(path)) {
+        *values = json_object();
+        return 0;
+    }
+    int code = yaml_read_file(path, values, err);
+    if (code)
+        return code;
+    code = spec_resolve(spec_daemon_options(), *values, &resolved, err); /* the sentence names the file */
+    json_decref(resolved);
+    return code ? err_prefix(err, "%s", path) : 0;
+}
+
+static int collect(const json_t *flags, const char *state, json_t **values, struct err *err)
+{
+    const struct spec_kind *options = spec_daemon_options();
+    int code = read_file(state, values, err);
+    for (size_t i = 0; !code && i < options->count; i++)
+        code = add_environment(&options->fields[i], *values, err);
+    if (!code)
+        json_object_update(*values, (json_t *)flags);
+    return code;
+}
+
+int config_read(struct config *config, const json_t *flags, const char *state, struct err *err)
+{
+    json_t *values = NULL, *resolved = NULL;
+    int code = collect(flags, state, &values, err);
+    if (!code)
+        code = spec_resolve(spec_daemon_options(), values, &resolved, err);
+    if (!code)
+        *config = (struct config){
+            .slots = (int)spec_int(resolved, "slots"),
+            .grace_s = spec_real(resolved, "grace"),
+            .keep_days = spec_real(resolved, "keep_days"),
+        };
+    json_decref(values);
+    json_decref(resolved);
+    return code;
+}

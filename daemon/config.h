@@ -1,0 +1,19 @@
+/* What a daemon is told at its start: decoyd's flags, else the environment (DECOY_SLOTS, DECOY_GRACE, ...), else
+ * STATE/decoyd.yaml, else the defaults of proto/spec_table.h. */
+#ifndef DECOY_DAEMON_CONFIG_H
+#define DECOY_DAEMON_CONFIG_H
+
+#include "common/err.h"
+
+#include <jansson.h>
+
+struct config {
+    int slots;        /* threads to keep busy; 0: the CPUs it may run on */
+    double grace_s;   /* from SIGTERM to SIGKILL */
+    double keep_days; /* what ended before is forgotten; 0: nothing */
+};
+
+/* flags: {field: value} of the command line. */
+int config_read(struct config *config, const json_t *flags, const char *state, struct err *err);
+
+#endif

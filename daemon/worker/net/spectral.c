@@ -1,0 +1,444 @@
+/* See spectral.h. Real rows are transformed two columns at a time, as real and imaginary part of one series;
+ * so nothing is computed twice that the symmetry of a real image's spectrum gives. */
+#include "daemon/worker/net/spectral.h"
+#include "daemon/worker/net/lanes.h"
+
+#ifdef _OPENMP
+int omp_get_thread_num(void);
+#else
+#define omp_get_thread_num() 0
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    WIDTH = FOURIER_WIDTH, /* floats of eight complex numbers */
+    LONGEST = FOURIER_LENGTH_MAX,
+    TAPS_MAX = SPECTRAL_KERNEL_MAX * SPECTRAL_KERNEL_MAX
+};
+
+INLINE int groups_of(int channels)
+{
+    return (channels + LANES - 1) / LANES;
+}
+
+INLINE int lanes_in(int channels, int group)
+{
+    int left = channels - group * LANES;
+    return left < LANES ? left : LANES;
+}
+
+/* Floats from one frequency of a line to the next, from one row (stamp or input) to the next, and from one line
+ * of frequencies to the next: a row's line lies together, so that its transform touches few pages. */
+struct steps {
+    long column, row, line;
+};
+
+INLINE struct steps steps_of(const struct spectral *spectral, int rows, int channels)
+{
+    long column = (long)groups_of(channels) * FOURIER_WIDTH, row = column * spectral->fourier.length;
+    return (struct steps){column, row, row * rows};
+}
+
+INLINE int place_of(int channel) /* of its real part in a row of a spectrum */
+{
+    return channel / LANES * WIDTH + channel % LANES;
+}
+
+int spectral_side(int in_px, int out_px, int kernel_px, int pad_px)
+{
+    int before = in_px + pad_px, after = out_px + kernel_px - 1 - pad_px;
+    return fourier_length(before > after ? before : after);
+}
+
+void spectral_init(struct spectral *spectral)
+{
+    int length = spectral->fourier.length;
+    fourier_init(&spectral->fourier, length);
+    spectral->frequencies = (length / 2 + 1) * length;
+}
+
+size_t spectral_size(const struct spectral *spectral, int rows, int channels)
+{
+    return (size_t)spectral->frequencies * (size_t)rows * (size_t)groups_of(channels) * WIDTH;
+}
+
+/* One group of channels of one stamp, transformed in one direction. */
+size_t spectral_work_size(const struct spectral *spectral)
+{
+    return (size_t)spectral->frequencies * WIDTH;
+}
+
+INLINE float *work_of(const struct spectral *spectral)
+{
+    return spectral->work + spectral_work_size(spectral) * (size_t)omp_get_thread_num();
+}
+
+/* Two columns of one stamp: real and imaginary part of a series. */
+INLINE void take_columns(const float *image, const float *gate, int side, int column, int channels, int valid,
+                         float *to)
+{
+    const lanes zero = {0};
+    for (int row = 0; row < side; row++) {
+        for (int c = 0; c < 2; c++) {
+            long at = ((long)row * side + column + c) * channels;
+            lanes value = column + c < side ? lanes_load_first(image + at, valid) : zero;
+            if (gate && column + c < side)
+                value =
+                    (lanes)((__typeof__(value > zero))value & (lanes_load_first(gate + at, valid) > zero));
+            lanes_store(to + row * WIDTH + c * LANES, value);
+        }
+    }
+}
+
+/* From Z, the transform of a + i b, those of a and b: A(k) = (Z(k) + conj Z(L-k)) / 2 and B likewise, rows 0
+ * .. L/2, to neighbouring columns of `rows`. */
+INLINE void part_columns(const float *z, int length, float *rows, long row_stride)
+{
+    const lanes half = lanes_all(0.5f);
+    for (int k = 0; k <= length / 2; k++) {
+        const float *here = z + k * WIDTH, *there = z + (k ? length - k : 0) * WIDTH;
+        lanes re = half * lanes_load(here), im = half * lanes_load(here + LANES),
+              other_re = half * lanes_load(there), other_im = half * lanes_load(there + LANES);
+        float *to = rows + k * row_stride;
+        lanes_store(to, re + other_re);
+        lanes_store(to + LANES, im - other_im);
+        lanes_store(to + WIDTH, im + other_im);
+        lanes_store(to + WIDTH + LANES, other_re - re);
+    }
+}
+
+static void transform_group(const struct spectral *spectral, const float *image, const float *gate, int side,
+                            int channels, int valid, float *rows, float *spectrum, struct steps steps)
+{
+    const struct fourier *fourier = &spectral->fourier;
+    int length = fourier->length;
+    float real[WIDTH * LONGEST] __attribute__((aligned(64))), z[WIDTH * LONGEST] __attribute__((aligned(64)));
+    memset(real + side * WIDTH, 0, (size_t)(length - side) * WIDTH * sizeof *real);
+    for (int column = 0; column < side; column += 2) {
+        take_columns(image, gate, side, column, channels, valid, real);
+        fourier_forward(fourier, real, WIDTH, z, WIDTH);
+        part_columns(z, length, rows + column * WIDTH, length * WIDTH);
+    }
+    for (int k = 0; k <= length / 2; k++)
+        fourier_forward(fourier, rows + (long)k * length * WIDTH, WIDTH, spectrum + k * steps.line,
+                        steps.column);
+}
+
+void spectral_transform(const struct spectral *spectral, const float *images, const float *gate, int count,
+                        int side_px, int channels, float *spectrum)
+{
+    int groups = groups_of(channels);
+    long size = (long)side_px * side_px * channels;
+    struct steps steps = steps_of(spectral, count, channels);
+#pragma omp parallel for schedule(static)
+    for (int n = 0; n < count; n++) {
+        float *rows = work_of(spectral);
+        memset(rows, 0, spectral_work_size(spectral) * sizeof *rows);
+        for (int g = 0; g < groups; g++)
+            transform_group(spectral, images + n * size + g * LANES,
+                            gate ? gate + n * size + g * LANES : NULL, side_px, channels,
+                            lanes_in(channels, g), rows, spectrum + n * steps.row + g * WIDTH, steps);
+    }
+}
+
+/* The opposite of part_columns: Z(k) = A + i B, and Z(L-k) = conj A + i conj B. */
+INLINE void join_columns(const float *rows, long row_stride, int length, float *z)
+{
+    for (int k = 0; k <= length / 2; k++) {
+        const float *from = rows + k * row_stride;
+        lanes a_re = lanes_load(from), a_im = lanes_load(from + LANES), b_re = lanes_load(from + WIDTH),
+              b_im = lanes_load(from + WIDTH + LANES);
+        lanes_store(z + k * WIDTH, a_re - b_im);
+        lanes_store(z + k * WIDTH + LANES, a_im + b_re);
+        if (!k || 2 * k == length)
+            continue;
+        lanes_store(z + (length - k) * WIDTH, a_re + b_im);
+        lanes_store(z + (length - k) * WIDTH + LANES, b_re - a_im);
+    }
+}
+
+INLINE void put_columns(const float *from, lanes bias, bool relu, int side, int column, int channels,
+                        int valid, float *image)
+{
+    const lanes zero = {0};
+    for (int row = 0; row < side; row++) {
+        for (int c = 0; c < 2 && column + c < side; c++) {
+            lanes value = lanes_load(from + row * WIDTH + c * LANES) + bias;
+            if (relu)
+                value = (lanes)((__typeof__(value > zero))value & (value > zero));
+            float *to = image + ((long)row * side + column + c) * channels;
+            lanes_store_first(to, value, valid);
+        }
+    }
+}
+
+static void restore_group(const struct spectral *spectral, const float *spectrum, struct steps steps,
+                          int side, int channels, int valid, lanes bias, bool relu, float *rows, float *image)
+{
+    const struct fourier *fourier = &spectral->fourier;
+    int length = fourier->length;
+    float z[WIDTH * LONGEST] __attribute__((aligned(64))), real[WIDTH * LONGEST] __attribute__((aligned(64)));
+    for (int k = 0; k <= length / 2; k++)
+        fourier_inverse(fourier, spectrum + k * steps.line, steps.column, rows + (long)k * length * WIDTH,
+                        WIDTH);
+    for (int column = 0; column < side; column += 2) {
+        join_columns(rows + column * WIDTH, length * WIDTH, length, z);
+        fourier_inverse(fourier, z, WIDTH, real, WIDTH);
+        put_columns(real, bias, relu, side, column, channels, valid, image);
+    }
+}
+
+void spectral_restore(const struct spectral *spectral, const float *spectrum, int count, int side_px,
+                      int channels, const float *bias, bool relu, float *images)
+{
+    int groups = groups_of(channels);
+    long size = (long)side_px * side_px * channels;
+    struct steps steps = steps_of(spectral, count, channels);
+#pragma omp parallel for schedule(static)
+    for (int n = 0; n < count; n++) {
+        float *rows = work_of(spectral);
+        for (int g = 0; g < groups; g++) {
+            int valid = lanes_in(channels, g);
+            lanes add = bias ? lanes_load_first(bias + g * LANES, valid) : (lanes){0};
+            restore_group(spectral, spectrum + n * steps.row + g * WIDTH, steps, side_px, channels, valid,
+                          add, relu, rows, images + n * size + g * LANES);
+        }
+    }
+}
+
+/* Up to four rows by one group of eight outputs: 8 sums in registers. */
+INLINE void multiply_rows(const int rows, const float *x, long x_stride, const float *kernel,
+                          long kernel_stride, const bool conjugate, int inputs, float *product,
+                          long product_stride)
+{
+    lanes re[4] = {{0}}, im[4] = {{0}};
+    for (int i = 0; i < inputs; i++) {
+        lanes k_re = lanes_load(kernel + i * kernel_stride),
+              k_im = lanes_load(kernel + i * kernel_stride + LANES);
+        const float *from = x + place_of(i);
+#pragma GCC unroll 4
+        for (int n = 0; n < rows; n++) {
+            lanes x_re = lanes_all(from[n * x_stride]), x_im = lanes_all(from[n * x_stride + LANES]);
+            re[n] = lanes_fma(x_re, k_re, re[n]);
+            im[n] = conjugate ? lanes_fnma(x_re, k_im, im[n]) : lanes_fma(x_re, k_im, im[n]);
+            re[n] = conjugate ? lanes_fma(x_im, k_im, re[n]) : lanes_fnma(x_im, k_im, re[n]);
+            im[n] = lanes_fma(x_im, k_re, im[n]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int n = 0; n < rows; n++) {
+        lanes_store(product + n * product_stride, re[n]);
+        lanes_store(product + n * product_stride + LANES, im[n]);
+    }
+}
+
+INLINE void multiply_frequency(const float *x, long x_row, const float *kernel, long kernel_row,
+                               const bool conjugate, int count, int inputs, int groups, float *product,
+                               long product_row)
+{
+    for (int g = 0; g < groups; g++) {
+        int n = 0;
+        for (; n + 4 <= count; n += 4)
+            multiply_rows(4, x + n * x_row, x_row, kernel + g * WIDTH, kernel_row, conjugate, inputs,
+                          product + n * product_row + g * WIDTH, product_row);
+        for (; n < count; n++)
+            multiply_rows(1, x + n * x_row, x_row, kernel + g * WIDTH, kernel_row, conjugate, inputs,
+                          product + n * product_row + g * WIDTH, product_row);
+    }
+}
+
+INLINE void multiply(const struct spectral *spectral, const float *x, const float *kernel,
+                     const bool conjugate, int count, int inputs, int outputs, float *product)
+{
+    struct steps from = steps_of(spectral, count, inputs), by = steps_of(spectral, inputs, outputs),
+                 to = steps_of(spectral, count, outputs);
+    int length = spectral->fourier.length;
+#pragma omp parallel for schedule(static)
+    for (int f = 0; f < spectral->frequencies; f++) {
+        int line = f / length, column = f % length;
+        multiply_frequency(x + line * from.line + column * from.column, from.row,
+                           kernel + line * by.line + column * by.column, by.row, conjugate, count, inputs,
+                           groups_of(outputs), product + line * to.line + column * to.column, to.row);
+    }
+}
+
+void spectral_multiply(const struct spectral *spectral, const float *x, const float *kernel, bool conjugate,
+                       int count, int inputs, int outputs, float *product)
+{
+    if (conjugate)
+        multiply(spectral, x, kernel, true, count, inputs, outputs, product);
+    else
+        multiply(spectral, x, kernel, false, count, inputs, outputs, product);
+}
+
+/* Up to six inputs by one group of eight outputs: 12 sums in registers. */
+INLINE void correlate_inputs(const int inputs, const float *x, int first, long x_stride, const float *d,
+                             long d_stride, int count, bool add, float *gradient, long gradient_stride)
+{
+    lanes re[6] = {{0}}, im[6] = {{0}};
+#pragma GCC unroll 6
+    for (int i = 0; add && i < inputs; i++) {
+        re[i] = lanes_load(gradient + i * gradient_stride);
+        im[i] = lanes_load(gradient + i * gradient_stride + LANES);
+    }
+    for (int n = 0; n < count; n++) {
+        lanes d_re = lanes_load(d + n * d_stride), d_im = lanes_load(d + n * d_stride + LANES);
+        const float *from = x + n * x_stride;
+#pragma GCC unroll 6
+        for (int i = 0; i < inputs; i++) {
+            lanes x_re = lanes_all(from[place_of(first + i)]),
+                  x_im = lanes_all(from[place_of(first + i) + LANES]);
+            re[i] = lanes_fma(x_re, d_re, re[i]);
+            im[i] = lanes_fnma(x_re, d_im, im[i]);
+            re[i] = lanes_fma(x_im, d_im, re[i]);
+            im[i] = lanes_fma(x_im, d_re, im[i]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < inputs; i++) {
+        lanes_store(gradient + i * gradient_stride, re[i]);
+        lanes_store(gradient + i * gradient_stride + LANES, im[i]);
+    }
+}
+
+void spectral_correlate(const struct spectral *spectral, const float *x, const float *d, int count, bool add,
+                        float *gradient)
+{
+    int inputs = spectral->inputs, groups = groups_of(spectral->outputs), length = spectral->fourier.length;
+    struct steps left = steps_of(spectral, count, inputs),
+                 right = steps_of(spectral, count, spectral->outputs),
+                 out = steps_of(spectral, inputs, spectral->outputs);
+#pragma omp parallel for schedule(static)
+    for (int f = 0; f < spectral->frequencies; f++) {
+        int line = f / length, column = f % length;
+        const float *x_here = x + line * left.line + column * left.column;
+        for (int g = 0; g < groups; g++) {
+            const float *d_here = d + line * right.line + column * right.column + g * WIDTH;
+            float *to = gradient + line * out.line + column * out.column + g * WIDTH;
+            int i = 0;
+            for (; i + 6 <= inputs; i += 6)
+                correlate_inputs(6, x_here, i, left.row, d_here, right.row, count, add, to + i * out.row,
+                                 out.row);
+            for (; i < inputs; i++)
+                correlate_inputs(1, x_here, i, left.row, d_here, right.row, count, add, to + i * out.row,
+                                 out.row);
+        }
+    }
+}
+
+/* cos and sin of 2 pi k (u - padding) / L */
+INLINE void phase_of(const struct spectral *spectral, int k, int u, lanes *cosine, lanes *sine)
+{
+    int length = spectral->fourier.length, at = (k * (u - spectral->pad_px)) % length;
+    at += at < 0 ? length : 0;
+    *cosine = lanes_all(spectral->fourier.cosine[at]);
+    *sine = lanes_all(spectral->fourier.sine[at]);
+}
+
+/* One row of frequencies of conj W: taps are (K, K) of eight weights. */
+INLINE void kernel_row(const struct spectral *spectral, const float *taps, int k, float *row)
+{
+    int kernel = spectral->kernel_px, length = spectral->fourier.length;
+    for (int v = 0; v < kernel; v++) {
+        lanes re = {0}, im = {0}, cosine, sine;
+        for (int u = 0; u < kernel; u++) {
+            lanes tap = lanes_load(taps + (u * kernel + v) * LANES);
+            phase_of(spectral, k, u, &cosine, &sine);
+            re = lanes_fma(tap, cosine, re);
+            im = lanes_fma(tap, sine, im);
+        }
+        float *to = row + (v - spectral->pad_px + length) % length * WIDTH;
+        lanes_store(to, re);
+        lanes_store(to + LANES, im);
+    }
+}
+
+INLINE void gather_taps(const struct spectral *spectral, const float *weights, bool swap, int row, int group,
+                        float scale, float *taps)
+{
+    int area = spectral->kernel_px * spectral->kernel_px, inputs = spectral->inputs;
+    int valid = lanes_in(swap ? inputs : spectral->outputs, group);
+    memset(taps, 0, (size_t)area * LANES * sizeof *taps);
+    for (int l = 0; l < valid; l++) {
+        long lane = group * LANES + l;
+        const float *from = weights + (swap ? (long)row * inputs + lane : lane * inputs + row) * area;
+        for (int t = 0; t < area; t++)
+            taps[t * LANES + l] = scale * from[t];
+    }
+}
+
+void spectral_kernel(const struct spectral *spectral, const float *weights, bool exchange, float *spectrum)
+{
+    int length = spectral->fourier.length;
+    int rows = exchange ? spectral->outputs : spectral->inputs;
+    int groups = groups_of(exchange ? spectral->inputs : spectral->outputs);
+    struct steps steps = steps_of(spectral, rows, exchange ? spectral->inputs : spectral->outputs);
+#pragma omp parallel for schedule(static)
+    for (int part = 0; part < rows * groups; part++) {
+        float taps[TAPS_MAX * LANES] __attribute__((aligned(64)));
+        float row[WIDTH * LONGEST] __attribute__((aligned(64)));
+        memset(row, 0, sizeof row);
+        gather_taps(spectral, weights, exchange, part / groups, part % groups,
+                    1.0f / (float)(length * length), taps);
+        for (int k = 0; k <= length / 2; k++) {
+            kernel_row(spectral, taps, k, row);
+            fourier_inverse(&spectral->fourier, row, WIDTH,
+                            spectrum + k * steps.line + part / groups * steps.row + part % groups * WIDTH,
+                            steps.column);
+        }
+    }
+}
+
+/* Adds one row of frequencies to the taps of a real kernel; rows but the first and the last stand for their
+ * conjugates too. */
+INLINE void add_kernel_row(const struct spectral *spectral, const float *row, int k, float *taps)
+{
+    int kernel = spectral->kernel_px, length = spectral->fourier.length;
+    lanes weight = lanes_all(k && 2 * k != length ? 2 : 1);
+    for (int v = 0; v < kernel; v++) {
+        const float *from = row + (v - spectral->pad_px + length) % length * WIDTH;
+        lanes re = weight * lanes_load(from), im = weight * lanes_load(from + LANES), cosine, sine;
+        for (int u = 0; u < kernel; u++) {
+            float *tap = taps + (u * kernel + v) * LANES;
+            phase_of(spectral, k, u, &cosine, &sine);
+            lanes_store(tap, lanes_fnma(im, sine, lanes_fma(re, cosine, lanes_load(tap))));
+        }
+    }
+}
+
+void spectral_restore_kernel(const struct spectral *spectral, const float *spectrum, float *gradient)
+{
+    int length = spectral->fourier.length, area = spectral->kernel_px * spectral->kernel_px;
+    int groups = groups_of(spectral->outputs), inputs = spectral->inputs;
+    struct steps steps = steps_of(spectral, inputs, spectral->outputs);
+    float scale = 1.0f / (float)(length * length);
+#pragma omp parallel for schedule(static)
+    for (int part = 0; part < inputs * groups; part++) {
+        float taps[TAPS_MAX * LANES] __attribute__((aligned(64)));
+        float row[WIDTH * LONGEST] __attribute__((aligned(64)));
+        memset(taps, 0, sizeof taps);
+        for (int k = 0; k <= length / 2; k++) {
+            fourier_inverse(&spectral->fourier,
+                            spectrum + k * steps.line + part / groups * steps.row + part % groups * WIDTH,
+                            steps.column, row, WIDTH);
+            add_kernel_row(spectral, row, k, taps);
+        }
+        for (int l = 0; l < lanes_in(spectral->outputs, part % groups); l++) {
+            float *to = gradient + ((long)(part % groups * LANES + l) * inputs + part / groups) * area;
+            for (int t = 0; t < area; t++)
+                to[t] = scale * taps[t * LANES + l];
+        }
+    }
+}
+
+void spectral_add_bias(const struct spectral *spectral, const float *d, int count, float *gradient)
+{
+    struct steps steps = steps_of(spectral, count, spectral->outputs);
+    for (int o = 0; o < spectral->outputs; o++) {
+        float sum = 0;
+        for (int n = 0; n < count; n++)
+            sum += d[n * steps.row + place_of(o)];
+        gradient[o] += sum;
+    }
+}

@@ -1,0 +1,230 @@
+/* See loader.h. A ring of batches: the thread fills the one at `filled`, the network has the one at `taken`.
+ *
+ * Reading ahead: the rows of a pass are taken in groups of group_rows. While batches of one group are
+ * converted, the examples of the next are asked for (dataset_prefetch), sorted by where they lie, so many
+ * with each batch that both end together. With groups as large as a rank's share of the window of shards
+ * within which dataset_order shuffles, a data set larger than memory is read nearly in sequence. */
+#include "daemon/worker/train/loader.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { DEPTH = 3 };
+enum { STREAM_AUGMENT = 0x6175676d };
+
+struct slot {
+    float *stamps;
+    uint8_t *labels;
+    int count;
+};
+
+struct loader {
+    struct loader_options options;
+    struct slot slots[DEPTH];
+    float *changed;  /* an augmented stamp, before it is converted */
+    uint64_t *ahead; /* examples of the next group, sorted */
+    int64_t ahead_count, ahead_asked, group_batches;
+
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t changed_state;
+    struct loader_pass pass;
+    int64_t filled, taken;    /* batches of the pass; taken counts the one the network has */
+    bool running, busy, quit; /* busy: the thread is at work on the pass */
+};
+
+static uint64_t example_of(const struct loader_pass *pass, int64_t row)
+{
+    return pass->order ? pass->order[row] : (uint64_t)row;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Lists the examples of the batches from `first` on that make a group. */
+static void list_ahead(struct loader *loader, const struct loader_pass *pass, int64_t first)
+{
+    loader->ahead_count = loader->ahead_asked = 0;
+    for (int64_t i = first; i < first + loader->group_batches && i < pass->batches; i++) {
+        struct loader_rows rows = pass->rows(pass->context, i);
+        for (int row = 0; row < rows.count; row++)
+            loader->ahead[loader->ahead_count++] = example_of(pass, rows.first + row);
+    }
+    qsort(loader->ahead, (size_t)loader->ahead_count, sizeof *loader->ahead, compare);
+}
+
+/* Asks for the listed ones up to `end`, neighbours together. */
+static void ask_ahead(struct loader *loader, const struct loader_pass *pass, int64_t end)
+{
+    while (loader->ahead_asked < end && loader->ahead_asked < loader->ahead_count) {
+        int64_t first = loader->ahead_asked++;
+        while (loader->ahead_asked < end && loader->ahead_asked < loader->ahead_count &&
+               loader->ahead[loader->ahead_asked] == loader->ahead[loader->ahead_asked - 1] + 1)
+            loader->ahead_asked++;
+        dataset_prefetch(loader->options.dataset, pass->part, loader->ahead[first],
+                         (size_t)(loader->ahead_asked - first));
+    }
+}
+
+static void read_ahead(struct loader *loader, const struct loader_pass *pass, int64_t batch)
+{
+    int64_t place = batch % loader->group_batches;
+    if (batch == 0) {
+        list_ahead(loader, pass, 0);
+        ask_ahead(loader, pass, loader->ahead_count);
+    }
+    if (place == 0)
+        list_ahead(loader, pass, batch + loader->group_batches);
+    ask_ahead(loader, pass, (place + 1) * loader->ahead_count / loader->group_batches);
+}
+
+/* The changes of an example are a function of seed, epoch and example, whatever rank makes them. */
+static const float *change_stamp(struct loader *loader, const struct loader_pass *pass, uint64_t example,
+                                 const float *pixels)
+{
+    const struct loader_options *options = &loader->options;
+    struct rng rng;
+    if (pass->part != DATASET_TRAIN || !augment_is_on(&options->augment))
+        return pixels;
+    rng_init(&rng, options->seed, STREAM_AUGMENT,
+             pass->epoch * dataset_count(options->dataset, pass->part) + example);
+    augment_stamp(&options->augment, options->input, &rng, pixels, loader->changed);
+    return loader->changed;
+}
+
+static void fill_slot(struct loader *loader, const struct loader_pass *pass, int64_t batch, struct slot *slot)
+{
+    const struct loader_options *options = &loader->options;
+    size_t size = input_size(options->input);
+    struct loader_rows rows = pass->rows(pass->context, batch);
+    read_ahead(loader, pass, batch);
+    for (int i = 0; i < rows.count; i++) {
+        uint64_t example = example_of(pass, rows.first + i);
+        const float *pixels = dataset_pixels(options->dataset, pass->part, example);
+        input_convert(options->input, change_stamp(loader, pass, example, pixels),
+                      slot->stamps + (size_t)i * size);
+        slot->labels[i] = dataset_label(options->dataset, pass->part, example);
+    }
+    slot->count = rows.count;
+}
+
+static bool has_work(const struct loader *loader)
+{
+    return loader->running && loader->filled < loader->pass.batches &&
+           loader->filled - loader->taken < DEPTH - 1;
+}
+
+static void *fill_slots(void *argument)
+{
+    struct loader *loader = argument;
+    pthread_mutex_lock(&loader->lock);
+    while (!loader->quit) {
+        if (!has_work(loader)) {
+            pthread_cond_wait(&loader->changed_state, &loader->lock);
+            continue;
+        }
+        const struct loader_pass pass = loader->pass;
+        int64_t batch = loader->filled;
+        loader->busy = true;
+        pthread_mutex_unlock(&loader->lock);
+        fill_slot(loader, &pass, batch, &loader->slots[batch % DEPTH]);
+        pthread_mutex_lock(&loader->lock);
+        loader->busy = false;
+        loader->filled++;
+        pthread_cond_broadcast(&loader->changed_state);
+    }
+    pthread_mutex_unlock(&loader->lock);
+    return NULL;
+}
+
+static int allocate(struct loader *loader)
+{
+    size_t size = input_size(loader->options.input), rows = (size_t)loader->options.micro_batch;
+    loader->group_batches = 1 + (loader->options.group_rows - 1) / loader->options.micro_batch;
+    loader->changed = calloc(size, sizeof *loader->changed);
+    loader->ahead = calloc((size_t)loader->group_batches * rows, sizeof *loader->ahead);
+    for (int i = 0; i < DEPTH; i++) {
+        struct slot *slot = &loader->slots[i];
+        slot->stamps = calloc(rows * size, sizeof *slot->stamps);
+        slot->labels = calloc(rows, 1);
+        if (!slot->stamps || !slot->labels)
+            return -ENOMEM;
+    }
+    return loader->changed && loader->ahead ? 0 : -ENOMEM;
+}
+
+int loader_create(struct loader **out, const struct loader_options *options, struct err *err)
+{
+    CLEANUP(loader_destroy_ptr) struct loader *loader = calloc(1, sizeof *loader);
+    if (!loader)
+        return err_set(err, -ENOMEM, "out of memory for micro-batches");
+    loader->options = *options;
+    pthread_mutex_init(&loader->lock, NULL);
+    pthread_cond_init(&loader->changed_state, NULL);
+    if (allocate(loader) != 0)
+        return err_set(err, -ENOMEM, "out of memory for micro-batches of %d", options->micro_batch);
+    if (pthread_create(&loader->thread, NULL, fill_slots, loader) != 0)
+        return err_set(err, -EAGAIN, "cannot start a thread that reads ahead");
+    loader->has_thread = true;
+    *out = TAKE(loader);
+    return 0;
+}
+
+void loader_destroy(struct loader *loader)
+{
+    if (!loader)
+        return;
+    pthread_mutex_lock(&loader->lock);
+    loader->quit = true;
+    pthread_cond_broadcast(&loader->changed_state);
+    pthread_mutex_unlock(&loader->lock);
+    if (loader->has_thread)
+        pthread_join(loader->thread, NULL);
+    for (int i = 0; i < DEPTH; i++) {
+        free(loader->slots[i].stamps);
+        free(loader->slots[i].labels);
+    }
+    free(loader->changed);
+    free(loader->ahead);
+    pthread_cond_destroy(&loader->changed_state);
+    pthread_mutex_destroy(&loader->lock);
+    free(loader);
+}
+
+void loader_start(struct loader *loader, const struct loader_pass *pass)
+{
+    loader_stop(loader);
+    pthread_mutex_lock(&loader->lock);
+    loader->pass = *pass;
+    loader->filled = loader->taken = 0;
+    loader->running = true;
+    pthread_cond_broadcast(&loader->changed_state);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+struct loader_batch loader_next(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->lock);
+    int64_t batch = loader->taken++;
+    pthread_cond_broadcast(&loader->changed_state); /* the one before may be filled anew */
+    while (loader->filled <= batch)
+        pthread_cond_wait(&loader->changed_state, &loader->lock);
+    pthread_mutex_unlock(&loader->lock);
+    const struct slot *slot = &loader->slots[batch % DEPTH];
+    return (struct loader_batch){slot->stamps, slot->labels, slot->count};
+}
+
+void loader_stop(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->lock);
+    loader->running = false;
+    while (loader->busy)
+        pthread_cond_wait(&loader->changed_state, &loader->lock);
+    pthread_mutex_unlock(&loader->lock);
+}
