@@ -3,6 +3,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/path.h"
+#include "daemon/worker/confine.h"
 #include "daemon/worker/job.h"
 #include "daemon/worker/outdir.h"
 #include "proto/json.h"
@@ -16,10 +18,11 @@ enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_STOPPED = 75 };
 static const struct kind {
     const char *name;
     job_run *run;
+    bool programs; /* it starts gnuplot */
 } KINDS[] = {
-    {"mock", mock_run},   {"inject", inject_run}, {"cutouts", cutouts_run},
-    {"split", split_run}, {"train", train_run},   {"evaluate", evaluate_run},
-    {"audit", audit_run},   {"export", export_run},
+    {"mock", mock_run},         {"inject", inject_run}, {"cutouts", cutouts_run},
+    {"split", split_run},       {"train", train_run},   {"evaluate", evaluate_run, true},
+    {"audit", audit_run, true}, {"export", export_run},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -54,6 +57,14 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
     return code ? err_prefix(err, "%s", path) : 0;
 }
 
+/* The output directory must be there before nothing else can be made. */
+static int confine_to(const char *out, bool programs, struct err *err)
+{
+    const char *writable[] = {out, getenv("DECOY_ATTEMPT_DIR"), NULL};
+    int code = path_make_directories(out, 0777, err);
+    return code ? code : confine_rank(writable, programs, err);
+}
+
 static int run_job(struct job *job, const struct kind *kind, struct err *err)
 {
     int code = team_create(&job->team, err);
@@ -65,6 +76,8 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
     const char *out = spec_text(job->spec, "out");
     if (!code && out)
         code = outdir_check(kind->name, out, err);
+    if (!code && out)
+        code = confine_to(out, kind->programs, err);
     if (!code)
         code = kind->run(job, err);
     if (code == -ECANCELED)
@@ -78,6 +91,14 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
     return code;
 }
 
+static int print_version(void)
+{
+    char layers[128];
+    confine_layers(layers, sizeof layers);
+    printf("decoy-worker " DECOY_VERSION "\nreaders of bricks are confined by: %s\n", layers);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {0};
@@ -85,8 +106,7 @@ int main(int argc, char **argv)
     json_t *spec = NULL;
     const struct kind *kind = NULL;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("decoy-worker " DECOY_VERSION "\n");
-        return 0;
+        return print_version();
     }
     if (argc != 3 || strcmp(argv[1], "--spec") != 0) {
         fprintf(stderr, "usage: decoy-worker --spec FILE.json | --version\n");

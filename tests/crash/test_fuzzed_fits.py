@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from mutate import mutate
-from running import SEED, run, say, trials
+from trial import SEED, run, say, trials
 
 warnings.filterwarnings('ignore')
 CHANNELS = [(kind, band) for band in 'grz' for kind in ('image', 'invvar')]
