@@ -2,11 +2,14 @@
 #include "client/client.h"
 #include "client/help.h"
 #include "client/print.h"
+#include "client/select.h"
 #include "common/str.h"
 #include "proto/directory.h"
 
 #include <errno.h>
 #include <string.h>
+
+enum { IDS_MAX = 10000 };
 
 int exit_of(int code)
 {
@@ -37,21 +40,42 @@ size_t client_words(const struct client *client)
     return json_array_size(client->flags.words);
 }
 
+/* "7" or "7-9". */
+static bool read_ids(const char *word, int64_t *first, int64_t *last)
+{
+    const char *dash = strchr(word, '-');
+    CLEANUP(free_ptr) char *head = strndup(word, dash ? (size_t)(dash - word) : strlen(word));
+    *last = 0;
+    if (!str_to_int(head, first) || (dash && !str_to_int(dash + 1, last)))
+        return false;
+    *last = dash ? *last : *first;
+    return *first >= 1 && *last >= *first && *last - *first < IDS_MAX;
+}
+
 int client_ids(const struct client *client, size_t from, json_t **ids, struct err *err)
 {
     json_t *found = json_array();
     for (size_t i = from; i < client_words(client); i++) {
-        int64_t id;
-        if (!str_to_int(client_word(client, i), &id) || id < 1) {
+        int64_t first, last;
+        if (!read_ids(client_word(client, i), &first, &last)) {
             json_decref(found);
-            err_set(err, -EINVAL, "%.60s is not a job's id (a number, as `decoy ls --all` shows it)",
+            err_set(err, -EINVAL,
+                    "%.60s is not a job's id (a number, or a range like 7-9, as `decoy ls --all` shows it)",
                     client_word(client, i));
             return EXIT_USAGE;
         }
-        json_array_append_new(found, json_integer(id));
+        for (int64_t id = first; id <= last; id++)
+            json_array_append_new(found, json_integer(id));
     }
     *ids = found;
     return EXIT_DONE;
+}
+
+const struct spec_kind *client_more_flags(const struct verb *verb)
+{
+    return verb->run == up_run || verb->run == recover_run ? spec_daemon_options()
+           : verb->selects                                 ? select_flags()
+                                                           : NULL;
 }
 
 /* Sentence to standard error, and with --json an object to standard output. */
@@ -97,6 +121,8 @@ static int read_flags(struct client *client, int argc, char **argv, struct err *
     client->flags.command = command;
     client->given = verb->flags ? flags_add(&client->flags, verb->flags, verb->repeats) : NULL;
     snprintf(command, sizeof command, "decoy %s", verb->name);
+    const struct spec_kind *more = client_more_flags(verb);
+    client->more = more ? flags_add(&client->flags, more, NULL) : NULL;
     if (verb->run != submit_run)
         return flags_parse(&client->flags, argc, argv, false, err);
     flags_add(&client->flags, spec_job_options(), NULL);

@@ -25,6 +25,7 @@ struct client {
     const struct verb *verb;
     struct flags flags;
     json_t *given; /* the verb's own flags that were given; borrowed from flags */
+    json_t *more;  /* likewise those of client_more_flags */
 };
 
 /* Returns an exit code. A verb that fails has put the sentence into err; main prints it. */
@@ -40,12 +41,14 @@ struct verb {
     const char *const *repeats; /* flags that may be given more than once; NULL: none */
     size_t least, most;         /* how many words */
     verb_run *run;
+    bool selects; /* its jobs may be picked by --tag, --name, --group and --only too (select.h) */
 };
 
 extern const struct verb VERBS[]; /* in main.c; ends with a nameless one */
 
-verb_run up_run, down_run, submit_run, run_run, ls_run, show_run, watch_run, logs_run, events_run, wait_run,
-    cancel_run, release_run, status_run, verdict_run, version_run, help_run;
+verb_run up_run, down_run, recover_run, drain_run, resume_run, hold_run, priority_run, checkpoint_run,
+    retry_run, rerun_run, forget_run, explain_run, submit_run, run_run, ls_run, show_run, watch_run, logs_run,
+    events_run, wait_run, cancel_run, release_run, status_run, verdict_run, version_run, help_run;
 
 /* Reads the arguments, runs the verb, prints its sentence; returns the exit code. */
 int client_main(int argc, char **argv);
@@ -57,8 +60,11 @@ int exit_of(int code);
 const char *client_word(const struct client *client, size_t i);
 size_t client_words(const struct client *client);
 
-/* Words from the i-th on as an array of job ids, a new reference; EXIT_USAGE and a sentence if one is none.
- */
+/* The table of flags that a verb takes besides its own; NULL: none. */
+const struct spec_kind *client_more_flags(const struct verb *verb);
+
+/* Words from the i-th on as an array of job ids, a new reference: "7", or "7-9" for 7, 8 and 9. EXIT_USAGE and a
+ * sentence if one is none. */
 int client_ids(const struct client *client, size_t from, json_t **ids, struct err *err);
 
 #endif

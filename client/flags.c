@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -91,6 +92,12 @@ static int refuse_unknown(const struct flags *flags, const char *name, struct er
                    meant ? meant : "`", meant ? "" : flags->command, meant ? "" : " --help` lists them");
 }
 
+/* What --each fills in (each.h). */
+static bool has_place(const char *text)
+{
+    return strstr(text, "{}") || strstr(text, "{n}") || strstr(text, "{file}");
+}
+
 static int store_value(struct flag_set *set, const struct spec_field *field, const char *text,
                        struct err *err)
 {
@@ -99,9 +106,13 @@ static int store_value(struct flag_set *set, const struct spec_field *field, con
     json_t *value = NULL;
     bool max = strcmp(field->name, "ranks") == 0 && strcmp(text, "max") == 0;
     named.name = name;
-    int code = flag_value(max ? field : &named, text, &value, err);
-    if (code)
-        return code;
+    int code = 0;
+    if (has_place(text))
+        value = json_string(text);
+    else
+        code = flag_value(max ? field : &named, text, &value, err);
+    if (code || !value)
+        return code ? code : err_set(err, -EINVAL, "%s is not UTF-8", name);
     json_t *present = json_object_get(set->values, field->name);
     if (set_repeats(set, field->name)) {
         if (!present)
@@ -162,7 +173,7 @@ int flags_parse(struct flags *flags, int argc, char **argv, bool until_word, str
     while (i < argc) {
         const char *argument = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
         int taken = 1;
-        if (only_words || argument[0] != '-' || !argument[1]) {
+        if (only_words || argument[0] != '-' || !argument[1] || isdigit((unsigned char)argument[1])) {
             json_t *word = json_string(argument);
             if (!word)
                 return err_set(err, -EINVAL, "an argument of `%s` is not UTF-8", flags->command);

@@ -1,6 +1,8 @@
 /* A command line by tables of fields (proto/spec.h): flags are the fields' names with '-' for '_', given as
- * `--flag value` or `--flag=value`; a bare flag of type yes/no means true. `-h` is --help and `-f` --follow;
- * `--` ends the flags. Every sentence names the flag. */
+ * `--flag value` or `--flag=value`; a bare flag of type yes/no means true. `-h` is --help and `-f` --follow, a
+ * negative number is a word;
+ * `--` ends the flags. A value that holds {}, {n} or {file} stays text whatever its field's type, for `submit --each`
+ * to fill in. Every sentence names the flag. */
 #ifndef DECOY_CLIENT_FLAGS_H
 #define DECOY_CLIENT_FLAGS_H
 

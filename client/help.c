@@ -67,7 +67,7 @@ void help_usage(FILE *stream)
     fputs("decoy: can injected galaxies be told from real ones?\n\nusage: decoy VERB [words] [--flags]\n\n",
           stream);
     for (const struct verb *verb = VERBS; verb->name; verb++)
-        fprintf(stream, "  %-10s%s\n", verb->name, verb->summary);
+        fprintf(stream, "  %-12s%s\n", verb->name, verb->summary);
     help_kinds(stream, "\ntools, which need no daemon\n", true);
     fputs("\n`decoy VERB --help` tells more; `decoy run demo` shows the whole way.\n", stream);
 }
@@ -144,6 +144,7 @@ void help_verb(const struct verb *verb)
     if (submit)
         help_title("options of every job", spec_job_options());
     help_title("flags", verb->flags);
+    help_title(verb->selects ? "which jobs" : "what decoyd is told", client_more_flags(verb));
     help_title("flags of every verb", &COMMON);
     help_json(verb);
 }

@@ -14,6 +14,14 @@ static const struct spec_field TIMEOUT_FIELDS[] = {
 static const struct spec_field SUBMIT_FIELDS[] = {
     {"after", SPEC_INT, .least = 1, .most = 9e15,
      .help = "start after this job has succeeded; may be given again"},
+    {"after_any", SPEC_INT, .least = 1, .most = 9e15,
+     .help = "start after this job has ended, however it did; may be given again"},
+    {"each", SPEC_INPUT,
+     .help =
+         "a job array: one job of each line of this file. In the other flags {} is the line, {n} the job's "
+         "number, {file} a file with its lines"},
+    {"per", SPEC_INT, .least = 1, .most = 1e9,
+     .help = "so many lines of --each make a job, which reads {file}"},
     {"key", SPEC_TEXT,
      .help = "1 to 64 characters: the same key with the same job is one job, however often submitted"},
     {"wait", SPEC_BOOL, .help = "wait until the job has ended"},
@@ -28,7 +36,7 @@ static const struct spec_field RUN_FIELDS[] = {
 };
 static const struct spec_field LS_FIELDS[] = {
     {"all", SPEC_BOOL, .help = "the ended ones too"},
-    {"group", SPEC_TEXT, .help = "only the jobs of this run"},
+    {"flat", SPEC_BOOL, .help = "a row for each job of an array"},
 };
 static const struct spec_field LOGS_FIELDS[] = {
     {"follow", SPEC_BOOL, .help = "go on until the attempt has ended"},
@@ -38,7 +46,10 @@ static const struct spec_field EVENTS_FIELDS[] = {
     {"follow", SPEC_BOOL, .help = "go on: until the job has ended, or for ever without an ID"},
     {"after_seq", SPEC_INT, .help = "only events after this number"},
 };
-static const struct spec_field CANCEL_FIELDS[] = {
+static const struct spec_field FORGET_FIELDS[] = {
+    {"older", SPEC_SPAN, .help = "all that ended longer ago than this, for example 30d"},
+};
+static const struct spec_field REASON_FIELDS[] = {
     {"reason", SPEC_TEXT, .help = "a sentence for the job's history"},
 };
 
@@ -48,12 +59,15 @@ TABLE(run_flags, RUN_FIELDS);
 TABLE(ls_flags, LS_FIELDS);
 TABLE(logs_flags, LOGS_FIELDS);
 TABLE(events_flags, EVENTS_FIELDS);
-TABLE(cancel_flags, CANCEL_FIELDS);
+TABLE(forget_flags, FORGET_FIELDS);
+TABLE(reason_flags, REASON_FIELDS);
 
-static const char *const SUBMIT_REPEATS[] = {"after", NULL};
+static const char *const SUBMIT_REPEATS[] = {"after", "after_any", NULL};
 static const char *const RUN_REPEATS[] = {"set", NULL};
 
 enum { MANY = 1000 };
+
+#define ROWS "{\"v\", \"jobs\": [ROW...]}"
 
 const struct verb VERBS[] = {
     /* updown.c */
@@ -65,14 +79,18 @@ const struct verb VERBS[] = {
     {"down", "", "end decoyd in good order; running jobs go on after the next `decoy up`", NULL,
      "{\"v\", \"stopped\": true, \"pid\"}", &timeout_flags, NULL, 0, 0, down_run},
     /* submit.c, pipeline.c */
-    {"submit", "KIND", "one job; prints its id",
+    {"recover", "", "start decoyd if it died, and tell which jobs were put back in the queue", NULL,
+     "{\"v\", \"started\": bool, \"jobs\": [id...]}", &timeout_flags, NULL, 0, 0, recover_run},
+    {"submit", "KIND", "one job, or an array of them; prints its id",
      "Paths are made absolute against the working directory. Exit code 1 with --wait or --follow: the job "
-     "did not succeed.",
-     "{\"v\", \"id\"}, with --wait or --follow also \"job\": ROW", &submit_flags, SUBMIT_REPEATS, 1, 1,
-     submit_run},
+     "did not succeed.\n"
+     "With --each the ids are printed as a range, which all verbs take: decoy cancel 12-111.",
+     "{\"v\", \"id\"}, with --wait or --follow also \"job\": ROW; of an array \"ids\" and \"jobs\"",
+     &submit_flags, SUBMIT_REPEATS, 1, 1, submit_run},
     {"run", "FILE.yaml|NAME", "a pipeline of jobs, in one transaction; then follow it",
      "FILE holds `name`, `params: {NAME: default}` and `stages: {STAGE: {kind: KIND, FIELD: value, ...}}`. A "
-     "stage also takes the options of every job and `after: [STAGE]`. In a value, ${NAME} is a param or a "
+     "stage also takes the options of every job, `after: [STAGE]` and `after_any: [STAGE]`. In a value, "
+     "${NAME} is a param or a "
      "stage: a stage stands for its output directory and makes a dependency (a stage that has a param's name "
      "means the param by it); $$ is a dollar. A param whose value is null is not given. A NAME without a "
      "slash "
@@ -83,8 +101,10 @@ const struct verb VERBS[] = {
      "last two",
      &run_flags, RUN_REPEATS, 1, 1, run_run},
     /* status.c */
-    {"ls", "", "the jobs that have not ended", NULL, "{\"v\", \"jobs\": [ROW...]}, ROW as in proto/README.md",
-     &ls_flags, NULL, 0, 0, ls_run},
+    {"ls", "", "the jobs that have not ended, an array as one row", NULL,
+     "{\"v\", \"jobs\": [ROW...], \"arrays\"}, as in proto/README.md", &ls_flags, NULL, 0, 0, ls_run, true},
+    {"explain", "ID", "why a job is where it is, in one sentence", NULL,
+     "{\"v\", \"job\", \"state\", \"code\", \"text\"}", NULL, NULL, 1, 1, explain_run},
     {"show", "ID", "all about one job: its fields, attempts and result", NULL,
      "{\"v\", \"job\": ROW with \"spec\", \"attempts\"}", NULL, NULL, 1, 1, show_run},
     /* follow.c, history.c */
@@ -100,10 +120,28 @@ const struct verb VERBS[] = {
     {"wait", "ID...", "wait until jobs have ended", "Exit code 1: one of them did not succeed.",
      "{\"v\", \"jobs\": [ROW...]}", &timeout_flags, NULL, 1, MANY, wait_run},
     /* change.c */
-    {"cancel", "ID...", "end jobs, or keep them from starting", NULL, "{\"v\", \"jobs\": [ROW...]}",
-     &cancel_flags, NULL, 1, MANY, cancel_run},
-    {"release", "ID...", "let held jobs start", NULL, "{\"v\", \"jobs\": [ROW...]}", NULL, NULL, 1, MANY,
-     release_run},
+    {"cancel", "[ID...]", "end jobs, or keep them from starting",
+     "A running job is asked to stop (SIGTERM); what is left of it after decoyd's --grace is killed.", ROWS,
+     &reason_flags, NULL, 0, MANY, cancel_run, true},
+    {"hold", "[ID...]", "keep jobs from starting until `decoy release`", NULL, ROWS, &reason_flags, NULL, 0,
+     MANY, hold_run, true},
+    {"release", "[ID...]", "let held jobs start", NULL, ROWS, NULL, NULL, 0, MANY, release_run, true},
+    {"priority", "[ID...] N", "change who starts first: jobs of a higher priority do", NULL, ROWS,
+     &reason_flags, NULL, 1, MANY, priority_run, true},
+    {"checkpoint", "[ID...]", "have running trainings write a checkpoint now", NULL, ROWS, NULL, NULL, 0,
+     MANY, checkpoint_run, true},
+    {"retry", "[ID...]", "another go for jobs that failed (without an ID: for all of them)",
+     "The job keeps its id and gets a new attempt; jobs that were skipped because of it come back with it.",
+     ROWS, &reason_flags, NULL, 0, MANY, retry_run, true},
+    {"rerun", "[ID...]", "another go for any jobs that have ended, also well",
+     "As retry. What is in the job's output directory stays, and the job goes by it as always.", ROWS,
+     &reason_flags, NULL, 0, MANY, rerun_run, true},
+    {"forget", "[ID...]", "take jobs that have ended, and their logs, out of decoyd's memory",
+     "What they made stays. `decoy up --keep-days N` has decoyd do it by itself.",
+     "{\"v\", \"forgotten\": n}", &forget_flags, NULL, 0, MANY, forget_run, true},
+    {"drain", "", "start no more jobs; those that run go on", NULL, "{\"v\", \"running\": n}", &reason_flags,
+     NULL, 0, 0, drain_run},
+    {"resume", "", "start jobs again", NULL, "{\"v\", \"running\": n}", NULL, NULL, 0, 0, resume_run},
     {"status", "", "the daemon, its slots, how many jobs are in which state", NULL,
      "{\"v\"} and the members of the daemon's status in proto/README.md", NULL, NULL, 0, 0, status_run},
     /* verdict.c */

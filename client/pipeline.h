@@ -6,7 +6,8 @@
  *     survey: {kind: mock, seed: ${seed}}
  *     fakes:  {kind: inject, survey: ${survey}, prior: ${prior}}
  *
- * A stage's keys are kind, after (a stage or a list of them), its kind's fields and the options of every job.
+ * A stage's keys are kind, after and after_any (a stage or a list of them: after success, after any end), its kind's
+ * fields and the options of every job.
  * ${name} is a param or a stage; a stage stands for its output directory and makes a dependency. Where a param
  * has a stage's name, the stage itself means the param by it and the others mean the stage. `out` is
  * DIRECTORY/STAGE by default. A field whose value is null is not given. Every sentence names

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum need { NEED_NOTHING, NEED_END, NEED_SUCCESS };
+
 enum mark { UNSEEN, OPEN, PLACED };
 
 struct stage {
@@ -16,7 +18,7 @@ struct stage {
     const struct spec_kind *kind;
     json_t *out; /* a string */
     json_t *fields, *options;
-    bool *needs; /* by index of stage */
+    enum need *needs; /* by index of stage */
     enum mark mark;
     size_t position; /* in the submit */
 };

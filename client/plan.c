@@ -32,7 +32,7 @@ static json_t *find_value(void *context, const char *name, struct err *err)
     if (param && (!stage || stage == lookup->stage || !lookup->stage))
         return param;
     if (stage && lookup->stage) {
-        lookup->stage->needs[stage - pipeline->stages] = true;
+        lookup->stage->needs[stage - pipeline->stages] = NEED_SUCCESS;
         return stage->out;
     }
     char meant[96];
@@ -117,7 +117,7 @@ static const struct spec_field *find_field(const struct spec_kind *kind, const c
 static int refuse_key(const struct stage *stage, const char *name, struct err *err)
 {
     const struct spec_kind *tables[] = {stage->kind, spec_job_options()};
-    json_t *names = json_pack("{sb sb}", "kind", 1, "after", 1);
+    json_t *names = json_pack("{sb sb sb}", "kind", 1, "after", 1, "after_any", 1);
     char meant[96];
     for (size_t i = 0; i < 2; i++) {
         for (size_t j = 0; j < tables[i]->count; j++)
@@ -128,7 +128,8 @@ static int refuse_key(const struct stage *stage, const char *name, struct err *e
     return err_set(err, -EINVAL, "%s has no such field%s", stage->kind->name, meant);
 }
 
-static int read_after(struct pipeline *pipeline, struct stage *stage, json_t *raw, struct err *err)
+static int read_after(struct pipeline *pipeline, struct stage *stage, enum need need, json_t *raw,
+                      struct err *err)
 {
     size_t count = json_is_array(raw) ? json_array_size(raw) : 1;
     for (size_t i = 0; i < count; i++) {
@@ -139,7 +140,8 @@ static int read_after(struct pipeline *pipeline, struct stage *stage, json_t *ra
             pipeline_hint(meant, name, NULL, pipeline->stages, pipeline->count);
         if (!other)
             return err_set(err, -EINVAL, "%.60s is no stage%s", name ? name : "a value here", meant);
-        stage->needs[other - pipeline->stages] = true;
+        enum need *now = &stage->needs[other - pipeline->stages];
+        *now = need > *now ? need : *now;
     }
     return 0;
 }
@@ -154,8 +156,8 @@ static int read_key(struct pipeline *pipeline, struct stage *stage, const char *
     int code;
     if (strcmp(name, "kind") == 0 || strcmp(name, "out") == 0)
         return 0;
-    if (strcmp(name, "after") == 0)
-        code = read_after(pipeline, stage, raw, err);
+    if (strcmp(name, "after") == 0 || strcmp(name, "after_any") == 0)
+        code = read_after(pipeline, stage, name[5] ? NEED_END : NEED_SUCCESS, raw, err);
     else if (!field && !option)
         code = refuse_key(stage, name, err);
     else
@@ -230,15 +232,20 @@ static int place_stage(struct pipeline *pipeline, struct stage *stage, struct er
 
 static json_t *stage_job(const struct pipeline *pipeline, const struct stage *stage, const char *key)
 {
-    json_t *after = json_array();
+    json_t *after = json_array(), *after_any = json_array();
     for (size_t i = 0; i < pipeline->count; i++) {
         CLEANUP(free_ptr) char *position = str_format("#%zu", pipeline->stages[i].position);
         if (stage->needs[i])
-            json_array_append_new(after, json_string(position));
+            json_array_append_new(stage->needs[i] == NEED_SUCCESS ? after : after_any, json_string(position));
     }
     CLEANUP(free_ptr) char *stage_key = key ? str_format("%s/%s", key, stage->name) : NULL;
-    return json_pack("{ss sO sO ss? so ss}", "kind", stage->kind->name, "fields", stage->fields, "options",
-                     stage->options, "key", stage_key, "after", after, "group", pipeline->name);
+    json_t *job =
+        json_pack("{ss sO sO ss? so ss}", "kind", stage->kind->name, "fields", stage->fields, "options",
+                  stage->options, "key", stage_key, "after", after, "group", pipeline->name);
+    if (json_array_size(after_any))
+        json_object_set(job, "after_any", after_any);
+    json_decref(after_any);
+    return job;
 }
 
 static json_t *plan_of(const struct pipeline *pipeline, const char *key)

@@ -1,8 +1,10 @@
-/* The verbs that look: status, ls and show. */
+/* The verbs that look: status, ls, explain and show. */
+#include "client/array.h"
 #include "client/client.h"
 #include "client/endpoint.h"
 #include "client/print.h"
 #include "client/row.h"
+#include "client/select.h"
 #include "common/clock.h"
 #include "common/str.h"
 
@@ -50,6 +52,10 @@ static void show_status(const json_t *status)
            row_text(status, "host"),
            clock_format_span(json_number_value(json_object_get(status, "uptime_s")), span),
            json_is_true(json_object_get(status, "ending")) ? ", ending" : "");
+    const json_t *drained = json_object_get(status, "drained");
+    if (json_is_string(drained))
+        printf("drained %s%sno job is started until `decoy resume`\n", json_string_value(drained),
+               json_string_length(drained) ? "; " : "");
     printf("state   %s\n", row_text(status, "state"));
     printf("slots   %ld of %ld in use\n", member(status, "slots_used"), member(status, "slots"));
     show_counts(json_object_get(status, "counts"));
@@ -65,6 +71,15 @@ int status_run(struct client *client, struct err *err)
     return exit_of(code);
 }
 
+/* How long a row's job has run or ran; "" where it does neither. */
+static const char *describe_time(const json_t *row, char span[CLOCK_TEXT_MAX])
+{
+    *span = '\0';
+    if (json_integer_value(json_object_get(row, "started_us")) && (row_is(row, "running") || row_ended(row)))
+        print_span(row_span_s(row, clock_realtime_us()), span);
+    return span;
+}
+
 static void list_rows(const json_t *rows)
 {
     static const struct table_column COLUMNS[] = {{"id", .right = true},   {"kind"},  {"name", .flex = true},
@@ -75,32 +90,44 @@ static void list_rows(const json_t *rows)
     json_t *row;
     json_array_foreach((json_t *)rows, i, row)
     {
-        char span[CLOCK_TEXT_MAX] = "";
-        CLEANUP(free_ptr) char *id = str_format("%ld", row_id(row));
+        char span[CLOCK_TEXT_MAX];
+        CLEANUP(free_ptr) char *id = array_row_ids(row);
         CLEANUP(free_ptr) char *progress = row_progress(row);
-        if (json_integer_value(json_object_get(row, "started_us")))
-            print_span(row_span_s(row, clock_realtime_us()), span);
-        const char *last = row_is(row, "running")     ? progress
+        CLEANUP(free_ptr) char *counts = array_row_counts(row);
+        const char *last = *counts                    ? counts
+                           : row_is(row, "running")   ? progress
                            : row_is(row, "succeeded") ? ""
                                                       : row_text(row, "reason");
-        table_add(table, (const char *[]){id, row_text(row, "kind"), row_text(row, "name"),
-                                          row_text(row, "group"), row_text(row, "state"), span, last});
+        table_add(table,
+                  (const char *[]){id, row_text(row, "kind"), row_text(row, "name"), row_text(row, "group"),
+                                   row_text(row, "state"), describe_time(row, span), last});
     }
     CLEANUP(free_ptr) char *text = table_format(table, print_width());
     fputs(text, stdout);
 }
 
+static void list_answer(const json_t *answer, bool flat)
+{
+    json_t *rows = json_object_get(answer, "jobs");
+    json_t *shown = flat ? json_incref(rows) : array_fold(rows, json_object_get(answer, "arrays"));
+    list_rows(shown);
+    json_decref(shown);
+}
+
 int ls_run(struct client *client, struct err *err)
 {
-    json_t *answer = NULL, *group = json_object_get(client->given, "group");
-    bool all = json_is_true(json_object_get(client->given, "all"));
-    json_t *body = json_pack("{sb sO}", "all", all, "group", group ? group : json_null());
-    int code = ask(client, "list", body, &answer, err);
+    json_t *answer = NULL;
+    bool ended =
+        json_object_get(client->more, "only") != NULL; /* a state is asked for by name, ended or not */
+    bool all = json_is_true(json_object_get(client->given, "all")) || ended;
+    int code = ask(client, "list", select_body(client, all), &answer, err);
     const json_t *rows = json_object_get(answer, "jobs");
     if (!code && !client->json && json_array_size(rows))
-        list_rows(rows);
+        list_answer(answer, json_is_true(json_object_get(client->given, "flat")));
     else if (!code && !client->json)
-        puts(all ? "no jobs" : "no jobs; `decoy ls --all` shows those that have ended");
+        puts(json_object_size(client->more) ? "no such jobs"
+             : all                          ? "no jobs"
+                                            : "no jobs; `decoy ls --all` shows those that have ended");
     json_decref(answer);
     return exit_of(code);
 }
@@ -196,12 +223,15 @@ static void show_job(const json_t *row)
                             member(row, "threads"), member(row, "priority"));
     CLEANUP(free_ptr) char *progress = row_progress(row);
     CLEANUP(free_ptr) char *after = join_ids(json_object_get(row, "after"));
+    CLEANUP(free_ptr) char *after_any = join_ids(json_object_get(row, "after_any"));
     CLEANUP(free_ptr) char *state = row_outcome(row);
     show_line("job", title);
     show_line("run", row_text(row, "group"));
     show_line("state", row_ended(row) || *row_text(row, "reason") ? state : row_text(row, "state"));
     show_line("progress", progress);
+    show_line("tag", row_text(row, "tag"));
     show_line("after", after);
+    show_line("after any", after_any);
     show_line("size", size);
     show_time("submitted", row, "submitted_us");
     show_time("started", row, "started_us");
@@ -212,6 +242,24 @@ static void show_job(const json_t *row)
     show_members("metrics", json_object_get(row, "metrics"));
     show_members("result", json_object_get(row, "result"));
     show_attempts(json_object_get(row, "attempts"));
+}
+
+int explain_run(struct client *client, struct err *err)
+{
+    json_t *ids = NULL, *answer = NULL;
+    int exit_code = client_ids(client, 0, &ids, err);
+    if (exit_code)
+        return exit_code;
+    int code = ask(client, "explain", json_pack("{sO}", "job", json_array_get(ids, 0)), &answer, err);
+    if (!code && !client->json) {
+        CLEANUP(free_ptr)
+        char *line = str_format("job %lld: %s", (long long)json_integer_value(json_array_get(ids, 0)),
+                                row_text(answer, "text"));
+        print_wrapped(stdout, line, 0, 2, print_width());
+    }
+    json_decref(ids);
+    json_decref(answer);
+    return exit_of(code);
 }
 
 int show_run(struct client *client, struct err *err)

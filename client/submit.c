@@ -1,6 +1,7 @@
 /* See submit.h, and the verb submit: a kind's flags become a job's fields. */
 #include "client/submit.h"
 #include "client/client.h"
+#include "client/each.h"
 #include "client/follow.h"
 #include "client/help.h"
 #include "client/print.h"
@@ -81,63 +82,128 @@ int submit_check_fields(const struct spec_kind *kind, json_t *fields, struct err
     return code;
 }
 
-/* The JOB of the command line, or NULL and a sentence. */
-static json_t *make_job(struct client *client, struct err *err)
+static json_t *given(const struct client *client, const char *name)
 {
-    const struct flag_set *options = &client->flags.sets[2], *fields = &client->flags.sets[3];
-    json_t *key = json_object_get(client->given, "key"), *after = json_object_get(client->given, "after");
-    if (submit_check_fields(fields->kind, fields->values, err) != 0)
-        return NULL;
-    if (json_string_length(key) > KEY_MAX) {
-        err_set(err, -EINVAL, "--key has more than %d characters", KEY_MAX);
-        return NULL;
-    }
-    return json_pack("{ss sO sO sO so sn}", "kind", fields->kind->name, "fields", fields->values, "options",
-                     options->values, "key", key ? key : json_null(), "after",
-                     after ? json_incref(after) : json_array(), "group");
+    return json_object_get(client->given, name);
 }
 
-/* Waits if asked to; *row is the job's last state then, a new reference. */
-static int follow_job(const struct client *client, struct endpoint *endpoint, const json_t *ids, json_t **row,
-                      struct err *err)
+static json_t *list_of(json_t *array)
 {
-    bool follow = json_is_true(json_object_get(client->given, "follow")),
-         wait = json_is_true(json_object_get(client->given, "wait"));
-    json_t *rows = NULL;
+    return array ? json_incref(array) : json_array();
+}
+
+/* The JOB of the command line, its fields not checked yet. */
+static json_t *make_job(const struct client *client)
+{
+    const struct flag_set *options = &client->flags.sets[2], *fields = &client->flags.sets[3];
+    json_t *key = given(client, "key"), *any = given(client, "after_any");
+    json_t *job = json_pack("{ss sO sO sO so sn}", "kind", fields->kind->name, "fields", fields->values,
+                            "options", options->values, "key", key ? key : json_null(), "after",
+                            list_of(given(client, "after")), "group");
+    if (any)
+        json_object_set(job, "after_any", any);
+    return job;
+}
+
+/* Every job's fields and options, as the daemon will. */
+static int check_jobs(const struct client *client, const json_t *jobs, struct err *err)
+{
+    const struct spec_kind *kind = client->flags.sets[3].kind;
+    json_t *job;
+    size_t i;
+    json_array_foreach((json_t *)jobs, i, job)
+    {
+        int code = submit_check_fields(kind, json_object_get(job, "fields"), err);
+        if (!code && json_string_length(json_object_get(job, "key")) > KEY_MAX)
+            code = err_set(err, -EINVAL, "--key has more than %d characters", KEY_MAX);
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+/* One job, or with --each many; *jobs is a new reference. */
+static int make_jobs(const struct client *client, json_t **jobs, struct err *err)
+{
+    const char *path = json_string_value(given(client, "each"));
+    json_t *per = given(client, "per"), *job = make_job(client);
+    int code = 0;
+    *jobs = NULL;
+    if (per && !path) {
+        code = err_set(err, -EINVAL, "--per says how many lines of --each FILE make a job");
+    } else if (path) {
+        CLEANUP(free_ptr) char *absolute = path_absolute(path);
+        code = each_jobs(job, absolute, (long)json_integer_value(per), jobs, err);
+    } else {
+        *jobs = json_pack("[O]", job);
+    }
+    json_decref(job);
+    return code ? code : check_jobs(client, *jobs, err);
+}
+
+/* Waits if asked to; *rows are the jobs' last states then, a new reference. */
+static int follow_ids(const struct client *client, struct endpoint *endpoint, const json_t *ids,
+                      json_t **rows, struct err *err)
+{
+    bool follow = json_is_true(given(client, "follow")), wait = json_is_true(given(client, "wait"));
+    json_t *row;
+    size_t i;
     if (!follow && !wait)
         return EXIT_DONE;
     int code =
-        follow_jobs(endpoint, ids, follow && !client->json ? FOLLOW_SHOWN : FOLLOW_SILENT, -1, &rows, err);
-    int exit_code = code ? exit_of(code) : follow_exit(rows);
-    *row = json_incref(json_array_get(rows, 0));
-    json_decref(rows);
-    if (!code && exit_code == EXIT_NEGATIVE && !follow && !client->json)
-        err_set(err, -ECHILD, "job %ld %s: %s", row_id(*row), row_text(*row, "state"),
-                row_text(*row, "reason"));
+        follow_jobs(endpoint, ids, follow && !client->json ? FOLLOW_SHOWN : FOLLOW_SILENT, -1, rows, err);
+    int exit_code = code ? exit_of(code) : follow_exit(*rows);
+    json_array_foreach(*rows, i, row)
+    {
+        if (!code && exit_code == EXIT_NEGATIVE && !follow && !client->json && !row_is(row, "succeeded"))
+            err_set(err, -ECHILD, "job %ld %s: %s", row_id(row), row_text(row, "state"),
+                    row_text(row, "reason"));
+    }
     return exit_code;
+}
+
+/* "7", or "7-9" for an array; with a key the ids may be those of several submits. */
+static void show_ids(const json_t *ids)
+{
+    size_t count = json_array_size(ids);
+    json_int_t first = json_integer_value(json_array_get(ids, 0)),
+               last = json_integer_value(json_array_get(ids, count - 1));
+    printf(count > 1 ? "%lld-%lld\n" : "%lld\n", (long long)first, (long long)last);
+    fflush(stdout);
+}
+
+static json_t *answer_of(const json_t *ids, const json_t *rows)
+{
+    json_t *answer = json_pack("{sO sO*}", "id", json_array_get(ids, 0), "job", json_array_get(rows, 0));
+    if (json_array_size(ids) == 1)
+        return answer;
+    json_object_del(answer, "job");
+    json_object_set(answer, "ids", (json_t *)ids);
+    if (rows)
+        json_object_set(answer, "jobs", (json_t *)rows);
+    return answer;
 }
 
 int submit_run(struct client *client, struct err *err)
 {
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
-    json_t *ids = NULL, *row = NULL, *job = make_job(client, err);
-    if (!job)
+    json_t *ids = NULL, *rows = NULL, *jobs = NULL;
+    if (make_jobs(client, &jobs, err) != 0) {
+        json_decref(jobs);
         return EXIT_USAGE;
-    json_t *jobs = json_pack("[o]", job);
+    }
     int code = endpoint_open(&endpoint, client->state, err);
     if (!code)
         code = submit_jobs(endpoint, jobs, &ids, err);
     json_decref(jobs);
     if (code)
         return exit_of(code);
-    if (!client->json) {
-        printf("%lld\n", (long long)json_integer_value(json_array_get(ids, 0)));
-        fflush(stdout);
-    }
-    int exit_code = follow_job(client, endpoint, ids, &row, err);
+    if (!client->json)
+        show_ids(ids);
+    int exit_code = follow_ids(client, endpoint, ids, &rows, err);
     if (client->json && !*err->text)
-        print_json(json_pack("{sO sO*}", "id", json_array_get(ids, 0), "job", row));
+        print_json(answer_of(ids, rows));
     json_decref(ids);
-    json_decref(row);
+    json_decref(rows);
     return exit_code;
 }

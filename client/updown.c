@@ -17,6 +17,8 @@
 
 #define PATIENCE_S 60.0
 
+enum { ARGUMENTS_MAX = 32 };
+
 static double patience(const struct client *client)
 {
     const json_t *given = json_object_get(client->given, "timeout");
@@ -32,9 +34,20 @@ static char *find_daemon(void)
 }
 
 /* In the child: never returns. */
-static void become_daemon(const char *program, const char *state, int said)
+static void become_daemon(const char *program, const struct client *client, int said)
 {
-    const char *const arguments[] = {"decoyd", "--state", state, NULL};
+    const char *arguments[ARGUMENTS_MAX] = {"decoyd", "--state", client->state};
+    size_t count = 3;
+    const char *name;
+    json_t *value;
+    json_object_foreach(client->more, name, value)
+    {
+        const struct spec_field *field = spec_field_find(spec_daemon_options(), name, NULL);
+        CLEANUP(free_ptr) char *flag = flag_name(field);
+        if (count + 1 < ARGUMENTS_MAX)
+            arguments[count++] = str_format("%s=%.17g", flag, json_number_value(value));
+    }
+    arguments[count] = NULL;
     int null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
     dup2(said, STDOUT_FILENO);
@@ -85,7 +98,7 @@ static int start_daemon(const struct client *client, struct err *err)
         return err_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
     pid_t pid = fork();
     if (pid == 0)
-        become_daemon(program, client->state, ends[1]);
+        become_daemon(program, client, ends[1]);
     close(ends[1]);
     int code = pid < 0 ? err_set(err, -errno, "cannot start decoyd: %s", strerror(errno))
                        : read_said(ends[0], said, sizeof said, clock_monotonic_s() + patience(client), err);
@@ -100,20 +113,32 @@ static int start_daemon(const struct client *client, struct err *err)
                    *sentence ? sentence : "it ended without a word");
 }
 
-int up_run(struct client *client, struct err *err)
+/* Connects to the daemon, after starting it where none serves. An exit code. */
+static int open_started(struct client *client, struct endpoint **endpoint, bool *started, struct err *err)
 {
-    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
-    bool started = false;
-    int code = endpoint_open(&endpoint, client->state, err);
+    *started = false;
+    int code = endpoint_open(endpoint, client->state, err);
     if (code == -ENOTCONN) {
         int failed = start_daemon(client, err);
-        started = failed == 0;
-        code = failed == -ETIMEDOUT ? failed : endpoint_open(&endpoint, client->state, failed ? NULL : err);
+        *started = failed == 0;
+        code = failed == -ETIMEDOUT ? failed : endpoint_open(endpoint, client->state, failed ? NULL : err);
         code = code && failed ? failed : code; /* another one may have been quicker: then all is well */
     }
     if (code)
         return code == -ECHILD ? EXIT_NO_DAEMON : exit_of(code);
     *err = (struct err){0};
+    if (!*started && json_object_size(client->more))
+        fprintf(stderr, "decoy: decoyd was up already: what it is told goes for its next start only\n");
+    return EXIT_DONE;
+}
+
+int up_run(struct client *client, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    bool started;
+    int exit_code = open_started(client, &endpoint, &started, err);
+    if (exit_code)
+        return exit_code;
     json_int_t pid = json_integer_value(json_object_get(endpoint_hello(endpoint), "pid"));
     const char *version = json_string_value(json_object_get(endpoint_hello(endpoint), "version"));
     if (client->json)
@@ -122,6 +147,32 @@ int up_run(struct client *client, struct err *err)
     else
         printf("decoyd %s %s, process %lld, state in %s\n", version ? version : "",
                started ? "is up" : "was up already", (long long)pid, client->state);
+    return EXIT_DONE;
+}
+
+/* A daemon puts back by itself what ran when the one before it died: it only has to be started. */
+int recover_run(struct client *client, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    json_t *status = NULL, *id;
+    bool started;
+    size_t i;
+    int exit_code = open_started(client, &endpoint, &started, err);
+    if (!exit_code)
+        exit_code = exit_of(endpoint_call(endpoint, "status", json_object(), &status, err));
+    if (exit_code)
+        return exit_code;
+    const json_t *ids = json_object_get(status, "recovered");
+    if (client->json) {
+        print_json(json_pack("{sb sO}", "started", started, "jobs", ids));
+    } else if (json_array_size(ids) == 0) {
+        puts("no job ran when the daemon before this one ended");
+    } else {
+        fputs("back in the queue, for they ran when the daemon before this one died:", stdout);
+        json_array_foreach((json_t *)ids, i, id) printf(" %lld", (long long)json_integer_value(id));
+        putchar('\n');
+    }
+    json_decref(status);
     return EXIT_DONE;
 }
 

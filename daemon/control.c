@@ -26,9 +26,7 @@ int verb_status(struct call *call, struct err *err)
     int code = store_count_states(daemon->store, counts, err);
     if (code)
         return code;
-    json_t *states = json_object();
-    for (int state = JOB_HELD; state < JOB_STATE_MAX; state++)
-        json_object_set_new(states, job_state_name((enum job_state)state), json_integer(counts[state]));
+    json_t *states = call_counts(counts, true);
     call->answer = json_pack(
         "{ss si ss ss sf si si so si sb ss? sO sf}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
         daemon->host, "state", daemon->state, "uptime_s", clock_monotonic_s() - daemon->started_s, "slots",

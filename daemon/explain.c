@@ -93,10 +93,19 @@ static char *say_first_to_end(const struct daemon *daemon)
                : str_format("%s", "");
 }
 
+/* "1 slot", "2 slots"; returns text. */
+static const char *count_slots(const struct job_row *row, char text[32])
+{
+    long count = slots_needed(row);
+    snprintf(text, 32, "%ld slot%s", count, count == 1 ? "" : "s");
+    return text;
+}
+
 /* Ready, and nothing but slots is lacking. */
 static struct explanation explain_turn(const struct daemon *daemon, const struct job_row *row, int64_t now_us)
 {
     const struct job *first = NULL, *job;
+    char needs[32];
     int before = 0, available = daemon->slots.total - daemon->slots.used;
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
         if (!starts_before(job, row, now_us, daemon->slots.total))
@@ -107,14 +116,14 @@ static struct explanation explain_turn(const struct daemon *daemon, const struct
     }
     CLEANUP(free_ptr) char *end = say_first_to_end(daemon);
     if (!before)
-        return explain("slots", str_format("it is next: it needs %ld slots, and %d of %d are free%s",
-                                           slots_needed(row), available, daemon->slots.total, end));
-    return explain("turn",
-                   str_format("%d job%s come%s before it (first job %lld, priority %d, %ld slots); %d of %d "
-                              "slots are free, it needs %ld%s",
-                              before, before == 1 ? "" : "s", before == 1 ? "s" : "",
-                              (long long)first->row->id, first->row->life.priority, slots_needed(first->row),
-                              available, daemon->slots.total, slots_needed(row), end));
+        return explain("slots", str_format("it is next: it needs %s, and %d of %d are free%s",
+                                           count_slots(row, needs), available, daemon->slots.total, end));
+    return explain("turn", str_format("%d job%s come%s before it (first job %lld, priority %d, %s); %d of %d "
+                                      "slots are free, it needs %ld%s",
+                                      before, before == 1 ? "" : "s", before == 1 ? "s" : "",
+                                      (long long)first->row->id, first->row->life.priority,
+                                      count_slots(first->row, needs), available, daemon->slots.total,
+                                      slots_needed(row), end));
 }
 
 static struct explanation explain_ready(const struct daemon *daemon, const struct job_row *row)
@@ -139,20 +148,19 @@ static struct explanation explain_ready(const struct daemon *daemon, const struc
     return explain_turn(daemon, row, now_us);
 }
 
-static struct explanation explain_running(const struct daemon *daemon, const struct job *job)
+static struct explanation explain_running(const struct job *job)
 {
     const struct job_life *life = &job->row->life;
-    char span[CLOCK_TEXT_MAX];
+    char span[CLOCK_TEXT_MAX], needs[32];
     double kill_s = job->run && job->run->kill_s > 0 ? job->run->kill_s - clock_monotonic_s() : 0;
     clock_format_span(1e-6 * (double)(clock_realtime_us() - life->started_us), span);
-    (void)daemon;
     if (life->stop != STOP_NONE)
         return explain("stopping",
                        str_format("it was asked to stop (%s%s%s) and has %.0f s left before it is killed",
                                   job_stop_name(life->stop), *life->reason ? ": " : "", life->reason,
                                   fmax(kill_s, 0)));
-    return explain("running", str_format("it runs, attempt %d, since %s, on %ld slots", life->attempt, span,
-                                         slots_needed(job->row)));
+    return explain("running", str_format("it runs, attempt %d, for %s, on %s", life->attempt, span,
+                                         count_slots(job->row, needs)));
 }
 
 static struct explanation explain_row(const struct daemon *daemon, const struct job_row *row)
@@ -166,7 +174,7 @@ static struct explanation explain_row(const struct daemon *daemon, const struct 
     case JOB_READY:
         return explain_ready(daemon, row);
     case JOB_RUNNING:
-        return explain_running(daemon, job);
+        return explain_running(job);
     default:
         return explain(
             "ended",

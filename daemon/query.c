@@ -15,7 +15,8 @@ enum { CHUNK_DEFAULT = 64 << 10, CHUNK_MAX = 512 << 10 };
 struct listing {
     struct call *call;
     const char *group, *tag, *name, *state; /* what is asked for; NULL: any */
-    json_t *rows;
+    json_t *rows, *arrays;
+    int64_t array; /* that was counted last: an array's jobs stand together */
 };
 
 static bool selects(const struct listing *listing, const struct job_row *row)
@@ -26,6 +27,21 @@ static bool selects(const struct listing *listing, const struct job_row *row)
            (!listing->state || strcmp(job_state_name(row->life.state), listing->state) == 0);
 }
 
+/* Counts the array of a listed job, once. */
+static int count_array(struct listing *listing, const struct job_row *row, struct err *err)
+{
+    int64_t counts[JOB_STATE_MAX], last;
+    if (!row->array || row->array == listing->array)
+        return 0;
+    int code = store_count_array(listing->call->daemon->store, row->array, counts, &last, err);
+    if (code)
+        return code;
+    listing->array = row->array;
+    json_array_append_new(listing->arrays, json_pack("{sI sI so}", "array", (json_int_t)row->array, "last",
+                                                     (json_int_t)last, "counts", call_counts(counts, false)));
+    return 0;
+}
+
 static int list_row(void *context, struct job_row **row)
 {
     struct listing *listing = context;
@@ -34,18 +50,22 @@ static int list_row(void *context, struct job_row **row)
     struct job *job = queue_find(listing->call->daemon->queue, (*row)->id);
     json_array_append_new(listing->rows, job ? stream_job_row(listing->call->daemon->streams, job)
                                              : message_row(*row, NULL, NULL));
-    return 0;
+    return count_array(listing, *row, NULL);
 }
 
 /* Those that have not ended are all in memory. */
-static void list_live(struct listing *listing)
+static int list_live(struct listing *listing, struct err *err)
 {
+    int code = 0;
     struct streams *streams = listing->call->daemon->streams;
     struct job *job;
-    for (size_t i = 0; (job = queue_at(listing->call->daemon->queue, i)); i++) {
-        if (!job_ended(job->row->life.state) && selects(listing, job->row))
-            json_array_append_new(listing->rows, stream_job_row(streams, job));
+    for (size_t i = 0; !code && (job = queue_at(listing->call->daemon->queue, i)); i++) {
+        if (job_ended(job->row->life.state) || !selects(listing, job->row))
+            continue;
+        json_array_append_new(listing->rows, stream_job_row(streams, job));
+        code = count_array(listing, job->row, err);
     }
+    return code;
 }
 
 static const char *asked_text(const struct call *call, const char *name)
@@ -60,7 +80,9 @@ int verb_list(struct call *call, struct err *err)
                               asked_text(call, "tag"),
                               asked_text(call, "name"),
                               asked_text(call, "state"),
-                              json_array()};
+                              json_array(),
+                              json_array(),
+                              0};
     bool all = json_is_true(json_object_get(call->body, "all"));
     int code = 0;
     if (listing.state && job_state_find(listing.state) == JOB_STATE_MAX)
@@ -68,8 +90,8 @@ int verb_list(struct call *call, struct err *err)
     else if (all)
         code = store_each_job(call->daemon->store, STORE_ALL, list_row, &listing, err);
     else
-        list_live(&listing);
-    call->answer = json_pack("{so}", "jobs", listing.rows);
+        code = list_live(&listing, err);
+    call->answer = json_pack("{so so}", "jobs", listing.rows, "arrays", listing.arrays);
     return code;
 }
 

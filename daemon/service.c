@@ -168,6 +168,16 @@ int call_reason(struct call *call, char reason[JOB_REASON_MAX], struct err *err)
     return call_refuse(call, err, "bad_request", "reason must be a text or null");
 }
 
+json_t *call_counts(const int64_t counts[JOB_STATE_MAX], bool zeros)
+{
+    json_t *states = json_object();
+    for (int state = JOB_HELD; state < JOB_STATE_MAX; state++) {
+        if (counts[state] || zeros)
+            json_object_set_new(states, job_state_name((enum job_state)state), json_integer(counts[state]));
+    }
+    return states;
+}
+
 int call_commit_failed(struct call *call, int code, const struct err *err)
 {
     call->code = "internal";

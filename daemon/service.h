@@ -45,6 +45,9 @@ int call_known_job(struct call *call, int64_t id, struct err *err);
 /* The body's "reason" as a clean line, empty without one; fails with bad_request. */
 int call_reason(struct call *call, char reason[JOB_REASON_MAX], struct err *err);
 
+/* {state: n}, a new reference; with zeros, or only of the states that some job is in. */
+json_t *call_counts(const int64_t counts[JOB_STATE_MAX], bool zeros);
+
 /* What to answer when a change could not be committed: on a full disk the caller is told and the daemon goes
  * on; anything else it cannot go on from. */
 int call_commit_failed(struct call *call, int code, const struct err *err);

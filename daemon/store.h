@@ -94,6 +94,10 @@ int store_setting(struct store *store, const char *name, char **value, struct er
 int store_set(struct store *store, const char *name, const char *value, struct err *err);
 
 int store_count_states(struct store *store, int64_t counts[JOB_STATE_MAX], struct err *err);
+
+/* The jobs of an array, ended ones too, and the last one's id. */
+int store_count_array(struct store *store, int64_t array, int64_t counts[JOB_STATE_MAX], int64_t *last,
+                      struct err *err);
 int store_last_seq(struct store *store, int64_t *seq, struct err *err);
 
 #endif

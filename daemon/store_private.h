@@ -38,6 +38,7 @@ enum statement {
     SETTING,
     SET,
     COUNT_STATES,
+    COUNT_ARRAY,
     LAST_SEQ,
     STATEMENT_MAX
 };

@@ -350,19 +350,37 @@ int store_find_attempt(struct store *store, int64_t job, int number, struct atte
                       : any_number(count);
 }
 
+struct counts {
+    int64_t *counts, last;
+};
+
 static int take_count(struct store *store, sqlite3_stmt *s, void *context, struct err *err)
 {
+    struct counts *found = context;
     enum job_state state = job_state_find(text_of(s, 0));
     (void)store, (void)err;
     if (state != JOB_STATE_MAX)
-        ((int64_t *)context)[state] = sqlite3_column_int64(s, 1);
+        found->counts[state] = sqlite3_column_int64(s, 1);
+    if (sqlite3_column_count(s) > 2 && sqlite3_column_int64(s, 2) > found->last)
+        found->last = sqlite3_column_int64(s, 2);
     return 0;
 }
 
 int store_count_states(struct store *store, int64_t counts[JOB_STATE_MAX], struct err *err)
 {
+    struct counts found = {.counts = counts};
     memset(counts, 0, JOB_STATE_MAX * sizeof *counts);
-    return any_number(each(store, store_bind(store, COUNT_STATES, ""), take_count, counts, err));
+    return any_number(each(store, store_bind(store, COUNT_STATES, ""), take_count, &found, err));
+}
+
+int store_count_array(struct store *store, int64_t array, int64_t counts[JOB_STATE_MAX], int64_t *last,
+                      struct err *err)
+{
+    struct counts found = {.counts = counts};
+    memset(counts, 0, JOB_STATE_MAX * sizeof *counts);
+    int code = any_number(each(store, store_bind(store, COUNT_ARRAY, "i", array), take_count, &found, err));
+    *last = found.last;
+    return code;
 }
 
 static int take_number(struct store *store, sqlite3_stmt *s, void *context, struct err *err)

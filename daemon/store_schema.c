@@ -44,6 +44,8 @@ static const char *const UPGRADES[] = {
     "ALTER TABLE jobs ADD COLUMN backoff_s REAL NOT NULL DEFAULT 1;"
     "ALTER TABLE after ADD COLUMN any INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT) STRICT, WITHOUT ROWID;",
+    /* 3: arrays are counted by their index */
+    "CREATE INDEX jobs_array ON jobs (array) WHERE array IS NOT NULL;",
 };
 
 enum { SCHEMA_VERSION = 1 + sizeof UPGRADES / sizeof *UPGRADES };

@@ -55,5 +55,6 @@ static const char *const SQL[STATEMENT_MAX] = {
     [SET] = "INSERT INTO settings (name, value) VALUES (?1, ?2)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     [COUNT_STATES] = "SELECT state, count(*) FROM jobs GROUP BY state",
+    [COUNT_ARRAY] = "SELECT state, count(*), max(id) FROM jobs WHERE array = ? GROUP BY state",
     [LAST_SEQ] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'",
 };

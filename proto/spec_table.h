@@ -112,6 +112,13 @@ static const struct spec_field EXPORT_FIELDS[] = {
     {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
 };
 
+static const struct spec_field GALLERY_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of gallery.html, its pictures and gallery.json"},
+    {"stamps", SPEC_INPUT, .required = true, .help = "output of a cutouts job or of a split job"},
+    {"percentiles", SPEC_TEXT, "1,25,50,75,99", .help = "of magnitude, the brightest first: one picture each"},
+    {"examples", SPEC_INT, "4", LIMITS(1, 64), .help = "pairs of a real and a fake stamp a picture"},
+};
+
 static const struct spec_field AUDIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of audit.json and its plots"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
@@ -220,6 +227,7 @@ static const struct spec_kind KINDS[] = {
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),

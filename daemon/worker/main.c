@@ -22,7 +22,7 @@ static const struct kind {
 } KINDS[] = {
     {"mock", mock_run},         {"inject", inject_run}, {"cutouts", cutouts_run},
     {"split", split_run},       {"train", train_run},   {"evaluate", evaluate_run, true},
-    {"audit", audit_run, true}, {"export", export_run},
+    {"audit", audit_run, true}, {"export", export_run}, {"gallery", gallery_run},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -57,7 +57,7 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
     return code ? err_prefix(err, "%s", path) : 0;
 }
 
-/* The output directory must be there before nothing else can be made. */
+/* The output directory is made before: none could be made outside of it after. */
 static int confine_to(const char *out, bool programs, struct err *err)
 {
     const char *writable[] = {out, getenv("DECOY_ATTEMPT_DIR"), NULL};

@@ -118,7 +118,7 @@ class FakeDaemon:
     def on_cancel(self, body):
         row = self.job(body)
         if row:
-            row.update(state='cancelled', reason=body['reason'])
+            row.update(state='cancelled', reason=body.get('reason'))
             self.reply(b'ok', {'job': row})
 
     def on_release(self, body):

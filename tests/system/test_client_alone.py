@@ -10,7 +10,8 @@ import pytest
 from client import DECOY, ask, decoy, refused
 
 VERBS = ['up', 'down', 'submit', 'run', 'ls', 'show', 'watch', 'logs', 'events', 'wait', 'cancel', 'release', 'status',
-         'verdict', 'version', 'help']
+         'verdict', 'version', 'help', 'recover', 'explain', 'hold', 'priority', 'checkpoint', 'retry', 'rerun', 'forget',
+         'drain', 'resume']
 KINDS = ['mock', 'inject', 'cutouts', 'split', 'audit', 'train', 'evaluate']
 
 
@@ -65,7 +66,9 @@ def test_decoy_alone_shows_its_verbs(tmp_path):
     (['ls', '--al'], 'did you mean --all?'),
     (['show'], '`decoy show` needs ID'),
     (['show', 'one'], "one is not a job's id"),
-    (['watch', '-1'], '-1 is no flag'),
+    (['watch', '-1'], "-1 is not a job's id"),
+    (['watch', '-x'], '-x is no flag'),
+    (['cancel', '9-7'], "9-7 is not a job's id"),
     (['watch', '0'], "0 is not a job's id"),
     (['logs', '1', '--attempt', 'x'], '--attempt must be an integer'),
     (['events', '1', '2'], '2 is one word too many'),

@@ -1,34 +1,48 @@
-/* See cut_brick.h. Planes are read one after the other, so that memory holds one plane and the stamps; each
- * is decompressed once. The first is read before the selection is made: it gives the image's size and WCS. */
+/* See cut_brick.h. All planes are gone through together, from the first row to the last: each stamp is written as
+ * soon as the sweep has come to it (planes.h), and the disk writes while the next are decompressed. */
 #include "daemon/worker/cutouts/cut_brick.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/cutouts/columns.h"
+#include "daemon/worker/cutouts/planes.h"
 #include "daemon/worker/cutouts/selection.h"
 #include "daemon/worker/cutouts/source.h"
+#include "daemon/worker/dataset/cutout_writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-/* What an item's time goes into. */
-enum phase { PHASE_CHECK, PHASE_DECODE, PHASE_GATHER, PHASE_WRITE, PHASE_SUM, PHASE_MAX };
+/* What an item's time goes into: finding and summing its files and its output; reading and checking planes;
+ * catalogue and cuts; decompression; copying pixels to stamps; writing them; summing the output; waiting for the
+ * disk. */
+enum phase {
+    PHASE_CHECK,
+    PHASE_READ,
+    PHASE_SELECT,
+    PHASE_DECODE,
+    PHASE_GATHER,
+    PHASE_WRITE,
+    PHASE_SUM,
+    PHASE_SYNC,
+    PHASE_MAX
+};
 
-static const char *const PHASES[PHASE_MAX] = {"check", "decode", "gather", "write", "sum"};
+static const char *const PHASES[PHASE_MAX] = {"check",  "read",  "select", "decode",
+                                              "gather", "write", "sum",    "sync"};
 
 struct work {
     const struct cutting *cutting;
     const struct item *item;
     struct source source;
-    struct plane plane; /* the one at hand */
+    struct planes *planes; /* NULL until they are read */
     struct wcs *wcs;
     struct catalogue *catalogue;
     struct truth *truth; /* NULL for reals */
     struct selection selection;
-    float *images;
-    json_t *compression, *quantize; /* one text a plane */
+    uint64_t checksum; /* of the output */
     double then_s, seconds[PHASE_MAX];
 };
 
@@ -43,14 +57,11 @@ static void count_time(struct work *work, enum phase phase)
 static void work_free(struct work *work)
 {
     source_free(&work->source);
-    plane_free(&work->plane);
+    planes_close(work->planes);
     wcs_close(work->wcs);
     catalogue_close(work->catalogue);
     truth_close(work->truth);
     selection_free(&work->selection);
-    free(work->images);
-    json_decref(work->compression);
-    json_decref(work->quantize);
 }
 
 /* Which row of the catalogue, if there is one, measured each row of the truth. */
@@ -68,11 +79,12 @@ static int match_truth(struct work *work, struct err *err)
     return code ? code : truth_drop_merged(work->truth, work->catalogue, before, err);
 }
 
-/* With the first plane at hand: catalogue, truth, cuts, places. */
+/* Catalogue, truth, cuts, places. */
 static int select_rows(struct work *work, struct err *err)
 {
     const struct cutting *cutting = work->cutting;
-    int code = wcs_open(&work->wcs, work->plane.header, work->source.planes[0], err);
+    const struct plane *plane = planes_first(work->planes);
+    int code = wcs_open(&work->wcs, plane->header, work->source.planes[0], err);
     if (!code && work->source.catalogue)
         code = catalogue_open(&work->catalogue, work->source.catalogue, cutting->bands, err);
     if (!code && work->source.truth)
@@ -82,59 +94,53 @@ static int select_rows(struct work *work, struct err *err)
         code = match_truth(work, err);
     if (!code)
         code = item_takes_all(cutting, work->item)
-                   ? selection_take_all(&work->selection, work->truth, &work->plane, cutting->stamp_px, err)
-                   : selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts,
-                                    &work->plane, cutting->stamp_px, err);
-    if (code)
-        return code;
-    size_t side = (size_t)cutting->stamp_px, floats = side * side * (size_t)work->source.plane_count;
-    work->images = calloc(work->selection.count + 1, floats * sizeof *work->images);
-    return work->images ? 0
-                        : err_set(err, -ENOMEM, "out of memory for %zu stamps of brick %s",
-                                  work->selection.count, work->item->brick.name);
+                   ? selection_take_all(&work->selection, work->truth, plane, cutting->stamp_px, err)
+                   : selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, plane,
+                                    cutting->stamp_px, err);
+    return code;
 }
 
-static void copy_channel(struct work *work, int channel)
+/* Stamps in the order of their rows: the sweep does not go back. */
+static int compare_places(const void *a, const void *b, void *context)
 {
-    size_t side = (size_t)work->cutting->stamp_px;
-    int channels = work->source.plane_count;
-    for (size_t i = 0; i < work->selection.count; i++) {
-        float *image = work->images + i * side * side * (size_t)channels;
-        stamp_copy(&work->plane, work->selection.chosen[i].corner, work->cutting->stamp_px, channel, channels,
-                   image);
-    }
+    const struct chosen *chosen = context;
+    const size_t left = *(const size_t *)a, right = *(const size_t *)b;
+    if (chosen[left].corner.y != chosen[right].corner.y)
+        return chosen[left].corner.y < chosen[right].corner.y ? -1 : 1;
+    return (left > right) - (left < right);
 }
 
-static int cut_planes(struct work *work, struct err *err)
+/* Every stamp that has data into the file, which keeps the order of the catalogue; the others are dropped. *fatal:
+ * the output failed. */
+static int cut_stamps(struct work *work, struct cutout_writer *writer, bool *fatal, struct err *err)
 {
-    long width = 0, height = 0;
-    work->compression = json_array();
-    work->quantize = json_array();
-    for (int channel = 0; channel < work->source.plane_count; channel++) {
-        const char *path = work->source.planes[channel];
-        plane_free(&work->plane);
-        int code = plane_read(&work->plane, path, err);
+    struct selection *selection = &work->selection;
+    const size_t side = (size_t)work->cutting->stamp_px;
+    CLEANUP(free_ptr) bool *blank = calloc(selection->count + 1, sizeof *blank);
+    CLEANUP(free_ptr) size_t *order = calloc(selection->count + 1, sizeof *order);
+    CLEANUP(free_ptr) float *stamp = calloc(side * side * (size_t)work->source.plane_count, sizeof *stamp);
+    if (!blank || !order || !stamp)
+        return err_set(err, -ENOMEM, "out of memory for %zu stamps", selection->count);
+    for (size_t i = 0; i < selection->count; i++)
+        order[i] = i;
+    qsort_r(order, selection->count, sizeof *order, compare_places, selection->chosen);
+    int code = 0;
+    for (size_t i = 0; i < selection->count && !code; i++) {
+        struct corner corner = selection->chosen[order[i]].corner;
+        code = planes_cover(work->planes, corner, err);
         count_time(work, PHASE_DECODE);
-        if (!code && channel == 0)
-            code = select_rows(work, err);
         if (code)
-            return code;
-        if (channel == 0) {
-            width = work->plane.width;
-            height = work->plane.height;
-        }
-        if (work->plane.width != width || work->plane.height != height)
-            return err_set(err, -EINVAL, "%s is %ld x %ld px where %s is %ld x %ld", path, work->plane.width,
-                           work->plane.height, path_name(work->source.planes[0]), width, height);
-        json_array_append_new(work->compression,
-                              json_string(work->plane.compression[0] ? work->plane.compression : "none"));
-        json_array_append_new(work->quantize,
-                              json_string(work->plane.quantize[0] ? work->plane.quantize : "none"));
-        count_time(work, PHASE_CHECK);
-        copy_channel(work, channel);
+            break;
+        planes_copy(work->planes, corner, stamp);
+        blank[order[i]] = !stamp_covered(stamp, work->cutting->stamp_px, work->source.plane_count);
         count_time(work, PHASE_GATHER);
+        if (!blank[order[i]])
+            code = cutout_writer_put(writer, order[i], stamp, err);
+        count_time(work, PHASE_WRITE);
+        *fatal = code != 0 && code != -ERANGE;
     }
-    return 0;
+    selection_drop(selection, blank);
+    return code;
 }
 
 static void add_count(json_t *attributes, const char *name, size_t count)
@@ -168,22 +174,13 @@ static void add_counts(const struct work *work, json_t *attributes)
     json_decref(left);
 }
 
-/* One text when all planes have the same, else one a plane. */
-static void set_common(json_t *attributes, const char *name, json_t *texts)
-{
-    bool same = json_array_size(texts) > 0;
-    for (size_t i = 1; i < json_array_size(texts); i++)
-        same = same && json_equal(json_array_get(texts, 0), json_array_get(texts, i));
-    json_object_set(attributes, name, same ? json_array_get(texts, 0) : texts);
-}
-
 /* New reference. */
 static json_t *make_attributes(const struct work *work)
 {
     json_t *attributes = json_copy(work->source.identity);
     add_counts(work, attributes);
-    set_common(attributes, "compression", work->compression);
-    set_common(attributes, "quantize", work->quantize);
+    json_object_set_new(attributes, "compression", planes_compression(work->planes));
+    json_object_set_new(attributes, "quantize", planes_quantize(work->planes));
     if (work->catalogue) {
         json_object_set_new(attributes, "catalogue_origin", json_string(catalogue_origin(work->catalogue)));
         json_object_set_new(attributes, "release", json_integer(catalogue_release(work->catalogue)));
@@ -210,38 +207,60 @@ static void name_channels(const char *bands, char names[][8], const char **chann
     }
 }
 
-static int publish(const struct work *work, const struct columns *columns, const json_t *attributes,
-                   struct err *err)
+static int open_writer(const struct work *work, struct cutout_writer **writer, struct err *err)
 {
     char names[SOURCE_PLANES_MAX][8];
     const char *channels[SOURCE_PLANES_MAX];
     CLEANUP(free_ptr) char *folder = path_directory(work->source.output);
     name_channels(work->cutting->bands, names, channels);
+    const struct cutout_shape shape = {.count = work->selection.count,
+                                       .stamp = work->cutting->stamp_px,
+                                       .channel_count = work->source.plane_count,
+                                       .channels = channels};
     int code = path_make_directories(folder, 0777, err);
-    return code ? code
-                : cutout_file_publish(work->source.output, work->images, work->selection.count,
-                                      work->cutting->stamp_px, channels, work->source.plane_count,
-                                      columns->items, columns->count, attributes, err);
+    return code ? code : cutout_writer_open(writer, work->source.output, &shape, err);
+}
+
+/* All stamps are written. *fatal: the output failed. */
+static int finish_output(struct work *work, struct cutout_writer *writer, json_t **attributes, bool *fatal,
+                         struct err *err)
+{
+    struct columns columns = {0};
+    int code = columns_make(&columns, work->item, work->cutting->bands, work->catalogue, work->truth,
+                            &work->selection, wcs_pixscale(work->wcs), err);
+    if (!code) {
+        *attributes = make_attributes(work);
+        code = cutout_writer_finish(writer, columns.items, columns.count, *attributes, &work->checksum, err);
+        *fatal = code != 0;
+    }
+    columns_free(&columns);
+    return code;
 }
 
 static int make_output(struct work *work, json_t **attributes, bool *fatal, struct err *err)
 {
-    struct columns columns = {0};
-    int code = cut_planes(work, err);
-    if (!code) {
-        selection_drop_blank(&work->selection, work->images, work->cutting->stamp_px,
-                             work->source.plane_count);
-        code = columns_make(&columns, work->item, work->cutting->bands, work->catalogue, work->truth,
-                            &work->selection, wcs_pixscale(work->wcs), err);
-    }
-    if (!code) {
-        *attributes = make_attributes(work);
-        count_time(work, PHASE_CHECK);
-        code = publish(work, &columns, *attributes, err);
-        count_time(work, PHASE_WRITE);
-        *fatal = code != 0;
-    }
-    columns_free(&columns);
+    CLEANUP(cutout_writer_discard_ptr) struct cutout_writer *writer = NULL;
+    int code = planes_open(&work->planes, work->source.planes, work->source.plane_count,
+                           work->cutting->stamp_px, err);
+    count_time(work, PHASE_READ);
+    if (!code)
+        code = select_rows(work, err);
+    count_time(work, PHASE_SELECT);
+    if (code)
+        return code;
+    code = open_writer(work, &writer, err);
+    *fatal = code != 0;
+    count_time(work, PHASE_WRITE);
+    if (!code)
+        code = cut_stamps(work, writer, fatal, err);
+    if (!code)
+        code = finish_output(work, writer, attributes, fatal, err);
+    count_time(work, PHASE_SUM);
+    if (code)
+        return code;
+    code = cutout_writer_publish(TAKE(writer), err);
+    *fatal = code != 0;
+    count_time(work, PHASE_SYNC);
     return code;
 }
 
@@ -260,11 +279,10 @@ static int make_report(struct work *work, const json_t *attributes, bool fresh, 
     static const char *const copied[] = {"class",    "brick",      "run",     "collided", "injected",
                                          "given",    "catalogued", "matched", "merged",   "cuts_left",
                                          "selected", "edge",       "blank",   "stamps"};
-    uint64_t checksum;
-    int code = file_checksum(work->source.output, &checksum, err);
+    int code = fresh ? 0 : file_checksum(work->source.output, &work->checksum, err);
     if (code)
         return code;
-    CLEANUP(free_ptr) char *text = str_format("%016" PRIx64, checksum);
+    CLEANUP(free_ptr) char *text = str_format("%016" PRIx64, work->checksum);
     const char *path = work->source.output + strlen(work->cutting->out);
     count_time(work, PHASE_SUM);
     *report = json_pack("{ss ss sb so}", "path", path + strspn(path, "/"), "xxh3", text, "fresh", fresh,

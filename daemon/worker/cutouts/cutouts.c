@@ -122,7 +122,11 @@ static void report_cost(void *context, json_t *report)
     json_t *row = json_pack("{sO sO sO sO}", "class", json_object_get(report, "class"), "brick",
                             json_object_get(report, "brick"), "stamps", json_object_get(report, "stamps"),
                             "seconds", json_object_get(report, "seconds"));
+    json_t *tiles = json_object_get(report, "tiles");
+    if (row && tiles)
+        json_object_set(row, "tiles", tiles);
     json_object_del(report, "seconds");
+    json_object_del(report, "tiles");
     if (row)
         link_metrics(cutting->job->link, row);
 }

@@ -95,30 +95,12 @@ int selection_take_all(struct selection *selection, const struct truth *truth, c
     return 0;
 }
 
-/* Has each band data somewhere? Its invvar is every second channel. */
-static bool is_covered(const float *image, size_t pixels, size_t channels)
+void selection_drop(struct selection *selection, const bool *blank)
 {
-    for (size_t channel = 1; channel < channels; channel += 2) {
-        size_t i = 0;
-        while (i < pixels && !(image[i * channels + channel] > 0))
-            i++;
-        if (i == pixels)
-            return false;
-    }
-    return true;
-}
-
-void selection_drop_blank(struct selection *selection, float *images, int stamp_px, int channels)
-{
-    size_t pixels = (size_t)stamp_px * (size_t)stamp_px, floats = pixels * (size_t)channels, kept = 0;
+    size_t kept = 0;
     for (size_t i = 0; i < selection->count; i++) {
-        if (!is_covered(images + i * floats, pixels, (size_t)channels))
-            continue;
-        if (kept < i) {
-            selection->chosen[kept] = selection->chosen[i];
-            memcpy(images + kept * floats, images + i * floats, floats * sizeof *images);
-        }
-        kept++;
+        if (!blank[i])
+            selection->chosen[kept++] = selection->chosen[i];
     }
     selection->blank = selection->count - kept;
     selection->count = kept;

@@ -33,9 +33,8 @@ int selection_make(struct selection *selection, struct catalogue *catalogue, con
 int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
                        int stamp_px, struct err *err);
 
-/* Drops the stamps of which a band has no data: their invvar is 0 all over. images: (count, stamp, stamp, 2 a
- * band), of which the kept ones move up. */
-void selection_drop_blank(struct selection *selection, float *images, int stamp_px, int channels);
+/* Drops those marked: their stamps have no data (stamp_covered). */
+void selection_drop(struct selection *selection, const bool *blank);
 void selection_free(struct selection *selection);
 
 #endif

@@ -15,13 +15,24 @@ bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long hei
            corner->y + stamp_px <= height_px;
 }
 
-void stamp_copy(const struct plane *plane, struct corner corner, int stamp_px, int channel, int channels,
-                float *image)
+void stamp_interleave(const float *const *rows, int channels, long width, float *to)
 {
-    for (int y = 0; y < stamp_px; y++) {
-        const float *from = plane->pixels + (corner.y + y) * plane->width + corner.x;
-        float *to = image + (size_t)y * (size_t)stamp_px * (size_t)channels + channel;
-        for (int x = 0; x < stamp_px; x++)
-            to[(size_t)x * (size_t)channels] = from[x];
+    for (int c = 0; c < channels; c++) {
+        const float *from = rows[c];
+        for (long x = 0; x < width; x++)
+            to[x * channels + c] = from[x];
     }
+}
+
+bool stamp_covered(const float *image, int stamp_px, int channels)
+{
+    const int numbers = stamp_px * stamp_px * channels;
+    for (int channel = 1; channel < channels; channel += 2) {
+        int i = channel;
+        while (i < numbers && !(image[i] > 0))
+            i += channels;
+        if (i >= numbers)
+            return false;
+    }
+    return true;
 }

@@ -17,8 +17,10 @@ struct corner {
 bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long height_px,
                  struct corner *corner);
 
-/* Copies a plane's pixels into one channel of an image of (stamp, stamp, channels) floats, row y first. */
-void stamp_copy(const struct plane *plane, struct corner corner, int stamp_px, int channel, int channels,
-                float *image);
+/* Copies `width` pixels of each channel's row into a stamp's row of (width, channels) floats. */
+void stamp_interleave(const float *const *rows, int channels, long width, float *to);
+
+/* Has each band data somewhere in a (stamp, stamp, channels) image? Its invvar is every second channel. */
+bool stamp_covered(const float *image, int stamp_px, int channels);
 
 #endif

@@ -5,6 +5,7 @@
 #include "daemon/worker/dataset/cutout_file.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/h5.h"
+#include "daemon/worker/dataset/half.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +15,10 @@ struct cutout_file {
     struct h5 *h5;
     int fd;               /* for pread */
     int64_t plain_offset; /* of image's first row, or -1 */
+    float *scale;         /* of each channel, of float16; NULL without */
     size_t count;
     int stamp, channels;
+    bool half;
     json_t *channel_names, *attributes;
     struct cutout_column *columns; /* once read; names and units point into the two below */
     char **names;
@@ -30,45 +33,6 @@ static const enum h5_type TYPES[] = {
     [CUTOUT_TEXT] = H5_TYPE_TEXT,
 };
 
-static int write_named(struct h5 *file, const char *object, const char *name, json_t *value, struct err *err)
-{
-    json_t *attributes = json_pack("{so}", name, value);
-    int code = attributes ? h5_write_attributes(file, object, attributes, err) : -ENOMEM;
-    json_decref(attributes);
-    return code;
-}
-
-static int write_column(struct h5 *file, const struct cutout_column *column, size_t count, struct err *err)
-{
-    int code =
-        h5_write(file, column->name, TYPES[column->type], column->width, 1, &count, column->values, err);
-    if (code || !column->unit)
-        return code;
-    return write_named(file, column->name, "unit", json_string(column->unit), err);
-}
-
-int cutout_file_publish(const char *path, const float *images, size_t count, int stamp,
-                        const char *const *channels, int channel_count, const struct cutout_column *columns,
-                        size_t column_count, const json_t *attributes, struct err *err)
-{
-    CLEANUP(h5_close_ptr) struct h5 *file = NULL;
-    const size_t sizes[] = {count, (size_t)stamp, (size_t)stamp, (size_t)channel_count};
-    int code = h5_create(&file, path, err);
-    if (!code)
-        code = h5_write(file, "image", H5_TYPE_REAL32, 0, 4, sizes, images, err);
-    json_t *names = json_array();
-    for (int c = 0; c < channel_count; c++)
-        json_array_append_new(names, json_string(channels[c]));
-    if (!code)
-        code = write_named(file, "image", "channels", json_incref(names), err);
-    json_decref(names);
-    for (size_t i = 0; i < column_count && !code; i++)
-        code = write_column(file, &columns[i], count, err);
-    if (!code && attributes)
-        code = h5_write_attributes(file, "/", attributes, err);
-    return code ? code : h5_publish(TAKE(file), err);
-}
-
 static int check_image(struct cutout_file *file, struct err *err)
 {
     enum { SIDE_MAX = 4096, CHANNELS_MAX = 64 };
@@ -76,7 +40,8 @@ static int check_image(struct cutout_file *file, struct err *err)
     int code = h5_shape(file->h5, "image", &shape, err);
     if (code)
         return code;
-    if (shape.rank != 4 || (shape.type != H5_TYPE_REAL32 && shape.type != H5_TYPE_REAL64) ||
+    if (shape.rank != 4 ||
+        (shape.type != H5_TYPE_REAL16 && shape.type != H5_TYPE_REAL32 && shape.type != H5_TYPE_REAL64) ||
         shape.sizes[1] != shape.sizes[2] || shape.sizes[1] < 1 || shape.sizes[1] > SIDE_MAX ||
         shape.sizes[3] < 1 || shape.sizes[3] > CHANNELS_MAX)
         return err_set(
@@ -87,7 +52,23 @@ static int check_image(struct cutout_file *file, struct err *err)
     file->stamp = (int)shape.sizes[1];
     file->channels = (int)shape.sizes[3];
     file->plain_offset = h5_plain_offset(file->h5, "image");
+    file->half = shape.type == H5_TYPE_REAL16;
     return 0;
+}
+
+/* What pixels are to be multiplied with: the attribute `scale`, where there is one. Such are read by HDF5. */
+static int read_scale(struct cutout_file *file, const json_t *scale, struct err *err)
+{
+    if (!scale)
+        return 0;
+    if (json_array_size(scale) != (size_t)file->channels || !json_is_number(json_array_get(scale, 0)))
+        return err_set(err, -EINVAL, "%s, image has an attribute `scale` that is not %d numbers",
+                       h5_path(file->h5), file->channels);
+    file->scale = calloc((size_t)file->channels, sizeof *file->scale);
+    for (int c = 0; file->scale && c < file->channels; c++)
+        file->scale[c] = (float)json_number_value(json_array_get(scale, (size_t)c));
+    file->plain_offset = -1;
+    return file->scale ? 0 : err_set(err, -ENOMEM, "out of memory for %s", h5_path(file->h5));
 }
 
 static int read_channel_names(struct cutout_file *file, struct err *err)
@@ -102,6 +83,8 @@ static int read_channel_names(struct cutout_file *file, struct err *err)
                        file->channels);
     else
         file->channel_names = json_incref(names);
+    if (!code)
+        code = read_scale(file, json_object_get(attributes, "scale"), err);
     json_decref(attributes);
     return code;
 }
@@ -133,6 +116,7 @@ void cutout_file_close(struct cutout_file *file)
     for (size_t i = 0; i < file->column_count; i++)
         free((void *)file->columns[i].values);
     free(file->columns);
+    free(file->scale);
     free(file->names);
     json_decref(file->units);
     json_decref(file->channel_names);
@@ -173,6 +157,25 @@ int64_t cutout_file_plain_offset(const struct cutout_file *file)
     return file->plain_offset;
 }
 
+/* Halves are turned into floats here, which HDF5 would do slowly. They lie in the upper part of images until then.
+ */
+static int read_by_hdf5(struct cutout_file *file, size_t first, size_t count, float *images, struct err *err)
+{
+    const size_t channels = (size_t)file->channels, stamp = (size_t)file->stamp;
+    const size_t numbers = count * stamp * stamp * channels;
+    uint16_t *halves = (uint16_t *)images + numbers;
+    int code = h5_read_rows(file->h5, "image", file->half ? H5_TYPE_REAL16 : H5_TYPE_REAL32, 0, first, count,
+                            file->half ? (void *)halves : images, err);
+    for (size_t i = 0; i < numbers && !code && file->half; i++) {
+        uint16_t half;
+        memcpy(&half, halves + i, sizeof half);
+        images[i] = half_to_float(half);
+    }
+    for (size_t i = 0; i < numbers && !code && file->scale; i++)
+        images[i] *= file->scale[i % channels];
+    return code;
+}
+
 int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count, float *images,
                             struct err *err)
 {
@@ -180,7 +183,7 @@ int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count
         return err_set(err, -EINVAL, "%s has %zu stamps, fewer than the %zu wanted", h5_path(file->h5),
                        file->count, first + count);
     if (file->plain_offset < 0)
-        return h5_read_rows(file->h5, "image", H5_TYPE_REAL32, 0, first, count, images, err);
+        return read_by_hdf5(file, first, count, images, err);
     size_t row_bytes = (size_t)file->stamp * (size_t)file->stamp * (size_t)file->channels * sizeof *images;
     return cutout_file_pread(file->fd, h5_path(file->h5), file->plain_offset + (int64_t)(first * row_bytes),
                              count * row_bytes, images, err);
@@ -206,6 +209,7 @@ static enum cutout_type column_type(enum h5_type type)
     switch (type) {
     case H5_TYPE_TEXT:
         return CUTOUT_TEXT;
+    case H5_TYPE_REAL16:
     case H5_TYPE_REAL32:
         return CUTOUT_REAL32;
     case H5_TYPE_REAL64:

@@ -1,5 +1,6 @@
 /* Cutout files (HDF5), one a brick, run and class: `image` float32 (N, stamp, stamp, channels) = object, row
- * y, column x, channel, and one column dataset a property. Written whole: aside, fsynced, renamed.
+ * y, column x, channel, and one column dataset a property. Written whole: aside, fsynced, renamed. In float16,
+ * `image` has an attribute `scale`, a number a channel: pixels are what is stored times that.
  *
  * Attributes of the file that others go by (each may be missing; split counts their values by class into the
  * dataset's manifest, audit compares them): `placement` (the rule), `cuts` (name or text), `compression` and

@@ -59,8 +59,18 @@ int h5_reserve(struct h5 *file, size_t bytes, struct err *err)
 
 size_t h5_item_size(enum h5_type type, size_t width)
 {
-    static const size_t SIZES[H5_TYPE_MAX] = {8, 8, 4, 1, 0};
+    static const size_t SIZES[H5_TYPE_MAX] = {8, 8, 4, 1, 0, 2};
     return type == H5_TYPE_TEXT ? width : SIZES[type];
+}
+
+/* IEEE 754 binary16, as numpy has it: sign, 5 bits of exponent, 10 of mantissa. */
+static hid_t make_half(void)
+{
+    hid_t half = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_fields(half, 15, 10, 5, 0, 10);
+    H5Tset_size(half, 2);
+    H5Tset_ebias(half, 15);
+    return half;
 }
 
 hid_t h5_type_make(enum h5_type type, size_t width)
@@ -74,6 +84,8 @@ hid_t h5_type_make(enum h5_type type, size_t width)
         return H5Tcopy(H5T_IEEE_F32LE);
     case H5_TYPE_UINT8:
         return H5Tcopy(H5T_STD_U8LE);
+    case H5_TYPE_REAL16:
+        return make_half();
     default:
         break;
     }
@@ -166,14 +178,22 @@ static int trim(struct h5 *file, struct err *err)
     return 0;
 }
 
-int h5_publish(struct h5 *file, struct err *err)
+int h5_finish(struct h5 *file, uint64_t *checksum, struct err *err)
 {
     const hid_t id = file->id;
     int code = H5Fflush(id, H5F_SCOPE_LOCAL) < 0 ? h5_fail(file, "write", NULL, err) : 0;
-    if (!code) {
-        file->id = -1;
-        code = H5Fclose(id) < 0 ? h5_fail(file, "write", NULL, err) : trim(file, err);
-    }
+    if (code)
+        return code;
+    file->id = -1;
+    code = H5Fclose(id) < 0 ? h5_fail(file, "write", NULL, err) : trim(file, err);
+    if (!code)
+        sync_file_range(outfile_fd(file->outfile), 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint: fsync comes yet */
+    return code || !checksum ? code : file_checksum(outfile_temporary(file->outfile), checksum, err);
+}
+
+int h5_publish(struct h5 *file, struct err *err)
+{
+    int code = file->id >= 0 ? h5_finish(file, NULL, err) : 0;
     if (!code)
         code = outfile_publish(TAKE(file->outfile), err);
     h5_close(file);

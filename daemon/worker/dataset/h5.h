@@ -21,7 +21,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum h5_type { H5_TYPE_INT64, H5_TYPE_REAL64, H5_TYPE_REAL32, H5_TYPE_UINT8, H5_TYPE_TEXT, H5_TYPE_MAX };
+enum h5_type {
+    H5_TYPE_INT64,
+    H5_TYPE_REAL64,
+    H5_TYPE_REAL32,
+    H5_TYPE_UINT8,
+    H5_TYPE_TEXT,
+    H5_TYPE_REAL16,
+    H5_TYPE_MAX
+};
 
 enum { H5_RANK_MAX = 8 };
 
@@ -40,7 +48,11 @@ int h5_open(struct h5 **out, const char *path, struct err *err); /* to read */
 int h5_create(struct h5 **out, const char *path,
               struct err *err); /* to write; nothing at path before h5_publish */
 
-/* Closes, fsyncs and renames a file made by h5_create; frees it in any case. */
+/* Closes a file made by h5_create, which is then whole beside its place, and gives XXH3-64 of its bytes; what is
+ * not on disk yet is on its way meanwhile. It is for h5_publish or h5_close alone from here on. */
+int h5_finish(struct h5 *file, uint64_t *checksum, struct err *err);
+
+/* Finishes where that was not done, fsyncs and renames a file made by h5_create; frees it in any case. */
 int h5_publish(struct h5 *file, struct err *err);
 
 /* Closes a file that is read, throws away one that is written. */
@@ -49,7 +61,7 @@ CLEANUP_DEFINE(h5_close_ptr, struct h5, h5_close)
 
 const char *h5_path(const struct h5 *file);
 
-/* Bytes an item has in memory: 8, 8, 4, 1, or width. */
+/* Bytes an item has in memory: 8, 8, 4, 1, width, or 2 (a half, half.h). */
 size_t h5_item_size(enum h5_type type, size_t width);
 
 /* A whole dataset at once. sizes has rank items; width counts for H5_TYPE_TEXT only. */
@@ -61,6 +73,13 @@ int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, 
             struct err *err);
 int h5_write_rows(struct h5 *file, const char *name, size_t first, size_t count, const void *values,
                   struct err *err);
+
+/* Makes a dataset of numbers whose place in the file is known, *offset, and fixed: to be written by h5_put in any
+ * order, past HDF5, little-endian. Bytes put soon go on their way to the disk. */
+int h5_make_at(struct h5 *file, const char *name, enum h5_type type, int rank, const size_t *sizes,
+               int64_t *offset, struct err *err);
+int h5_put(struct h5 *file, int64_t offset, const void *data, size_t size, struct err *err);
+int h5_get(struct h5 *file, int64_t offset, void *data, size_t size, struct err *err); /* what was put */
 
 /* -ENOENT, and a sentence, when there is no such dataset. */
 int h5_shape(struct h5 *file, const char *name, struct h5_shape *shape, struct err *err);

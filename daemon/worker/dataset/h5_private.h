@@ -14,6 +14,7 @@ struct h5 {
     hid_t id;
     struct outfile *outfile; /* NULL when the file is read */
     off_t reserved;          /* bytes of the disk taken for the file so far, some ahead of its end */
+    size_t waiting;          /* bytes put and not sent to the disk yet */
 };
 
 /* A sentence with the innermost reason HDF5 gives for what just failed. */

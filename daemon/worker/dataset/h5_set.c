@@ -1,8 +1,10 @@
 /* Datasets of h5.h: contiguous, read and written whole or by rows. */
+#include "common/file.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/h5_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -32,8 +34,9 @@ static void make_groups(struct h5 *file, const char *name)
     H5Pclose(creation);
 }
 
-int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, int rank, const size_t *sizes,
-            struct err *err)
+/* early: the dataset gets its place in the file now, not when it is first written. */
+static int make_set(struct h5 *file, const char *name, enum h5_type type, size_t width, int rank,
+                    const size_t *sizes, bool early, struct err *err)
 {
     int code = h5_reserve(file, count_bytes(type, width, rank, sizes), err);
     if (code)
@@ -47,6 +50,8 @@ int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, 
     make_groups(file, name);
     H5Pset_obj_track_times(creation, false);
     H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+    if (early)
+        H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
     hid_t set = H5Dcreate2(file->id, name, item, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     code = set < 0 ? h5_fail(file, "write", name, err) : 0;
     if (set >= 0)
@@ -55,6 +60,62 @@ int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, 
     H5Tclose(item);
     H5Sclose(space);
     return code;
+}
+
+int h5_make(struct h5 *file, const char *name, enum h5_type type, size_t width, int rank, const size_t *sizes,
+            struct err *err)
+{
+    return make_set(file, name, type, width, rank, sizes, false, err);
+}
+
+int h5_make_at(struct h5 *file, const char *name, enum h5_type type, int rank, const size_t *sizes,
+               int64_t *offset, struct err *err)
+{
+    int code = make_set(file, name, type, 0, rank, sizes, true, err);
+    if (code)
+        return code;
+    hid_t set = H5Dopen2(file->id, name, H5P_DEFAULT);
+    haddr_t address = set < 0 ? HADDR_UNDEF : H5Dget_offset(set);
+    if (set >= 0)
+        H5Dclose(set);
+    *offset = address == HADDR_UNDEF ? 0 : (int64_t)address;
+    return address == HADDR_UNDEF && count_bytes(type, 0, rank, sizes) ? h5_fail(file, "write", name, err)
+                                                                       : 0;
+}
+
+int h5_put(struct h5 *file, int64_t offset, const void *data, size_t size, struct err *err)
+{
+    enum { MUCH = 16 << 20 };
+    const int fd = outfile_fd(file->outfile);
+    for (size_t done = 0; done < size;) {
+        ssize_t put = pwrite(fd, (const char *)data + done, size - done, offset + (int64_t)done);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return err_set(err, -errno, "cannot write %s: %s", file->path, strerror(errno));
+        done += (size_t)put;
+    }
+    file->waiting += size;
+    if (file->waiting >= MUCH) {
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint: fsync comes yet */
+        file->waiting = 0;
+    }
+    return 0;
+}
+
+int h5_get(struct h5 *file, int64_t offset, void *data, size_t size, struct err *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got =
+            pread(outfile_fd(file->outfile), (char *)data + done, size - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return err_set(err, got ? -errno : -EIO, "cannot read %s back: %s", file->path,
+                           got ? strerror(errno) : "it is cut short");
+        done += (size_t)got;
+    }
+    return 0;
 }
 
 /* Rows first .. first+count-1 of an open dataset selected in the file; *memory is as large. A scalar, or
@@ -79,7 +140,7 @@ static int read_type(hid_t item, struct h5_shape *shape)
         shape->type = size == 1 && H5Tget_sign(item) == H5T_SGN_NONE ? H5_TYPE_UINT8 : H5_TYPE_INT64;
         return 0;
     case H5T_FLOAT:
-        shape->type = size <= 4 ? H5_TYPE_REAL32 : H5_TYPE_REAL64;
+        shape->type = size == 2 ? H5_TYPE_REAL16 : size <= 4 ? H5_TYPE_REAL32 : H5_TYPE_REAL64;
         return 0;
     case H5T_STRING:
         shape->type = H5_TYPE_TEXT;

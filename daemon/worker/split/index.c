@@ -97,12 +97,17 @@ static int write_rows(struct h5 *file, const struct plan *plan, const struct bat
     return code;
 }
 
-/* A bucket's rows as they were put aside, in fresh memory. */
-static int read_aside(const char *aside, size_t bucket, size_t size, char **tails, struct err *err)
+int index_take(const char *aside, const struct plan *plan, const struct shuffle *shuffle, size_t bucket,
+               struct batch *batch, struct err *err)
 {
     CLEANUP(free_ptr) char *path = aside_path(aside, bucket);
-    size_t there;
-    int code = file_read(path, size, tails, &there, err);
+    size_t shard, count, there = 0;
+    shuffle_bucket_shards(shuffle, bucket, &shard, &count);
+    const struct plan_shard last = plan_shard(plan, shard + count - 1);
+    *batch = (struct batch){.tail_bytes = batch_tail_bytes(plan), .first = plan_shard(plan, shard).first};
+    batch->count = last.first + last.count - batch->first;
+    const size_t size = batch->count * batch->tail_bytes;
+    int code = file_read(path, size, &batch->tails, &there, err);
     if (!code && there != size)
         code = err_set(err, -EIO, "%s ends too early", path);
     return code;
@@ -111,16 +116,11 @@ static int read_aside(const char *aside, size_t bucket, size_t size, char **tail
 static int write_bucket(struct h5 *file, const char *aside, const struct plan *plan,
                         const struct shuffle *shuffle, size_t bucket, struct err *err)
 {
-    size_t shard, count;
-    shuffle_bucket_shards(shuffle, bucket, &shard, &count);
-    const struct plan_shard last = plan_shard(plan, shard + count - 1);
-    struct batch batch = {.tail_bytes = batch_tail_bytes(plan), .first = plan_shard(plan, shard).first};
-    batch.count = last.first + last.count - batch.first;
-    CLEANUP(free_ptr) char *tails = NULL;
+    CLEANUP(batch_free) struct batch batch;
+    int code = index_take(aside, plan, shuffle, bucket, &batch, err);
     CLEANUP(free_ptr) char *items = malloc(batch.count * batch.tail_bytes);
-    int code = items ? read_aside(aside, bucket, batch.count * batch.tail_bytes, &tails, err)
-                     : err_set(err, -ENOMEM, "the index of %zu examples does not fit in memory", batch.count);
-    batch.tails = tails;
+    if (!code && !items)
+        code = err_set(err, -ENOMEM, "the index of %zu examples does not fit in memory", batch.count);
     return code ? code : write_rows(file, plan, &batch, items, err);
 }
 

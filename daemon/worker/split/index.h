@@ -10,6 +10,10 @@
 /* The tails of the bucket in the batch, to a file of `aside`. */
 int index_put(const char *aside, const struct batch *batch, size_t bucket, struct err *err);
 
+/* Those tails again, as a batch without pixels; its contents are the caller's (batch_free), also on error. */
+int index_take(const char *aside, const struct plan *plan, const struct shuffle *shuffle, size_t bucket,
+               struct batch *batch, struct err *err);
+
 /* Columns split, shard, row, label, then every column of the files of stamps. */
 int index_publish(const char *directory, const char *aside, const struct plan *plan,
                   const struct shuffle *shuffle, struct err *err);

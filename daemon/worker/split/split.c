@@ -17,6 +17,7 @@
 #include "daemon/worker/split/scan.h"
 #include "daemon/worker/split/shards.h"
 #include "daemon/worker/split/shuffle.h"
+#include "daemon/worker/split/twins.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -226,12 +227,16 @@ static int claim_all(struct split *split, size_t count, int (*work)(struct split
     return code;
 }
 
+static size_t buffer_bytes(const struct split *split)
+{
+    return (size_t)spec_int(split->job->spec, "buffer") << 20;
+}
+
 static int shuffle_all(struct split *split, struct err *err)
 {
     struct team *team = split->job->team;
-    int code =
-        shuffle_create(&split->shuffle, &split->plan, (size_t)spec_int(split->job->spec, "buffer") << 20,
-                       team_size(team), split->aside, err);
+    int code = shuffle_create(&split->shuffle, &split->plan, buffer_bytes(split), team_size(team),
+                              split->aside, err);
     if (code)
         return code;
     const bool twice = shuffle_runs(split->shuffle) > 1;
@@ -319,7 +324,13 @@ static int finish(struct split *split, json_t *constants, struct err *err)
 {
     const struct outcome outcome = {split->out,   split->job->spec, &split->scan, &split->parts,
                                     &split->plan, split->shards,    constants};
-    int code = index_publish(split->out, split->aside, &split->plan, split->shuffle, err);
+    size_t twins = 0;
+    batch_free(shuffle_batch(split->shuffle)); /* memory for what follows */
+    int code = twins_check(split->aside, &split->plan, split->shuffle, buffer_bytes(split), &twins, err);
+    if (twins && !code)
+        link_warning(split->job->link, "%zu stamps are byte for byte another one's of their part", twins);
+    if (!code)
+        code = index_publish(split->out, split->aside, &split->plan, split->shuffle, err);
     if (!code)
         code = remove_aside(split->aside, err);
     if (!code)

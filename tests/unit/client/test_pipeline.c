@@ -103,6 +103,25 @@ static void settings_are_checked_like_the_file(void **state)
     expect_error(DEMO, "sub=", "p.yaml:stamps:simulation: needs --set sub=");
 }
 
+static void a_stage_may_come_after_any_end_of_another(void **state)
+{
+    (void)state;
+    struct err err;
+    json_t *plan;
+    assert_int_equal(
+        plan_text("stages:\n  a: {kind: mock}\n  b: {kind: cutouts, survey: ${a}, after_any: [a]}\n"
+                  "  c: {kind: mock, after_any: [a, b]}\n",
+                  NULL, NULL, &plan, &err),
+        0);
+    assert_null(json_object_get(job(plan, 0), "after_any"));
+    assert_int_equal(json_array_size(json_object_get(job(plan, 1), "after")),
+                     1); /* the stricter wish counts */
+    assert_null(json_object_get(job(plan, 1), "after_any"));
+    assert_int_equal(json_array_size(json_object_get(job(plan, 2), "after")), 0);
+    assert_int_equal(json_array_size(json_object_get(job(plan, 2), "after_any")), 2);
+    json_decref(plan);
+}
+
 static void keys_are_made_from_the_runs_key(void **state)
 {
     (void)state;
@@ -136,10 +155,11 @@ static void param_of_a_stages_name_is_seen_by_that_stage(void **state)
     (void)state;
     struct err err;
     json_t *plan;
-    assert_int_equal(plan_text("params: {model: lenet}\nstages:\n  model: {kind: train, dataset: /d, model: ${model}}\n"
-                               "  verdict: {kind: evaluate, dataset: /d, model: ${model}}\n",
-                               NULL, NULL, &plan, &err),
-                     0);
+    assert_int_equal(
+        plan_text("params: {model: lenet}\nstages:\n  model: {kind: train, dataset: /d, model: ${model}}\n"
+                  "  verdict: {kind: evaluate, dataset: /d, model: ${model}}\n",
+                  NULL, NULL, &plan, &err),
+        0);
     assert_string_equal(json_string_value(field(plan, 0, "fields", "model")), "lenet");
     assert_string_equal(json_string_value(field(plan, 1, "fields", "model")), "/run/model");
     json_decref(plan);
@@ -214,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_become_jobs_with_dependencies),
         cmocka_unit_test(settings_are_checked_like_the_file),
+        cmocka_unit_test(a_stage_may_come_after_any_end_of_another),
         cmocka_unit_test(keys_are_made_from_the_runs_key),
         cmocka_unit_test(stages_may_stand_in_any_order),
         cmocka_unit_test(param_of_a_stages_name_is_seen_by_that_stage),

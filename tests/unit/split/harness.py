@@ -27,11 +27,11 @@ def write_cutouts(path, pixels, columns, attributes=None, **storage):
             f.attrs[name] = value
 
 
-def command(out, ranks=1, **fields):
-    """The command line of a split job, its spec beside out."""
+def command(out, ranks=1, kind="split", **fields):
+    """The command line of a job, its spec beside out."""
     spec = out.rstrip("/") + ".json"
     with open(spec, "w") as f:
-        json.dump({"kind": "split", "fields": {"out": out, **fields}, "threads": 1, "job": 0, "attempt": 1}, f)
+        json.dump({"kind": kind, "fields": {"out": out, **fields}, "threads": 1, "job": 0, "attempt": 1}, f)
     launcher = LAUNCHER + ["-n", str(ranks)] if ranks > 1 else []
     return launcher + [WORKER, "--spec", spec]
 

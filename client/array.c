@@ -1,0 +1,103 @@
+/* See array.h. */
+#include "client/array.h"
+#include "client/row.h"
+#include "common/cleanup.h"
+#include "common/str.h"
+
+/* Which state stands for an array with jobs in several: the first that any is in. */
+static const char *const ORDER[] = {"running", "ready",     "waiting", "held",
+                                    "failed",  "cancelled", "skipped", "succeeded"};
+
+enum { STATES = sizeof ORDER / sizeof *ORDER };
+
+static long count_of(const json_t *counts, const char *state)
+{
+    return (long)json_integer_value(json_object_get(counts, state));
+}
+
+/* Of the array's rows in the list, the one that stands for all: its least finished. */
+static json_t *pick_row(const json_t *rows, json_int_t array, const char *state)
+{
+    json_t *row, *found = NULL;
+    size_t i;
+    json_array_foreach((json_t *)rows, i, row)
+    {
+        if (json_integer_value(json_object_get(row, "array")) == array && (!found || row_is(row, state)))
+            found = row;
+        if (found && row_is(found, state))
+            break;
+    }
+    return found;
+}
+
+static json_t *fold_one(const json_t *rows, const json_t *array)
+{
+    const json_t *counts = json_object_get(array, "counts");
+    int state = 0;
+    while (state < STATES - 1 && count_of(counts, ORDER[state]) == 0)
+        state++;
+    json_t *row =
+        json_copy(pick_row(rows, json_integer_value(json_object_get(array, "array")), ORDER[state]));
+    json_object_set_new(row, "state", json_string(ORDER[state]));
+    json_object_set(row, "id", json_object_get(array, "array"));
+    json_object_set(row, "last", json_object_get(array, "last"));
+    json_object_set(row, "counts", (json_t *)counts);
+    return row;
+}
+
+static const json_t *find_array(const json_t *arrays, json_int_t id)
+{
+    json_t *array;
+    size_t i;
+    json_array_foreach((json_t *)arrays, i, array)
+    {
+        if (json_integer_value(json_object_get(array, "array")) == id)
+            return array;
+    }
+    return NULL;
+}
+
+json_t *array_fold(const json_t *rows, const json_t *arrays)
+{
+    json_t *folded = json_array(), *row;
+    json_int_t last = 0;
+    size_t i;
+    json_array_foreach((json_t *)rows, i, row)
+    {
+        json_int_t id = json_integer_value(json_object_get(row, "array"));
+        const json_t *array = id ? find_array(arrays, id) : NULL;
+        if (!array)
+            json_array_append(folded, row);
+        else if (id != last)
+            json_array_append_new(folded, fold_one(rows, array));
+        last = id;
+    }
+    return folded;
+}
+
+char *array_row_ids(const json_t *row)
+{
+    long last = (long)json_integer_value(json_object_get(row, "last"));
+    return last > row_id(row) ? str_format("%ld-%ld", row_id(row), last) : str_format("%ld", row_id(row));
+}
+
+char *array_row_counts(const json_t *row)
+{
+    const json_t *counts = json_object_get(row, "counts");
+    char *text = NULL;
+    size_t size;
+    long total = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        abort();
+    for (int i = 0; i < STATES; i++)
+        total += count_of(counts, ORDER[i]);
+    if (counts)
+        fprintf(stream, "%ld of %ld done", count_of(counts, "succeeded"), total);
+    for (int i = 0; counts && i < STATES - 1; i++) {
+        if (count_of(counts, ORDER[i]))
+            fprintf(stream, ", %ld %s", count_of(counts, ORDER[i]), ORDER[i]);
+    }
+    fclose(stream);
+    return text;
+}

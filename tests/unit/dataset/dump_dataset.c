@@ -1,0 +1,44 @@
+/* dump_dataset DIRECTORY: a line about the dataset on standard error; labels, bricks and pixels of every example
+ * on standard output, part by part: one byte, 24 bytes, the stamp. For test_foreign.py. */
+#include "daemon/worker/dataset/dataset.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WIDTH = 24 };
+
+static int dump_part(const struct dataset *dataset, enum dataset_part part, struct err *err)
+{
+    const size_t count = dataset_count(dataset, part), items = (size_t)dataset_stamp(dataset) *
+                                                               (size_t)dataset_stamp(dataset) *
+                                                               (size_t)dataset_channels(dataset);
+    CLEANUP(free_ptr) char *bricks = calloc(count + 1, WIDTH);
+    int code = dataset_text_column(dataset, part, "brickname", WIDTH, bricks, err);
+    for (size_t i = 0; i < count && !code; i++) {
+        putchar(dataset_label(dataset, part, i));
+        fwrite(bricks + i * WIDTH, 1, WIDTH, stdout);
+        fwrite(dataset_pixels(dataset, part, i), sizeof(float), items, stdout);
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    CLEANUP(dataset_close_ptr) struct dataset *dataset = NULL;
+    struct err err = {0};
+    double value;
+    int code = argc == 2 ? dataset_open(&dataset, argv[1], &err) : -EINVAL;
+    for (int part = 0; part < DATASET_PART_MAX && !code; part++)
+        code = dump_part(dataset, (enum dataset_part)part, &err);
+    if (code) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    fprintf(stderr, "%zu %zu %zu %d %d %d %a %016llx", dataset_count(dataset, DATASET_TRAIN),
+            dataset_count(dataset, DATASET_VALID), dataset_count(dataset, DATASET_TEST),
+            dataset_stamp(dataset), dataset_channels(dataset), dataset_is_transposed(dataset),
+            dataset_channel_median(dataset, 1), (unsigned long long)dataset_fingerprint(dataset));
+    code = dataset_column(dataset, DATASET_TEST, "mag_g", &value, &err);
+    fprintf(stderr, "\n%d %s\n", code == -ENOENT, err.text);
+    return 0;
+}
