@@ -270,11 +270,13 @@ static int restrict_files(const struct confinement *may, struct err *err)
     return code ? code : keep_rules(rules, err);
 }
 
-/* Rights of a rank outside of its directories: to read, and to run what it may. */
+/* Rights of a rank outside of its directories: to read, to run what it may, and to remove an empty directory, its
+ * own when it was refused. */
 static int restrict_writing(const char *const *writable, struct err *err)
 {
     static const char *const PLACES[] = {"/dev", "/tmp", "/var/tmp", "/run"};
-    const uint64_t handled = ~(uint64_t)(TREE_READ | LANDLOCK_ACCESS_FS_EXECUTE | FS_IOCTL_DEV),
+    const uint64_t handled = ~(uint64_t)(TREE_READ | LANDLOCK_ACCESS_FS_EXECUTE |
+                                         LANDLOCK_ACCESS_FS_REMOVE_DIR | FS_IOCTL_DEV),
                    known = known_rights(landlock_version());
     CLEANUP(close_fd) int rules = make_rules(handled, err);
     const char *temporary = getenv("TMPDIR");

@@ -58,11 +58,18 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
 }
 
 /* The output directory is made before: none could be made outside of it after. */
-static int confine_to(const char *out, bool programs, struct err *err)
+static int run_confined(struct job *job, const struct kind *kind, const char *out, struct err *err)
 {
     const char *writable[] = {out, getenv("DECOY_ATTEMPT_DIR"), NULL};
+    bool fresh = !path_exists(out);
     int code = path_make_directories(out, 0777, err);
-    return code ? code : confine_rank(writable, programs, err);
+    if (!code)
+        code = confine_rank(writable, kind->programs, err);
+    if (!code)
+        code = kind->run(job, err);
+    if (code && fresh)
+        rmdir(out); /* a job that was refused leaves nothing */
+    return code;
 }
 
 static int run_job(struct job *job, const struct kind *kind, struct err *err)
@@ -76,10 +83,8 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
     const char *out = spec_text(job->spec, "out");
     if (!code && out)
         code = outdir_check(kind->name, out, err);
-    if (!code && out)
-        code = confine_to(out, kind->programs, err);
     if (!code)
-        code = kind->run(job, err);
+        code = out ? run_confined(job, kind, out, err) : kind->run(job, err);
     if (code == -ECANCELED)
         link_note(job->link, "stopped as asked; what was finished is kept");
     else if (code)
