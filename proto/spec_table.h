@@ -76,6 +76,8 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
+    {"edge", SPEC_CHOICE, "skip", .choices = "skip|pad", .help = "stamps that leave the image: left out, as of the original's training set, or padded with 0, invvar 0, and marked by column `edge`"},
+    {"dtype", SPEC_CHOICE, "float32", .choices = "float32|float16", .help = "of the pixels; float16 takes half the disk and rounds each to 1 in 2048"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
     {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
@@ -133,6 +135,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
     {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096),
      .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
+    {"reduce", SPEC_CHOICE, "tree", .choices = "tree|allreduce",
+     .help = "how ranks add up gradients: in one fixed tree, the same bits on any number of ranks, or by "
+             "MPI_Allreduce"},
     {"rate", SPEC_REAL, "0.002", LIMITS(1e-9, 10), .help = "highest learning rate"},
     {"schedule", SPEC_CHOICE, "onecycle", .choices = "onecycle|constant|step|cosine",
      .help = "learning rate over the run"},

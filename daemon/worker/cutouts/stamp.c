@@ -15,6 +15,11 @@ bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long hei
            corner->y + stamp_px <= height_px;
 }
 
+bool stamp_owned(double x_px, double y_px, long width_px, long height_px)
+{
+    return x_px > -1 && y_px > -1 && x_px < (double)width_px && y_px < (double)height_px;
+}
+
 void stamp_interleave(const float *const *rows, int channels, long width, float *to)
 {
     for (int c = 0; c < channels; c++) {
