@@ -49,7 +49,8 @@ void layer_destroy(struct layer *layer);
 int layer_run(const struct program *program, const struct engine *engine, struct err *err);
 
 /* For the kinds. */
-struct op *layer_op(struct program *program);                           /* the next free one */
+bool layer_kernels_suit(void);                /* whether this processor runs our own kernels (lanes.h) */
+struct op *layer_op(struct program *program); /* the next free one */
 void layer_call(struct program *program, op_call *call, void *context); /* appends a kernel of our own */
 void *layer_buffer(struct layer *layer, size_t size, struct err *err);
 dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_shape shape); /* nhwc */
