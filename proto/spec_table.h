@@ -123,7 +123,8 @@ static const struct spec_field GALLERY_FIELDS[] = {
 
 static const struct spec_field AUDIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of audit.json and its plots"},
-    {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
+    {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job, or a dataset that the original's split_testtrain wrote"},
+    {"sample", SPEC_INT, "1000000", LIMITS(0, 1e10), .unit = "stamps", .help = "measure at most so many, in whole shards evenly spread; 0: all"},
 };
 
 static const struct spec_field TRAIN_FIELDS[] = {
@@ -134,6 +135,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
     {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096),
      .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
+    {"reduce", SPEC_CHOICE, "tree", .choices = "tree|allreduce",
+     .help = "how ranks add up gradients: in one fixed tree, the same bits on any number of ranks, or by "
+             "MPI_Allreduce"},
     {"rate", SPEC_REAL, "0.002", LIMITS(1e-9, 10), .help = "highest learning rate"},
     {"schedule", SPEC_CHOICE, "onecycle", .choices = "onecycle|constant|step|cosine",
      .help = "learning rate over the run"},
