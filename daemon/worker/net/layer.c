@@ -48,8 +48,10 @@ void layer_call(struct program *program, op_call *call, void *context)
 void *layer_buffer(struct layer *layer, size_t size, struct err *err)
 {
     void *buffer = op_allocate(size, err);
-    if (buffer)
+    if (buffer) {
         layer->buffers[layer->buffer_count++] = buffer;
+        layer->buffer_bytes += size;
+    }
     return buffer;
 }
 

@@ -38,6 +38,7 @@ struct layer {
     void *own;                        /* their plan, owned */
     void *buffers[LAYER_BUFFERS_MAX]; /* weights in the kernels' layouts, workspaces; owned */
     int buffer_count;
+    size_t buffer_bytes;
 };
 
 /* One function a kind: fills the three programs. A failed one leaves what layer_destroy frees. */
