@@ -4,6 +4,7 @@
 #include "client/endpoint.h"
 #include "client/print.h"
 #include "client/row.h"
+#include "client/tally.h"
 #include "client/select.h"
 #include "common/clock.h"
 #include "common/str.h"
@@ -171,6 +172,15 @@ static void show_members(const char *title, const json_t *object)
     }
 }
 
+static void show_result(const json_t *result)
+{
+    CLEANUP(free_ptr) char *tally = tally_format(result, print_width());
+    if (tally)
+        fputs(tally, stdout);
+    else
+        show_members("result", result);
+}
+
 static void show_attempts(const json_t *attempts)
 {
     static const struct table_column COLUMNS[] = {
@@ -240,7 +250,7 @@ static void show_job(const json_t *row)
     const json_t *spec = json_object_get(row, "spec"), *fields = json_object_get(spec, "fields");
     show_members("fields", fields ? fields : spec);
     show_members("metrics", json_object_get(row, "metrics"));
-    show_members("result", json_object_get(row, "result"));
+    show_result(json_object_get(row, "result"));
     show_attempts(json_object_get(row, "attempts"));
 }
 

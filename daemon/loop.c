@@ -10,6 +10,7 @@
 #include "daemon/background.h"
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
+#include "daemon/fdlimit.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
 #include "daemon/service.h"
@@ -141,6 +142,7 @@ static int serve(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
     CLEANUP(free_ptr) char *endpoint = str_format("ipc://%s/decoyd.sock", daemon->state);
+    fdlimit_raise();
     int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, daemon, err);
     if (!code)
         code = recover_runs(daemon, err);

@@ -1,6 +1,7 @@
-/* See place.h. The lock is an open-file-description lock on decoyd.lock, which network file systems pass on
- * to their server; the file says who holds it. It is taken before the database is opened and before the
- * socket is bound, because zmq_bind takes a live daemon's socket away without a word. */
+/* See place.h. The lock is a POSIX lock on decoyd.lock, which network file systems pass on to their server; the
+ * file says who holds it. It is the process's own: a child that was about to become a worker when its decoyd was
+ * killed does not hold it, as it would an flock or an open-file-description lock. It is taken before the database
+ * is opened and before the socket is bound, because zmq_bind takes a live daemon's socket away without a word. */
 #include "daemon/place.h"
 #include "common/cleanup.h"
 #include "common/path.h"
@@ -55,7 +56,7 @@ int place_lock(const char *state, const char *host, int *fd_out, struct err *err
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fd < 0)
         return err_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
-    if (fcntl(fd, F_OFD_SETLK, &lock) != 0)
+    if (fcntl(fd, F_SETLK, &lock) != 0)
         return errno == EAGAIN || errno == EACCES
                    ? busy(fd, state, err)
                    : err_set(err, -errno, "cannot lock %s: %s", path, strerror(errno));

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { STREAMS_MAX = 1000, PIECE = 500, BLOCKED_MS = 50 };
+enum { STREAMS_MAX = 100000, PIECE = 500, BLOCKED_MS = 50 };
 
 int streams_create(struct streams **out, struct daemon *daemon, struct err *err)
 {
@@ -260,7 +260,7 @@ size_t streams_clients(const struct streams *streams)
 
 void streams_close(struct streams *streams)
 {
-    json_t *body = message_error("refused", "decoyd is ending");
+    json_t *body = message_error("ending", "decoyd is ending");
     for (struct stream *stream = streams->first; stream; stream = stream->next) {
         if (!stream->gone)
             stream_send(streams, stream, "error", body);
@@ -274,5 +274,7 @@ void streams_close(struct streams *streams)
 
 void streams_destroy(struct streams *streams)
 {
+    if (streams)
+        free(streams->touched);
     free(streams);
 }

@@ -34,6 +34,9 @@ struct streams {
     uv_timer_t flush; /* for watch.c */
     uint64_t revision;
     double flushed_s;
+    struct touched *touched; /* watch: jobs whose rows changed since the last flush */
+    size_t touched_count, touched_room;
+    uint64_t flushed; /* watch: revision of the last flush */
 };
 
 int streams_create(struct streams **out, struct daemon *daemon, struct err *err);

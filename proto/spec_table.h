@@ -76,6 +76,8 @@ static const struct spec_field CUTOUTS_FIELDS[] = {
     {"match", SPEC_REAL, "1", LIMITS(0.01, 60), .unit = "arcsec",
      .help = "a fake counts as found within this distance of a catalogue row of its run"},
     {"stamp", SPEC_INT, "64", LIMITS(8, 512), .unit = "px", .help = "side of a stamp; even"},
+    {"edge", SPEC_CHOICE, "skip", .choices = "skip|pad", .help = "stamps that leave the image: left out, as of the original's training set, or padded with 0, invvar 0, and marked by column `edge`"},
+    {"dtype", SPEC_CHOICE, "float32", .choices = "float32|float16", .help = "of the pixels; float16 takes half the disk and rounds each to 1 in 2048"},
     {"bands", SPEC_TEXT, "grz", .help = "bands in channel order"},
     {"bricks", SPEC_INPUT, .help = "text file with a brick name a line; without it all of the survey's"},
     {"max_bad", SPEC_REAL, "0.5", LIMITS(0, 1),
@@ -112,9 +114,17 @@ static const struct spec_field EXPORT_FIELDS[] = {
     {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
 };
 
+static const struct spec_field GALLERY_FIELDS[] = {
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of gallery.html, its pictures and gallery.json"},
+    {"stamps", SPEC_INPUT, .required = true, .help = "output of a cutouts job or of a split job"},
+    {"percentiles", SPEC_TEXT, "1,25,50,75,99", .help = "of magnitude, the brightest first: one picture each"},
+    {"examples", SPEC_INT, "4", LIMITS(1, 64), .help = "pairs of a real and a fake stamp a picture"},
+};
+
 static const struct spec_field AUDIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of audit.json and its plots"},
-    {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
+    {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job, or a dataset that the original's split_testtrain wrote"},
+    {"sample", SPEC_INT, "1000000", LIMITS(0, 1e10), .unit = "stamps", .help = "measure at most so many, in whole shards evenly spread; 0: all"},
 };
 
 static const struct spec_field TRAIN_FIELDS[] = {
@@ -125,6 +135,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
     {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096),
      .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
+    {"reduce", SPEC_CHOICE, "tree", .choices = "tree|allreduce",
+     .help = "how ranks add up gradients: in one fixed tree, the same bits on any number of ranks, or by "
+             "MPI_Allreduce"},
     {"rate", SPEC_REAL, "0.002", LIMITS(1e-9, 10), .help = "highest learning rate"},
     {"schedule", SPEC_CHOICE, "onecycle", .choices = "onecycle|constant|step|cosine",
      .help = "learning rate over the run"},
@@ -220,6 +233,7 @@ static const struct spec_kind KINDS[] = {
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),

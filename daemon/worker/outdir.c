@@ -16,6 +16,7 @@ static const struct {
     {"index.h5", "split", "the output of a split job"},
     {"audit.json", "audit", "the output of an audit job"},
     {"export.json", "export", "the output of an export"},
+    {"gallery.json", "gallery", "a gallery"},
     {"ckpts", "train", "the output of a train job"},
     {"predictions.h5", "evaluate", "the output of an evaluate job"},
 };

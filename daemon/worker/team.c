@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5 };
+enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5, TAG_CHANNEL = 100 };
 
 struct team {
     int rank, size;
@@ -136,21 +136,68 @@ enum { PIECE = 1 << 30 };
 void team_broadcast(struct team *team, void *data, size_t size, int root)
 {
     for (size_t done = 0; team->size > 1 && done < size; done += PIECE)
-        MPI_Bcast((char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, root, MPI_COMM_WORLD);
+        MPI_Bcast((char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, root,
+                  MPI_COMM_WORLD);
 }
 
 void team_send(struct team *team, const void *data, size_t size, int to)
 {
     (void)team;
     for (size_t done = 0; done < size; done += PIECE)
-        MPI_Send((const char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, to, TAG_DATA, MPI_COMM_WORLD);
+        MPI_Send((const char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, to,
+                 TAG_DATA, MPI_COMM_WORLD);
 }
 
 void team_receive(struct team *team, void *data, size_t size, int from)
 {
     (void)team;
     for (size_t done = 0; done < size; done += PIECE)
-        MPI_Recv((char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, from, TAG_DATA, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        MPI_Recv((char *)data + done, (int)(size - done < PIECE ? size - done : PIECE), MPI_BYTE, from,
+                 TAG_DATA, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+_Static_assert(sizeof(MPI_Request) == sizeof(void *), "struct team_request holds an MPI_Request");
+
+void team_start_send(struct team *team, const void *data, size_t size, int to, int channel,
+                     struct team_request *request)
+{
+    (void)team;
+    MPI_Isend(data, (int)size, MPI_BYTE, to, TAG_CHANNEL + channel, MPI_COMM_WORLD,
+              (MPI_Request *)&request->handle);
+}
+
+void team_start_receive(struct team *team, void *data, size_t size, int from, int channel,
+                        struct team_request *request)
+{
+    (void)team;
+    MPI_Irecv(data, (int)size, MPI_BYTE, from, TAG_CHANNEL + channel, MPI_COMM_WORLD,
+              (MPI_Request *)&request->handle);
+}
+
+void team_start_sum_floats(struct team *team, float *values, int count, struct team_request *request)
+{
+    (void)team;
+    MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD,
+                   (MPI_Request *)&request->handle);
+}
+
+void team_start_sum_doubles(struct team *team, double *values, int count, struct team_request *request)
+{
+    (void)team;
+    MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD,
+                   (MPI_Request *)&request->handle);
+}
+
+bool team_test(struct team_request *request)
+{
+    int done;
+    MPI_Test((MPI_Request *)&request->handle, &done, MPI_STATUS_IGNORE);
+    return done;
+}
+
+void team_wait(struct team_request *request)
+{
+    MPI_Wait((MPI_Request *)&request->handle, MPI_STATUS_IGNORE);
 }
 
 void team_sum(struct team *team, double *values, int count)

@@ -24,6 +24,21 @@ void team_receive(struct team *team, void *data, size_t size, int from);
 void team_sum(struct team *team, double *values, int count); /* in place, on every rank */
 bool team_any(struct team *team, bool mine);                 /* true on every rank if true on one */
 
+/* Transfers under way: started, then tested until done (or waited for); the data stay untouched meanwhile. A
+ * channel, 0 .. 9999, tells messages between two ranks apart; those of one channel keep their order. Sums are
+ * collective, in place, on every rank, and started in one order on all. At most 2^31 - 1 bytes a message. */
+struct team_request {
+    void *handle;
+};
+void team_start_send(struct team *team, const void *data, size_t size, int to, int channel,
+                     struct team_request *request);
+void team_start_receive(struct team *team, void *data, size_t size, int from, int channel,
+                        struct team_request *request);
+void team_start_sum_floats(struct team *team, float *values, int count, struct team_request *request);
+void team_start_sum_doubles(struct team *team, double *values, int count, struct team_request *request);
+bool team_test(struct team_request *request); /* done? */
+void team_wait(struct team_request *request);
+
 /* Every rank's text to rank 0: texts[rank], fresh memory there, NULL elsewhere. */
 int team_gather_text(struct team *team, const char *mine, char ***texts);
 

@@ -188,11 +188,15 @@ static int add_neighbour(struct columns *columns, struct catalogue *catalogue,
                 : add_numbers(columns, "neighbour", CUTOUT_REAL32, "arcsec", selection, distance, false, err);
 }
 
-/* edge: no stamp that leaves the image is written, so all are 0. */
+/* edge: 1 where part of the stamp lies outside the image. */
 static int add_edge(struct columns *columns, const struct selection *selection, struct err *err)
 {
     void *values;
-    return add_column(columns, "edge", CUTOUT_INT64, sizeof(int64_t), NULL, selection->count, &values, err);
+    int code =
+        add_column(columns, "edge", CUTOUT_INT64, sizeof(int64_t), NULL, selection->count, &values, err);
+    for (size_t i = 0; i < selection->count && !code; i++)
+        ((int64_t *)values)[i] = selection->chosen[i].edge;
+    return code;
 }
 
 static int add_truth(struct columns *columns, const char *bands, const struct truth *truth,

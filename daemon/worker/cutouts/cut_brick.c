@@ -94,9 +94,10 @@ static int select_rows(struct work *work, struct err *err)
         code = match_truth(work, err);
     if (!code)
         code = item_takes_all(cutting, work->item)
-                   ? selection_take_all(&work->selection, work->truth, plane, cutting->stamp_px, err)
+                   ? selection_take_all(&work->selection, work->truth, plane, cutting->stamp_px, cutting->pad,
+                                        err)
                    : selection_make(&work->selection, work->catalogue, work->truth, cutting->cuts, plane,
-                                    cutting->stamp_px, err);
+                                    cutting->stamp_px, cutting->pad, err);
     return code;
 }
 
@@ -216,7 +217,8 @@ static int open_writer(const struct work *work, struct cutout_writer **writer, s
     const struct cutout_shape shape = {.count = work->selection.count,
                                        .stamp = work->cutting->stamp_px,
                                        .channel_count = work->source.plane_count,
-                                       .channels = channels};
+                                       .channels = channels,
+                                       .half = work->cutting->half};
     int code = path_make_directories(folder, 0777, err);
     return code ? code : cutout_writer_open(writer, work->source.output, &shape, err);
 }

@@ -71,6 +71,8 @@ static int cutting_open(struct cutting *cutting, const struct job *job, bool fak
     cutting->out = spec_text(job->spec, "out");
     cutting->bands = spec_text(job->spec, "bands");
     cutting->stamp_px = (int)spec_int(job->spec, "stamp");
+    cutting->pad = strcmp(spec_text(job->spec, "edge"), "pad") == 0;
+    cutting->half = strcmp(spec_text(job->spec, "dtype"), "float16") == 0;
     cutting->match_arcsec = spec_real(job->spec, "match");
     if (cutting->stamp_px % 2)
         return err_set(err, -EINVAL,

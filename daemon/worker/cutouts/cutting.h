@@ -16,6 +16,8 @@ struct cutting {
     const struct job *job;
     const char *out, *bands;
     int stamp_px;
+    bool pad;  /* cut stamps that leave the image, too */
+    bool half; /* pixels as float16 */
     double match_arcsec;
     bool all_injected;  /* fakes at their true places, whatever was measured */
     const char *places; /* directory of a user's catalogues; NULL: the survey's and the simulation's */

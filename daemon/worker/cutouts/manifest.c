@@ -100,8 +100,9 @@ int manifest_publish(const struct cutting *cutting, const json_t *reports, const
     CLEANUP(free_ptr) char *path = path_join(cutting->out, "cutouts.json");
     const char *simulation = cutting->simulation ? survey_directory(cutting->simulation) : NULL;
     json_t *file = json_pack(
-        "{si ss ss ss? si ss sf ss ss so so}", "version", 1, "decoy", DECOY_VERSION, "survey",
-        survey_directory(cutting->survey), "simulation", simulation, "stamp_px", cutting->stamp_px, "bands",
+        "{si ss ss ss? si ss ss ss sf ss ss so so}", "version", 1, "decoy", DECOY_VERSION, "survey",
+        survey_directory(cutting->survey), "simulation", simulation, "stamp_px", cutting->stamp_px, "edge",
+        cutting->pad ? "pad" : "skip", "dtype", cutting->half ? "float16" : "float32", "bands",
         cutting->bands, "match_arcsec", cutting->match_arcsec, "placement", STAMP_PLACEMENT, "cuts",
         cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_good(reports));
     int code =

@@ -23,19 +23,21 @@ static void invert_match(const struct truth *truth, size_t rows, long *injected)
     }
 }
 
-/* Adds what has its stamp inside the image. There is room. */
+/* Adds what has its stamp inside the image or, with pad, itself. There is room. */
 static void add_chosen(struct selection *selection, struct chosen chosen, const struct plane *image,
-                       int stamp_px)
+                       int stamp_px, bool pad)
 {
+    chosen.edge =
+        !stamp_place(chosen.x_px, chosen.y_px, stamp_px, image->width, image->height, &chosen.corner);
     selection->selected++;
-    if (stamp_place(chosen.x_px, chosen.y_px, stamp_px, image->width, image->height, &chosen.corner))
+    selection->edge += chosen.edge;
+    if (!chosen.edge || (pad && stamp_owned(chosen.x_px, chosen.y_px, image->width, image->height)))
         selection->chosen[selection->count++] = chosen;
-    else
-        selection->edge++;
 }
 
 static int place_kept(struct selection *selection, struct catalogue *catalogue, const bool *keep,
-                      const long *injected, const struct plane *image, int stamp_px, struct err *err)
+                      const long *injected, const struct plane *image, int stamp_px, bool pad,
+                      struct err *err)
 {
     static const char *const names[] = {"bx", "by", "ra", "dec"};
     const double *values[4];
@@ -51,13 +53,14 @@ static int place_kept(struct selection *selection, struct catalogue *catalogue, 
                                        .y_px = values[1][row],
                                        .ra_deg = values[2][row],
                                        .dec_deg = values[3][row]},
-                       image, stamp_px);
+                       image, stamp_px, pad);
     }
     return code;
 }
 
 int selection_make(struct selection *selection, struct catalogue *catalogue, const struct truth *truth,
-                   const struct cuts *cuts, const struct plane *image, int stamp_px, struct err *err)
+                   const struct cuts *cuts, const struct plane *image, int stamp_px, bool pad,
+                   struct err *err)
 {
     size_t rows = catalogue_rows(catalogue);
     CLEANUP(free_ptr) bool *keep = calloc(rows + 1, sizeof *keep);
@@ -71,11 +74,11 @@ int selection_make(struct selection *selection, struct catalogue *catalogue, con
     for (size_t row = 0; row < rows; row++)
         keep[row] = catalogue_usable(catalogue)[row] && (!truth || injected[row] >= 0);
     int code = cuts_apply(cuts, catalogue, keep, selection->left, err);
-    return code ? code : place_kept(selection, catalogue, keep, injected, image, stamp_px, err);
+    return code ? code : place_kept(selection, catalogue, keep, injected, image, stamp_px, pad, err);
 }
 
 int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
-                       int stamp_px, struct err *err)
+                       int stamp_px, bool pad, struct err *err)
 {
     memset(selection, 0, sizeof *selection);
     selection->chosen = calloc(truth->rows + 1, sizeof *selection->chosen);
@@ -90,7 +93,7 @@ int selection_take_all(struct selection *selection, const struct truth *truth, c
                                        .y_px = truth->y[i],
                                        .ra_deg = truth->ra[i],
                                        .dec_deg = truth->dec[i]},
-                       image, stamp_px);
+                       image, stamp_px, pad);
     }
     return 0;
 }

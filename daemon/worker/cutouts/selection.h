@@ -12,6 +12,7 @@ struct chosen {
     double x_px, y_px; /* what the stamp is placed by */
     double ra_deg, dec_deg;
     struct corner corner; /* of the stamp */
+    bool edge;            /* part of the stamp lies outside the image */
 };
 
 struct selection {
@@ -24,14 +25,16 @@ struct selection {
 };
 
 /* Measured rows that pass the cuts, placed where they were measured. truth: NULL for reals; for fakes, matched:
- * rows that are no injected galaxy are out before the first cut. The caller ends a selection with
+ * rows that are no injected galaxy are out before the first cut. pad: a stamp that leaves the image is taken too,
+ * where its source lies in the image. The caller ends a selection with
  * selection_free, also after a failure. */
 int selection_make(struct selection *selection, struct catalogue *catalogue, const struct truth *truth,
-                   const struct cuts *cuts, const struct plane *image, int stamp_px, struct err *err);
+                   const struct cuts *cuts, const struct plane *image, int stamp_px, bool pad,
+                   struct err *err);
 
 /* All rows of the truth, placed where it says, whatever was measured of them. */
 int selection_take_all(struct selection *selection, const struct truth *truth, const struct plane *image,
-                       int stamp_px, struct err *err);
+                       int stamp_px, bool pad, struct err *err);
 
 /* Drops those marked: their stamps have no data (stamp_covered). */
 void selection_drop(struct selection *selection, const bool *blank);

@@ -113,10 +113,11 @@ int source_open(struct source *source, const struct cutting *cutting, const stru
     source->output = str_format("%s/%s/%.3s/%s%s%s.h5", cutting->out, item_class(item), brick->name,
                                 brick->name, brick->run[0] ? "-" : "", brick->run);
     source->identity =
-        json_pack("{ss ss ss ss ss ss ss si}", "class", item_class(item), "brick", brick->name, "run",
+        json_pack("{ss ss ss ss ss ss ss si ss ss}", "class", item_class(item), "brick", brick->name, "run",
                   brick->run, "placement", STAMP_PLACEMENT, "select", item_selection(cutting, item), "cuts",
                   item_takes_all(cutting, item) ? "none" : cuts_text(cutting->cuts), "bands", cutting->bands,
-                  "stamp_px", cutting->stamp_px);
+                  "stamp_px", cutting->stamp_px, "edge_rule", cutting->pad ? "pad" : "skip", "dtype",
+                  cutting->half ? "float16" : "float32");
     json_t *list = json_array();
     if (!source->identity || json_object_set_new(source->identity, "sources", list) != 0)
         return err_set(err, -ENOMEM, "out of memory for brick %s", brick->name);

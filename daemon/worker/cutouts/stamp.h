@@ -13,9 +13,13 @@ struct corner {
     long x, y; /* the stamp's first column and row, 0-indexed, in the brick's image */
 };
 
-/* The one placement rule. False when the stamp leaves the image; then *corner is not to be used. */
+/* The one placement rule. False when the stamp leaves the image; *corner then counts only for a source that lies in
+ * it (stamp_owned). */
 bool stamp_place(double x_px, double y_px, int stamp_px, long width_px, long height_px,
                  struct corner *corner);
+
+/* Does the image hold the source's own pixel? */
+bool stamp_owned(double x_px, double y_px, long width_px, long height_px);
 
 /* Copies `width` pixels of each channel's row into a stamp's row of (width, channels) floats. */
 void stamp_interleave(const float *const *rows, int channels, long width, float *to);

@@ -37,15 +37,6 @@ int predict_part(struct evaluation *evaluation, struct err *err);
  * P(fake). */
 int predictions_publish(const struct evaluation *evaluation, struct err *err);
 
-/* examples.c: which examples are shown. All give indices into the part, in a fixed order. */
-
-/* The `count` pairs nearest to mag: pairs[2 i] is a real one, pairs[2 i + 1] a fake of like magnitude;
- * (size_t)-1 where there are none left. */
-void examples_near(const struct evaluation *evaluation, double mag, size_t count, size_t *pairs);
-
-/* The fakes of highest score (highest = true) or of lowest; returns how many of `count` there are. */
-size_t examples_extreme(const struct evaluation *evaluation, bool highest, size_t count, size_t *fakes);
-
 /* figures.c: PNG galleries in <out>/galleries and plots in <out>/plots. A figure that cannot be drawn is a
  * warning to the daemon and a sentence in the report: the verdict does not hang on it. */
 enum figure_kind { FIGURE_PLOT, FIGURE_GALLERY };

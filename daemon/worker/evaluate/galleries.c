@@ -2,7 +2,7 @@
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/evaluate/evaluation.h"
-#include "daemon/worker/report/gallery.h"
+#include "daemon/worker/report/choice.h"
 #include "proto/spec.h"
 
 #include <errno.h>
@@ -35,23 +35,12 @@ static int publish(struct figure *figure, const struct evaluation *evaluation, c
     CLEANUP(free_ptr) char *path = str_format("%s/galleries/%s.png", evaluation->out, name);
     int code = fill_layout(&layout, evaluation, err);
     if (!code)
-        code = gallery_draw(&picture, &layout, examples, rows, columns, err);
+        code = gallery_draw(&picture, &layout, "g", examples, rows, columns, err);
     if (!code)
         code = picture_publish_png(picture, path, err);
     if (!code)
         figure->path = TAKE(path);
     return code;
-}
-
-/* The largest difference of magnitude within a pair. */
-static double widest_pair(const struct gallery_example *examples, size_t rows)
-{
-    double widest = 0;
-    for (size_t i = 0; i < rows; i++) {
-        if (examples[2 * i].pixels && examples[2 * i + 1].pixels)
-            widest = fmax(widest, fabs(examples[2 * i].mag - examples[2 * i + 1].mag));
-    }
-    return widest;
 }
 
 int gallery_of_percentile(struct figure *figure, const struct evaluation *evaluation, int percentile,
@@ -65,15 +54,11 @@ int gallery_of_percentile(struct figure *figure, const struct evaluation *evalua
     CLEANUP(free_ptr) struct gallery_example *examples = calloc(2 * rows, sizeof *examples);
     if (!pairs || !examples)
         return err_set(err, -ENOMEM, "out of memory for a gallery");
-    examples_near(evaluation, mag, rows, pairs);
+    choice_near(evaluation->mag_g, evaluation->label, evaluation->n, mag, rows, pairs);
     for (size_t i = 0; i < 2 * rows; i++)
         examples[i] = example_at(evaluation, pairs[i]);
     CLEANUP(free_ptr) char *name = str_format("p%02.0f", VERDICT_PERCENTILE[percentile]);
-    figure->caption = str_format(
-        "Percentile %g of g among the %zu examples: %.2f mag. Left real (R), right fake (F), the nearest of "
-        "each "
-        "class to that magnitude; in a row they differ by at most %.2f mag and share one grey scale.",
-        VERDICT_PERCENTILE[percentile], evaluation->n, mag, widest_pair(examples, rows));
+    figure->caption = choice_caption("g", VERDICT_PERCENTILE[percentile], mag, evaluation->n, examples, rows);
     return publish(figure, evaluation, name, examples, (int)rows, 2, err);
 }
 
@@ -106,7 +91,8 @@ int gallery_of_fakes(struct figure *figure, const struct evaluation *evaluation,
         calloc(room * side * side * (size_t)dataset_channels(evaluation->dataset), sizeof *gradients);
     if (!fakes || !examples || !gradients)
         return err_set(err, -ENOMEM, "out of memory for a gallery");
-    size_t count = examples_extreme(evaluation, giveaways, room, fakes);
+    size_t count =
+        choice_extreme(evaluation->score, evaluation->label, evaluation->n, giveaways, room, fakes);
     for (size_t i = 0; i < count; i++)
         examples[i] = example_at(evaluation, fakes[i]);
     int code = find_gradients(evaluation, examples, count, gradients, err);

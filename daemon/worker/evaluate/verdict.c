@@ -1,5 +1,6 @@
 /* See verdict.h: the numbers, the decision and its sentence. */
 #include "daemon/worker/evaluate/verdict.h"
+#include "daemon/worker/report/choice.h"
 #include "common/cleanup.h"
 #include "daemon/worker/statistics/distribution.h"
 
@@ -44,16 +45,6 @@ static int compare_reals(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Linear between the two nearest, as numpy.percentile. */
-static double percentile(const double *sorted, size_t n, double percent)
-{
-    double at = percent / 100 * (double)(n - 1);
-    size_t below = (size_t)at;
-    if (below + 1 >= n)
-        return sorted[n - 1];
-    return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
-}
-
 static int find_percentiles(struct verdict *verdict, const struct verdict_input *input)
 {
     size_t n = 0;
@@ -70,7 +61,7 @@ static int find_percentiles(struct verdict *verdict, const struct verdict_input 
     }
     qsort(sorted, n, sizeof *sorted, compare_reals);
     for (int i = 0; n > 0 && i < VERDICT_PERCENTILES; i++)
-        verdict->percentile_mag[i] = percentile(sorted, n, VERDICT_PERCENTILE[i]);
+        verdict->percentile_mag[i] = choice_percentile(sorted, n, VERDICT_PERCENTILE[i]);
     verdict->bin_count = n > 0 ? VERDICT_BINS : 0;
     return 0;
 }

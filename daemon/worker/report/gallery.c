@@ -23,6 +23,7 @@ static const struct rgb GROUND = {17, 19, 24}, TEXT = {214, 217, 223}, SOFT = {1
 struct frame {
     int zoom, panel_px, panels, block_px, row_px;
     bool gradients;
+    const char *band; /* of the magnitudes */
 };
 
 static struct frame frame_of(const struct stamp_layout *layout, const struct gallery_example *examples,
@@ -70,12 +71,13 @@ static void draw_header(struct picture *picture, const struct frame *frame, cons
     }
 }
 
-static void draw_label(struct picture *picture, int x, int y, const struct gallery_example *example)
+static void draw_label(struct picture *picture, int x, int y, const char *band,
+                       const struct gallery_example *example)
 {
     char text[32];
     picture_text(picture, x, y + 4, 4, example->fake ? FAKE : REAL, example->fake ? "F" : "R");
     if (isfinite(example->mag)) {
-        snprintf(text, sizeof text, "g %.2f", example->mag);
+        snprintf(text, sizeof text, "%s %.2f", band, example->mag);
         picture_text(picture, x, y + 64, 2, TEXT, text);
     }
     if (isfinite(example->score)) {
@@ -89,7 +91,7 @@ static void draw_example(struct picture *picture, const struct frame *frame,
                          const struct gallery_example *example, int x, int y)
 {
     const int step = frame->panel_px + GAP_PX, zoom = frame->zoom;
-    draw_label(picture, x, y, example);
+    draw_label(picture, x, y, frame->band, example);
     x += LABEL_PX;
     stamp_draw_colour(picture, x, y, zoom, layout, example->pixels);
     for (int band = 0; band < layout->bands; band++)
@@ -122,10 +124,11 @@ static void draw_row(struct picture *picture, const struct frame *frame, const s
     }
 }
 
-int gallery_draw(struct picture **out, const struct stamp_layout *layout,
+int gallery_draw(struct picture **out, const struct stamp_layout *layout, const char *band,
                  const struct gallery_example *examples, int rows, int columns, struct err *err)
 {
     struct frame frame = frame_of(layout, examples, rows * columns);
+    frame.band = band;
     int width_px = 2 * MARGIN_PX + columns * frame.block_px - BLOCK_GAP_PX;
     int height_px = HEADER_PX + 2 * MARGIN_PX + rows * frame.row_px;
     struct picture *picture = picture_create(width_px, height_px, GROUND);

@@ -13,9 +13,9 @@ struct gallery_example {
     const float *gradient; /* NULL: no maps of it */
 };
 
-/* `rows` rows of `columns` examples each, examples[row * columns + column]; those of a row share their scale.
+/* band: what mag is the magnitude of. `rows` rows of `columns` examples each, examples[row * columns + column]; those of a row share their scale.
  * All with gradients, or none. -ENOMEM. */
-int gallery_draw(struct picture **out, const struct stamp_layout *layout,
+int gallery_draw(struct picture **out, const struct stamp_layout *layout, const char *band,
                  const struct gallery_example *examples, int rows, int columns, struct err *err);
 
 #endif

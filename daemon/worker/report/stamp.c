@@ -150,16 +150,21 @@ void stamp_draw_colour(struct picture *picture, int x, int y, int zoom, const st
                        const float *stamp)
 {
     double nmgy[3], scale[3], rgb[3];
+    int used[3];
+    for (int c = 0; c < 3; c++) { /* red first */
+        used[c] = layout->colour[0] < 0 ? 0 : layout->colour[2 - c];
+        scale[c] = colour_scale(layout->name[used[c]]);
+    }
     for (size_t i = 0; i < pixel_count(layout); i++) {
-        for (int c = 0; c < 3; c++) { /* red first */
-            int band = layout->colour[0] < 0 ? 0 : layout->colour[2 - c];
-            double value = at(layout, stamp, i, layout->image[band]);
+        for (int c = 0; c < 3; c++) {
+            double value = at(layout, stamp, i, layout->image[used[c]]);
             nmgy[c] = isfinite(value) ? value : 0;
-            scale[c] = colour_scale(layout->name[band]);
         }
+        bool good = has_weight(layout, stamp, i, used[0]) && has_weight(layout, stamp, i, used[1]) &&
+                    has_weight(layout, stamp, i, used[2]);
         stamp_colour(nmgy, scale, rgb);
         draw_pixel(picture, x, y, zoom, layout->side_px, i,
-                   (struct rgb){level(rgb[0]), level(rgb[1]), level(rgb[2])});
+                   good ? (struct rgb){level(rgb[0]), level(rgb[1]), level(rgb[2])} : NO_WEIGHT);
     }
 }
 

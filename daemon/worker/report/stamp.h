@@ -33,7 +33,8 @@ struct stamp_scale {
 void stamp_scale_fill(struct stamp_scale *scale, const struct stamp_layout *layout,
                       const float *const *stamps, int count);
 
-/* Panels of side_px x zoom squared with their top left at (x, y). Pixels without weight are brown in them. */
+/* Panels of side_px x zoom squared with their top left at (x, y). Pixels without weight (in
+ * any of its bands, for colour) are brown. */
 void stamp_draw_colour(struct picture *picture, int x, int y, int zoom, const struct stamp_layout *layout,
                        const float *stamp);
 void stamp_draw_image(struct picture *picture, int x, int y, int zoom, const struct stamp_layout *layout,

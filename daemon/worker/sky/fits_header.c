@@ -86,7 +86,7 @@ static int find_card(const struct fits_header *header, const char *name, const c
 }
 
 /* The value field, without blanks around it, up to a comment. */
-static void copy_value(const char *card, char value[CARD])
+void fits_card_value(const char *card, char value[80])
 {
     const char *at = card + KEY + 1, *end = card + CARD;
     while (at < end && *at == ' ')
@@ -114,7 +114,7 @@ int fits_header_int(const struct fits_header *header, const char *name, long lon
     int code = find_card(header, name, &card, err);
     if (code || !card)
         return code;
-    copy_value(card, text);
+    fits_card_value(card, text);
     if (!str_to_int(text, &number))
         return err_set(err, -EINVAL, "%s: %s in its header is \"%.30s\", no integer", header->path, name,
                        text);
@@ -129,7 +129,7 @@ int fits_header_text(const struct fits_header *header, const char *name, char *v
     const char *card;
     int code = find_card(header, name, &card, err);
     if (!code && card)
-        copy_value(card, text);
+        fits_card_value(card, text);
     if (!code)
         snprintf(value, size, "%.*s", (int)size - 1, text);
     return code;
@@ -216,17 +216,22 @@ static int data_size(const struct fits_header *header, long long *size, long lon
     return code;
 }
 
-static bool is_image(const struct fits_header *header, long long axes)
+enum kind { IMAGE, TABLE, PRIMARY };
+
+static bool is_kind(const struct fits_header *header, enum kind kind, long long axes)
 {
-    char kind[CARD];
-    if (fits_header_packed(header))
+    char type[CARD];
+    bool packed = fits_header_packed(header);
+    if (kind == PRIMARY || (packed && kind == IMAGE))
         return true;
-    if (fits_header_text(header, "XTENSION", kind, sizeof kind, NULL) != 0)
+    if (fits_header_text(header, "XTENSION", type, sizeof type, NULL) != 0)
         return false;
-    return axes > 0 && (header->hdu == 1 || strcmp(kind, "IMAGE") == 0);
+    if (kind == TABLE)
+        return header->hdu > 1 && !packed && strcmp(type, "BINTABLE") == 0;
+    return axes > 0 && (header->hdu == 1 || strcmp(type, "IMAGE") == 0);
 }
 
-static int find_image(struct fits_header *header, gzFile file, struct err *err)
+static int find_hdu(struct fits_header *header, gzFile file, enum kind kind, struct err *err)
 {
     for (header->hdu = 1; header->hdu <= HDU_MAX; header->hdu++) {
         long long size = 0, axes;
@@ -237,15 +242,15 @@ static int find_image(struct fits_header *header, gzFile file, struct err *err)
             code = data_size(header, &size, &axes, err);
         header->data_at = gztell(file);
         header->data_size = size;
-        if (code || is_image(header, axes))
+        if (code || is_kind(header, kind, axes))
             return code;
         if (gzseek(file, size, SEEK_CUR) < 0)
             return err_set(err, -EIO, "cannot read %s behind HDU %d", header->path, header->hdu);
     }
-    return err_set(err, -EINVAL, "%s holds no image", header->path);
+    return err_set(err, -EINVAL, "%s holds no %s", header->path, kind == TABLE ? "binary table" : "image");
 }
 
-int fits_header_open(struct fits_header **out, const char *path, struct err *err)
+static int open_kind(struct fits_header **out, const char *path, enum kind kind, struct err *err)
 {
     CLEANUP(fits_header_close_ptr) struct fits_header *header = calloc(1, sizeof *header);
     CLEANUP(close_gz) gzFile file = gzopen(path, "rbe");
@@ -254,8 +259,23 @@ int fits_header_open(struct fits_header **out, const char *path, struct err *err
     if (!file)
         return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     header->path = str_format("%s", path);
-    int code = find_image(header, file, err);
+    int code = find_hdu(header, file, kind, err);
     if (!code)
         *out = TAKE(header);
     return code;
+}
+
+int fits_header_open(struct fits_header **out, const char *path, struct err *err)
+{
+    return open_kind(out, path, IMAGE, err);
+}
+
+int fits_header_open_table(struct fits_header **out, const char *path, struct err *err)
+{
+    return open_kind(out, path, TABLE, err);
+}
+
+int fits_header_open_primary(struct fits_header **out, const char *path, struct err *err)
+{
+    return open_kind(out, path, PRIMARY, err);
 }

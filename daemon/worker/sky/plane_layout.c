@@ -134,9 +134,10 @@ int plane_layout_read(struct plane_layout *layout, const struct fits_header *hea
     if (!layout->packed)
         return 0;
     code = check_compression(header, plane, path, err);
-    if (!code)
+    bool rice = strcmp(plane->compression, "RICE_1") == 0; /* other methods have other things in ZVAL1 */
+    if (!code && rice)
         code = fits_header_int(header, "ZVAL1", 32, &layout->block, err);
-    if (!code)
+    if (!code && rice)
         code = fits_header_int(header, "ZVAL2", 4, &layout->pixel_size, err);
     return code ? code : check_tiles(header, layout, plane, path, err);
 }

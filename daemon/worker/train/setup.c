@@ -145,6 +145,36 @@ static int open_loader(struct trainer *trainer, struct err *err)
     return loader_create(&trainer->loader, &options, err);
 }
 
+/* The gradients move a tensor at a time, while those of the layers before it are being computed. */
+static int open_trees(struct trainer *trainer, struct err *err)
+{
+    int count = model_tensor_count(trainer->model);
+    CLEANUP(free_ptr) size_t *starts = calloc((size_t)count, sizeof *starts);
+    if (!starts)
+        return err_set(err, -ENOMEM, "out of memory");
+    for (int i = 0; i < count; i++)
+        starts[i] = model_tensor(trainer->model, i).offset;
+    struct tree_options options = {
+        .way = (enum tree_way)find_choice(TREE_WAYS, TREE_WAY_MAX, spec_text(trainer->job->spec, "reduce")),
+        .block_count = trainer->model->parameter_count,
+        .starts = starts,
+        .segments = count,
+        .statistic_count = STATISTIC_MAX,
+    };
+    int code = tree_create(&trainer->gradients, trainer->job->team, &options, err);
+    if (code)
+        return code;
+    options = (struct tree_options){.way = TREE_FIXED, .statistic_count = STATISTIC_MAX};
+    return tree_create(&trainer->scores, trainer->job->team, &options, err);
+}
+
+/* Hands on what the network says of its gradients. */
+static void pass_ready(void *tree, size_t offset, size_t count)
+{
+    (void)count;
+    tree_ready(tree, offset);
+}
+
 static int open_network(struct trainer *trainer, struct err *err)
 {
     CLEANUP(free_ptr) char *path = NULL;
@@ -168,8 +198,9 @@ static int open_network(struct trainer *trainer, struct err *err)
         .count = count,
         .steps_per_epoch = trainer->steps_per_epoch,
     };
-    code = tree_create(&trainer->gradients, trainer->job->team, count, STATISTIC_MAX, err);
-    return code ? code : tree_create(&trainer->scores, trainer->job->team, 0, STATISTIC_MAX, err);
+    code = open_trees(trainer, err);
+    network_set_ready(trainer->network, pass_ready, trainer->gradients);
+    return code;
 }
 
 /* What must be equal for a checkpoint to be gone on from; `library` and `threads` should be. */

@@ -27,6 +27,29 @@ static void a_stamp_that_leaves_the_image_has_no_place(void **state)
                      stamp_place(100, nowhere[i], 64, 300, 300, &corner));
 }
 
+static void a_source_on_the_rim_is_the_image_s_own(void **state)
+{
+    (void)state;
+    assert_true(stamp_owned(0, 0, 300, 200) && stamp_owned(299.9, 199.9, 300, 200) &&
+                stamp_owned(-0.4, 5, 300, 200));
+    assert_false(stamp_owned(300, 5, 300, 200) || stamp_owned(5, 200, 300, 200) ||
+                 stamp_owned(-1, 5, 300, 200));
+    assert_false(stamp_owned(NAN, 5, 300, 200) || stamp_owned(5, INFINITY, 300, 200));
+}
+
+static void a_stamp_is_covered_when_each_band_has_data_somewhere(void **state)
+{
+    (void)state;
+    float image[2 * 2 * 4] = {0};
+    assert_false(stamp_covered(image, 2, 4));
+    image[3 * 4 + 1] = 1;
+    assert_false(stamp_covered(image, 2, 4));
+    image[3] = 1;
+    assert_true(stamp_covered(image, 2, 4));
+    image[3] = -1;
+    assert_false(stamp_covered(image, 2, 4));
+}
+
 static void channels_are_interleaved(void **state)
 {
     (void)state;
@@ -43,6 +66,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stamp_covers_int_x_minus_half_to_int_x_plus_half_minus_one),
         cmocka_unit_test(a_stamp_that_leaves_the_image_has_no_place),
+        cmocka_unit_test(a_source_on_the_rim_is_the_image_s_own),
+        cmocka_unit_test(a_stamp_is_covered_when_each_band_has_data_somewhere),
         cmocka_unit_test(channels_are_interleaved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,11 @@
 #include "common/cleanup.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void a_missing_directory_is_made_for_us_alone(void **unused)
 {
@@ -42,17 +46,57 @@ static void a_directory_that_is_not_safe_is_refused_with_a_sentence(void **unuse
     }
 }
 
+/* A process that tries for the lock and answers with its exit status: 0 locked, 1 busy and named, 2 neither. */
+static int try_elsewhere(const char *directory, const char *owner)
+{
+    int status, fd = -1;
+    struct err err = {0};
+    pid_t pid = fork();
+    if (pid == 0) {
+        int code = place_lock(directory, "there", &fd, &err);
+        _exit(code == 0 ? 0 : code == -EBUSY && strstr(err.text, owner) ? 1 : 2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+}
+
 static void the_lock_is_held_by_one_and_names_it(void **unused)
 {
     (void)unused;
-    CLEANUP(free_ptr) char *directory = check_directory(), *pid = str_format("pid %d on here", (int)getpid());
-    CLEANUP(close_fd) int first = -1, second = -1;
-    struct err err = {0};
-    assert_int_equal(place_lock(directory, "here", &first, &err), 0);
-    assert_int_equal(place_lock(directory, "there", &second, &err), -EBUSY);
-    assert_contains(err.text, pid);
-    close_fd(&first);
-    assert_int_equal(place_lock(directory, "there", &second, &err), 0);
+    CLEANUP(free_ptr)
+    char *directory = check_directory(),
+         *owner = str_format("pid %d on here", (int)getpid());
+    CLEANUP(close_fd) int fd = -1;
+    assert_int_equal(place_lock(directory, "here", &fd, NULL), 0);
+    assert_int_equal(try_elsewhere(directory, owner), 1);
+    close_fd(&fd);
+    assert_int_equal(try_elsewhere(directory, owner), 0);
+}
+
+/* As when decoyd is killed between the fork and the exec of a worker. */
+static void a_child_does_not_hold_the_lock_of_a_dead_process(void **unused)
+{
+    (void)unused;
+    CLEANUP(free_ptr) char *directory = check_directory();
+    int ends[2], fd = -1, status;
+    assert_int_equal(pipe(ends), 0);
+    pid_t locker = fork();
+    if (locker == 0) {
+        int code = place_lock(directory, "here", &fd, NULL);
+        pid_t child = code == 0 ? fork() : -1;
+        if (child == 0)
+            pause();
+        _exit(write(ends[1], &child, sizeof child) == sizeof child ? 0 : 1);
+    }
+    pid_t child = -1;
+    assert_int_equal(waitpid(locker, &status, 0), locker);
+    assert_int_equal(read(ends[0], &child, sizeof child), (long)sizeof child);
+    assert_true(child > 0);
+    int outcome = try_elsewhere(directory, "");
+    kill(child, SIGKILL);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(outcome, 0);
 }
 
 int main(void)
@@ -61,6 +105,7 @@ int main(void)
         cmocka_unit_test(a_missing_directory_is_made_for_us_alone),
         cmocka_unit_test(a_directory_that_is_not_safe_is_refused_with_a_sentence),
         cmocka_unit_test(the_lock_is_held_by_one_and_names_it),
+        cmocka_unit_test(a_child_does_not_hold_the_lock_of_a_dead_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ static void stamps_without_weight_or_numbers_are_drawn(void **state)
     struct gallery_example examples[] = {{.pixels = empty, .mag = NAN, .score = NAN},
                                          {.pixels = broken, .fake = 1, .mag = 22, .score = 1}};
     struct picture *picture = NULL;
-    assert_int_equal(gallery_draw(&picture, &layout, examples, 1, 2, NULL), 0);
+    assert_int_equal(gallery_draw(&picture, &layout, "g", examples, 1, 2, NULL), 0);
     picture_destroy(picture);
     free(empty);
     free(broken);
@@ -98,13 +98,13 @@ static void gallery_has_room_for_seven_panels_an_example(void **state)
     for (int i = 0; i < 7; i++) /* the last place stays empty */
         examples[i] = (struct gallery_example){.pixels = stamp, .fake = i % 2, .mag = 22.5, .score = 0.5};
     struct picture *picture = NULL;
-    assert_int_equal(gallery_draw(&picture, &layout, examples, 4, 2, NULL), 0);
+    assert_int_equal(gallery_draw(&picture, &layout, "g", examples, 4, 2, NULL), 0);
     assert_true(picture->width_px > 2 * 7 * 128 && picture->width_px < 2 * 7 * 128 * 5 / 4);
     assert_true(picture->height_px > 4 * 128 && picture->height_px < 4 * 128 * 5 / 4);
     int pair_width_px = picture->width_px;
     picture_destroy(picture);
     examples[0].gradient = gradient;
-    assert_int_equal(gallery_draw(&picture, &layout, examples, 1, 1, NULL), 0);
+    assert_int_equal(gallery_draw(&picture, &layout, "g", examples, 1, 1, NULL), 0);
     assert_true(2 * picture->width_px > pair_width_px + 2 * 2 * 128);
     picture_destroy(picture);
     free(stamp);

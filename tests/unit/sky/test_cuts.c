@@ -98,6 +98,10 @@ static void a_bad_file_is_named_with_its_cut_or_key(void **state)
         {"cuts:\n  - line: {x: r - z, y: g - r, slope: 1, intercept: 0, keep: below, padding: 1}\n",
          "no key padding"},
         {"cuts:\n  - line: {x: r - z, slope: 1, intercept: 0, keep: below}\n", "needs y"},
+        {"cuts:\n  - maskbits: {none: [BRIGHT, BRIGHTER]}\n", "cut 1 (maskbits none BRIGHT, BRIGHTER)"},
+        {"cuts:\n  - fitbits: {none: [BRIGHT]}\n", "a bit is a number from 0 to 62"},
+        {"cuts:\n  - maskbits: {all: [1]}\n", "maskbits takes {none"},
+        {"cuts:\n  - maskbits: {any: []}\n", "maskbits takes {none"},
         {"cuts: [\n", "own.yaml:"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {

@@ -12,24 +12,29 @@ enum { ROWS = 3, FLIPS = 400, HEADER_AT = 2880, HEADER_SIZE = 2880, STREAM_FLIPS
 
 static char *root, *path;
 
-/* RA double, FLAG logical, TYPE text, VEC 2 floats, COUNT int with null -1, ODD of variable length, RA again.
- */
+/* RA double, FLAG logical, TYPE text, VEC 2 floats, COUNT int with null -1, ODD of variable length, a name twice,
+ * BIG unsigned 64 bits, HALF bytes that count halves. */
 static int make_table(void **state)
 {
     (void)state;
-    const char *const names[] = {"RA", "FLAG", "TYPE", "VEC", "COUNT", "ODD", "Twice", "TWICE"};
-    const char *const forms[] = {"D", "L", "6A", "2E", "J", "1PJ", "E", "E"};
+    const char *const names[] = {"RA",  "FLAG",  "TYPE",  "VEC", "COUNT",
+                                 "ODD", "Twice", "TWICE", "BIG", "HALF"};
+    const char *const forms[] = {"D", "L", "6A", "2E", "J", "1PJ", "E", "E", "K", "B"};
     const char *const types[] = {"PSF   ", "REX", ""};
     char flags[] = {1, 0, 1}, source[] = "a test";
-    double ra[] = {10, NAN, 30};
+    double ra[] = {10, NAN, 30}, halves[] = {0.5, 100, 1};
+    unsigned long long big[] = {5, (1ull << 62) + 1, 1ull << 63};
     float vector[] = {1, 2, 3, 4, 5, 6};
     int counts[] = {7, -1, 9}, status = 0;
     fitsfile *file = NULL;
     root = check_directory();
     path = path_join(root, "table.fits");
     fits_create_diskfile(&file, path, &status);
-    fits_create_tbl(file, BINARY_TBL, ROWS, 8, (char **)names, (char **)forms, NULL, "T", &status);
+    fits_create_tbl(file, BINARY_TBL, ROWS, sizeof names / sizeof *names, (char **)names, (char **)forms,
+                    NULL, "T", &status);
     fits_write_key(file, TINT, "TNULL5", &(int){-1}, NULL, &status);
+    fits_write_key(file, TULONGLONG, "TZERO9", &(unsigned long long){1ull << 63}, NULL, &status);
+    fits_write_key(file, TFLOAT, "TSCAL10", &(float){0.5f}, NULL, &status);
     fits_write_key(file, TSTRING, "CATSRC", source, NULL, &status);
     fits_set_hdustruc(file, &status);
     fits_write_col(file, TDOUBLE, 1, 1, 1, ROWS, ra, &status);
@@ -37,6 +42,8 @@ static int make_table(void **state)
     fits_write_col(file, TSTRING, 3, 1, 1, ROWS, (void *)types, &status);
     fits_write_col(file, TFLOAT, 4, 1, 1, 2 * ROWS, vector, &status);
     fits_write_col(file, TINT, 5, 1, 1, ROWS, counts, &status);
+    fits_write_col(file, TULONGLONG, 9, 1, 1, ROWS, big, &status);
+    fits_write_col(file, TDOUBLE, 10, 1, 1, ROWS, halves, &status);
     fits_close_file(file, &status);
     return status;
 }
@@ -89,6 +96,24 @@ static void vectors_flags_and_nulls_come_as_numbers(void **state)
     assert_int_equal(ints[2], 9);
 }
 
+static void scaled_and_unsigned_integers_are_exact_or_refused(void **state)
+{
+    (void)state;
+    CLEANUP(table_close_ptr) struct table *table = open_table();
+    double values[ROWS];
+    int64_t ints[ROWS];
+    struct err err;
+    assert_int_equal(table_read_reals(table, "half", 0, values, NULL), 0);
+    assert_true(values[0] == 0.5 && values[1] == 100 && values[2] == 1);
+    assert_int_equal(table_read_reals(table, "big", 0, values, NULL), 0);
+    assert_near(values[0], 5, 0);
+    assert_near(values[2], 0x1p63, 0);
+    assert_int_equal(table_read_ints(table, "big", ints, &err), -ERANGE);
+    assert_contains(err.text, "column big of");
+    assert_contains(err.text, "row 3");
+    assert_true(ints[0] == 5 && ints[1] == (1ll << 62) + 1);
+}
+
 static void text_is_stripped_and_padded_with_nul(void **state)
 {
     (void)state;
@@ -127,7 +152,7 @@ static void what_cannot_be_read_is_named_with_file_and_column(void **state)
 
 static void read_all(const char *name)
 {
-    static const char *const columns[] = {"ra", "flag", "vec", "count", "odd", "twice"};
+    static const char *const columns[] = {"ra", "flag", "vec", "count", "odd", "twice", "big", "half"};
     CLEANUP(table_close_ptr) struct table *table = NULL;
     if (table_open(&table, name, NULL) != 0 || table_rows(table) > 1000)
         return;
@@ -176,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_found_without_regard_to_case),
         cmocka_unit_test(vectors_flags_and_nulls_come_as_numbers),
+        cmocka_unit_test(scaled_and_unsigned_integers_are_exact_or_refused),
         cmocka_unit_test(text_is_stripped_and_padded_with_nul),
         cmocka_unit_test(what_cannot_be_read_is_named_with_file_and_column),
         cmocka_unit_test(damaged_headers_are_survived),
