@@ -16,7 +16,8 @@ struct listing {
     struct call *call;
     const char *group, *tag, *name, *state; /* what is asked for; NULL: any */
     json_t *rows, *arrays;
-    int64_t array; /* that was counted last: an array's jobs stand together */
+    struct row_members members; /* what a row is to have; count 0: all, as an object */
+    int64_t array;              /* that was counted last: an array's jobs stand together */
 };
 
 static bool selects(const struct listing *listing, const struct job_row *row)
@@ -42,14 +43,23 @@ static int count_array(struct listing *listing, const struct job_row *row, struc
     return 0;
 }
 
+static json_t *listed(const struct listing *listing, const struct job *job, const struct job_row *row)
+{
+    const struct streams *streams = listing->call->daemon->streams;
+    const struct row_extra none = {0};
+    if (listing->members.count)
+        return job ? stream_job_cells(streams, job, &listing->members)
+                   : message_cells(row, &none, &listing->members);
+    return job ? stream_job_row(streams, job) : message_row(row, &none);
+}
+
 static int list_row(void *context, struct job_row **row)
 {
     struct listing *listing = context;
     if (!selects(listing, *row))
         return 0;
-    struct job *job = queue_find(listing->call->daemon->queue, (*row)->id);
-    json_array_append_new(listing->rows, job ? stream_job_row(listing->call->daemon->streams, job)
-                                             : message_row(*row, NULL, NULL));
+    json_array_append_new(listing->rows,
+                          listed(listing, queue_find(listing->call->daemon->queue, (*row)->id), *row));
     return count_array(listing, *row, NULL);
 }
 
@@ -57,12 +67,11 @@ static int list_row(void *context, struct job_row **row)
 static int list_live(struct listing *listing, struct err *err)
 {
     int code = 0;
-    struct streams *streams = listing->call->daemon->streams;
     struct job *job;
     for (size_t i = 0; !code && (job = queue_at(listing->call->daemon->queue, i)); i++) {
         if (job_ended(job->row->life.state) || !selects(listing, job->row))
             continue;
-        json_array_append_new(listing->rows, stream_job_row(streams, job));
+        json_array_append_new(listing->rows, listed(listing, job, job->row));
         code = count_array(listing, job->row, err);
     }
     return code;
@@ -81,17 +90,21 @@ int verb_list(struct call *call, struct err *err)
                               asked_text(call, "name"),
                               asked_text(call, "state"),
                               json_array(),
-                              json_array(),
-                              0};
+                              json_array()};
+    const json_t *members = json_object_get(call->body, "members");
     bool all = json_is_true(json_object_get(call->body, "all"));
     int code = 0;
     if (listing.state && job_state_find(listing.state) == JOB_STATE_MAX)
         code = call_refuse(call, err, "bad_request", "there is no state %.40s", listing.state);
+    else if (members && !json_is_null(members) && message_members(members, &listing.members, err) != 0)
+        code = call_refuse(call, err, "bad_request", "%s", err->text);
     else if (all)
         code = store_each_job(call->daemon->store, STORE_ALL, list_row, &listing, err);
     else
         code = list_live(&listing, err);
     call->answer = json_pack("{so so}", "jobs", listing.rows, "arrays", listing.arrays);
+    if (listing.members.count)
+        json_object_set(call->answer, "members", (json_t *)members);
     return code;
 }
 
