@@ -289,6 +289,8 @@ static int make_report(struct work *work, const json_t *attributes, bool fresh, 
     count_time(work, PHASE_SUM);
     *report = json_pack("{ss ss sb so}", "path", path + strspn(path, "/"), "xxh3", text, "fresh", fresh,
                         "seconds", make_cost(work));
+    if (work->planes)
+        json_object_set_new(*report, "tiles", planes_tiles(work->planes));
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
         json_t *value = json_object_get(attributes, copied[i]);
         if (value)
