@@ -44,8 +44,8 @@ static int draw_overlap(const struct audit *audit, const struct place *places, s
 {
     static const char *const columns[] = {"ra", "dec"};
     static const char script[] =
-        "set xlabel 'right ascension (deg)'\nset ylabel 'declination (deg)'\nset xrange [*:*] reverse\nset "
-        "key outside\n"
+        "set xlabel 'right ascension (deg)'\nset ylabel 'declination (deg)'\nset xrange [*:*] reverse\n"
+        "set xtics rotate by -35\nset key outside top center horizontal\n"
         "plot data index 0 with points pt 7 ps 0.3 lc rgb neutral title 'train', \\\n"
         "     data index 1 with points pt 7 ps 0.3 lc rgb '#3a9a5b' title 'valid', \\\n"
         "     data index 2 with points pt 7 ps 0.3 lc rgb fake title 'test'\n";

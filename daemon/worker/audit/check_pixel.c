@@ -76,7 +76,7 @@ static int check_bands(struct audit *audit, const char *name, const char *what, 
     code = draw_histogram(audit, name, label, of, (int)worst, err);
     if (code)
         return code;
-    const struct check check = compare_check(audit, name, "", difference, least);
+    const struct check check = compare_check(audit, name, "", difference, audit->layout.bands, least);
     if (!isfinite(check.value))
         return check_add_impossible(audit, name, "there is nothing to measure in the rims of one class");
     const bool warn = !(check.value <= check.threshold);
@@ -143,7 +143,8 @@ int check_invvar(struct audit *audit, struct err *err)
     if (code)
         return code;
     const struct difference *difference = &differences[worst];
-    const struct check check = compare_check(audit, "invvar", "", difference, INVVAR_THRESHOLD);
+    const struct check check =
+        compare_check(audit, "invvar", "", difference, audit->layout.bands, INVVAR_THRESHOLD);
     if (!isfinite(difference->value))
         return check_add_impossible(audit, "invvar", "no stamp has an invvar to compare");
     return check_add(audit, &check,

@@ -99,7 +99,7 @@ int check_placement(struct audit *audit, struct err *err)
     if (code)
         return code;
     const struct difference *worst = &differences[compare_worst(audit, differences, 2, PLACEMENT_PX)];
-    const struct check check = compare_check(audit, "placement", "px", worst, PLACEMENT_PX);
+    const struct check check = compare_check(audit, "placement", "px", worst, 2, PLACEMENT_PX);
     if (!isfinite(worst->value))
         return check_add_impossible(audit, "placement", "too few sources are bright enough for a centroid");
     return check_add(audit, &check,

@@ -90,14 +90,15 @@ size_t compare_worst(const struct audit *audit, const struct difference *differe
 }
 
 struct check compare_check(const struct audit *audit, const char *name, const char *unit,
-                           const struct difference *difference, double least)
+                           const struct difference *difference, int of, double least)
 {
     const double threshold = threshold_of(audit, difference, least), value = fabs(difference->value);
-    return (struct check){.name = name,
-                          .unit = unit,
-                          .value = value,
-                          .error = difference->error,
-                          .p = difference->error > 0 ? 2 * normal_upper_tail(value / difference->error) : NAN,
-                          .threshold = isfinite(threshold) ? threshold : least,
-                          .plotted = true};
+    return (struct check){
+        .name = name,
+        .unit = unit,
+        .value = value,
+        .error = difference->error,
+        .p = difference->error > 0 ? fmin(1, 2 * of * normal_upper_tail(value / difference->error)) : NAN,
+        .threshold = isfinite(threshold) ? threshold : least,
+        .plotted = true};
 }

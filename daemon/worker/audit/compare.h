@@ -24,8 +24,8 @@ int compare_classes(const struct audit *audit, quantity *of, int which, struct d
 size_t compare_worst(const struct audit *audit, const struct difference *differences, size_t count,
                      double least);
 
-/* The check of a difference; least: what matters to a network. */
+/* The check of a difference, the worst of `of`; least: what matters to a network. Its p is of the worst of so many. */
 struct check compare_check(const struct audit *audit, const char *name, const char *unit,
-                           const struct difference *difference, double least);
+                           const struct difference *difference, int of, double least);
 
 #endif
