@@ -17,6 +17,7 @@ int exit_of(int code)
     case 0:
         return EXIT_DONE;
     case -ENOTCONN:
+    case -ESHUTDOWN:
         return EXIT_NO_DAEMON;
     case -EREMOTEIO:
     case -EPROTO:

@@ -23,6 +23,7 @@ struct endpoint {
     void *context, *socket, *monitor;
     json_t *hello;
     unsigned request;
+    int wake; /* endpoint_wake_on, or -1 */
 };
 
 struct frames {
@@ -100,29 +101,8 @@ static int greet(struct endpoint *endpoint, struct err *err)
                : other_version(endpoint, err);
 }
 
-int endpoint_open(struct endpoint **out, const char *state, struct err *err)
+static void disconnect(struct endpoint *endpoint)
 {
-    if (!state)
-        return err_set(err, -EINVAL,
-                       "neither --state, DECOY_STATE, XDG_STATE_HOME nor HOME says where decoyd is");
-    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = calloc(1, sizeof *endpoint);
-    CLEANUP(free_ptr) char *path = str_format("%s/decoyd.sock", state);
-    int code = endpoint ? try_connect(state, path, err) : err_set(err, -ENOMEM, "out of memory");
-    if (code)
-        return code;
-    endpoint->state = str_format("%s", state);
-    code = connect_socket(endpoint, path, err);
-    if (!code)
-        code = greet(endpoint, err);
-    if (!code)
-        *out = TAKE(endpoint);
-    return code;
-}
-
-void endpoint_close(struct endpoint *endpoint)
-{
-    if (!endpoint)
-        return;
     if (endpoint->monitor) {
         zmq_socket_monitor(endpoint->socket, NULL, 0);
         zmq_close(endpoint->monitor);
@@ -132,8 +112,53 @@ void endpoint_close(struct endpoint *endpoint)
     if (endpoint->context)
         zmq_ctx_term(endpoint->context);
     json_decref(endpoint->hello);
+    endpoint->context = endpoint->socket = endpoint->monitor = NULL;
+    endpoint->hello = NULL;
+}
+
+int endpoint_reopen(struct endpoint *endpoint, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = str_format("%s/decoyd.sock", endpoint->state);
+    disconnect(endpoint);
+    int code = try_connect(endpoint->state, path, err);
+    if (!code)
+        code = connect_socket(endpoint, path, err);
+    return code ? code : greet(endpoint, err);
+}
+
+int endpoint_open(struct endpoint **out, const char *state, struct err *err)
+{
+    if (!state)
+        return err_set(err, -EINVAL,
+                       "neither --state, DECOY_STATE, XDG_STATE_HOME nor HOME says where decoyd is");
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+    if (!endpoint)
+        return err_set(err, -ENOMEM, "out of memory");
+    endpoint->state = str_format("%s", state);
+    endpoint->wake = -1;
+    int code = endpoint_reopen(endpoint, err);
+    if (!code)
+        *out = TAKE(endpoint);
+    return code;
+}
+
+void endpoint_close(struct endpoint *endpoint)
+{
+    if (!endpoint)
+        return;
+    disconnect(endpoint);
     free(endpoint->state);
     free(endpoint);
+}
+
+void endpoint_wake_on(struct endpoint *endpoint, int fd)
+{
+    endpoint->wake = fd;
+}
+
+const char *endpoint_state(const struct endpoint *endpoint)
+{
+    return endpoint->state;
 }
 
 const json_t *endpoint_hello(const struct endpoint *endpoint)
@@ -205,6 +230,8 @@ static int take_error(const struct endpoint *endpoint, const json_t *body, struc
                *text = json_string_value(json_object_get(body, "text"));
     if (name && strcmp(name, "bad_version") == 0)
         return other_version(endpoint, err);
+    if (name && strcmp(name, "ending") == 0)
+        return err_set(err, -ESHUTDOWN, "%s", text ? text : "decoyd is ending");
     return err_set(err, -EREMOTEIO, "%s", text ? text : "decoyd refused without a reason");
 }
 
@@ -234,15 +261,19 @@ static int take_reply(struct endpoint *endpoint, struct frames *frames, json_t *
 /* Until the socket has a message: 0, -ETIMEDOUT, -EINTR or -ENOTCONN. */
 static int await(struct endpoint *endpoint, double deadline_s, struct err *err)
 {
-    zmq_pollitem_t items[] = {{endpoint->socket, 0, ZMQ_POLLIN, 0}, {endpoint->monitor, 0, ZMQ_POLLIN, 0}};
+    zmq_pollitem_t items[] = {{endpoint->socket, 0, ZMQ_POLLIN, 0},
+                              {endpoint->monitor, 0, ZMQ_POLLIN, 0},
+                              {NULL, endpoint->wake, ZMQ_POLLIN, 0}};
     double left_s = deadline_s - clock_monotonic_s();
     long wait_ms = deadline_s < 0 ? -1 : left_s > 0 ? (long)(1000 * left_s) + 1 : 0;
-    int ready = zmq_poll(items, 2, wait_ms);
+    int ready = zmq_poll(items, endpoint->wake < 0 ? 2 : 3, wait_ms);
     if (ready < 0)
         return zmq_errno() == EINTR ? err_set(err, -EINTR, "interrupted")
                                     : zmq_failure("listen to decoyd", err);
     if (items[0].revents)
         return 0;
+    if (items[2].revents)
+        return err_set(err, -EINTR, "interrupted");
     return items[1].revents ? gone(endpoint, err) : err_set(err, -ETIMEDOUT, "decoyd did not answer in time");
 }
 

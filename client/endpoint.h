@@ -15,8 +15,15 @@ struct endpoint;
 /* Connects and greets. -ENOTCONN: nobody listens there; -EPROTO: a daemon of another protocol;
  * -ETIMEDOUT: it does not answer. */
 int endpoint_open(struct endpoint **out, const char *state, struct err *err);
+/* The same for an endpoint whose daemon went away; it stays usable for this call only when that fails. */
+int endpoint_reopen(struct endpoint *endpoint, struct err *err);
 void endpoint_close(struct endpoint *endpoint);
 CLEANUP_DEFINE(endpoint_close_ptr, struct endpoint, endpoint_close)
+
+/* From now on waiting ends with -EINTR when fd can be read; -1: no more. */
+void endpoint_wake_on(struct endpoint *endpoint, int fd);
+
+const char *endpoint_state(const struct endpoint *endpoint); /* the daemon's directory; borrowed */
 
 /* What the daemon answered to hello; borrowed. */
 const json_t *endpoint_hello(const struct endpoint *endpoint);
@@ -25,8 +32,9 @@ const json_t *endpoint_hello(const struct endpoint *endpoint);
 int endpoint_ask(struct endpoint *endpoint, const char *verb, json_t *body, struct err *err);
 
 /* The next reply to the last question; *body is a new reference, *last tells whether it ends the stream.
- * Waits for timeout_s (negative: for ever). -ETIMEDOUT, -EINTR (a signal came), -ENOTCONN (the daemon went
- * away), -EREMOTEIO (it said no; err has its sentence), -EPROTO. */
+ * Waits for timeout_s (negative: for ever). -ETIMEDOUT, -EINTR (a signal came, or see endpoint_wake_on), -ENOTCONN
+ * (the daemon went away), -ESHUTDOWN (it says that it is ending), -EREMOTEIO (it said no; err has its sentence),
+ * -EPROTO. */
 int endpoint_next(struct endpoint *endpoint, double timeout_s, json_t **body, bool *last, struct err *err);
 
 /* Asks and waits for the one answer. */

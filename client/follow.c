@@ -1,32 +1,43 @@
 /* See follow.h, and the verbs that follow: watch and wait. The daemon's stream `watch` tells of every change,
- * its stream `wait` of the end; once a second without either, an interruption is looked for. */
+ * its stream `wait` of the end. Nothing is polled: the program sleeps until a message or an interruption comes. */
 #include "client/follow.h"
 #include "client/client.h"
 #include "client/print.h"
+#include "client/reconnect.h"
 #include "client/row.h"
 #include "client/view.h"
 #include "common/clock.h"
 #include "common/str.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <string.h>
-
-#define TICK_S 1.0
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
+static int wake = -1; /* an eventfd that the handler writes to */
 
 static void on_interrupt(int number)
 {
+    static const uint64_t ONE = 1;
+    int kept = errno;
     (void)number;
     interrupted = interrupted + 1;
+    if (write(wake, &ONE, sizeof ONE) < 0)
+        interrupted = interrupted; /* nothing is lost: the signal itself ends the wait */
+    errno = kept;
 }
 
-void follow_catch_interrupt(void)
+int follow_catch_interrupt(void)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
+    if (wake < 0)
+        wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    return wake;
 }
 
 int follow_interrupted(void)
@@ -67,7 +78,7 @@ static int detach(const struct endpoint *endpoint, const json_t *ids, int code, 
         return err_set(err, code, "the time is up; the jobs go on, `decoy watch%s` shows them", list);
     return err_set(err, code,
                    "the decoyd of %s went away; its jobs are kept: `decoy up` and `decoy watch%s` go on",
-                   json_string_value(json_object_get(endpoint_hello(endpoint), "state")), list);
+                   endpoint_state(endpoint), list);
 }
 
 /* Puts the rows of a message into {"id": ROW}. */
@@ -99,51 +110,72 @@ static json_t *ordered(const json_t *rows, const json_t *ids)
     return list;
 }
 
-/* The next message of the stream into rows, or a tick. */
-static int follow_step(struct endpoint *endpoint, json_t *rows, enum follow_style style, bool *last,
-                       struct err *err)
+struct following {
+    struct endpoint *endpoint;
+    const json_t *ids;
+    enum follow_style style;
+    double deadline_s; /* below 0: none */
+    struct view *view;
+    json_t *seen; /* {"id": ROW} */
+    bool begun;   /* the first rows have come */
+};
+
+static int ask(const struct following *following, struct err *err)
 {
+    return endpoint_ask(following->endpoint, following->style == FOLLOW_SILENT ? "wait" : "watch",
+                        json_pack("{sO}", "jobs", following->ids), err);
+}
+
+static void show(struct following *following, const json_t *message)
+{
+    const json_t *rows = json_object_get(message, "jobs");
+    merge(following->seen, message);
+    if (following->style == FOLLOW_JSON && json_array_size(rows))
+        print_json(json_pack("{sO}", "jobs", rows));
+    if (following->view && !following->begun && json_array_size(following->ids) == 0)
+        view_skip_ended(following->view, following->seen);
+    following->begun = following->begun || rows;
+    if (following->view)
+        view_draw(following->view, following->seen);
+}
+
+/* The next message of the stream, or why there is none. */
+static int follow_step(struct following *following, bool *last, struct err *err)
+{
+    double left_s = following->deadline_s - clock_monotonic_s();
     json_t *message = NULL;
-    int code = endpoint_next(endpoint, TICK_S, &message, last, err);
-    if (code == -ETIMEDOUT || code == -EINTR) {
-        *err = (struct err){0};
-        return 0;
-    }
-    if (code)
-        return code;
-    merge(rows, message);
-    if (style == FOLLOW_JSON && json_array_size(json_object_get(message, "jobs")))
-        print_json(json_pack("{sO}", "jobs", json_object_get(message, "jobs")));
+    int code = endpoint_next(following->endpoint, following->deadline_s < 0 ? -1 : fmax(left_s, 0), &message,
+                             last, err);
+    if (code == -EINTR && !interrupted)
+        code = 0; /* another signal */
+    if (message)
+        show(following, message);
     json_decref(message);
-    return 0;
+    if (!reconnect_fits(code))
+        return code;
+    *last = false; /* it was the old daemon's */
+    if (following->view)
+        view_clear(following->view);
+    code = reconnect(following->endpoint, code, wake, err);
+    return code ? code : ask(following, err);
 }
 
 int follow_jobs(struct endpoint *endpoint, const json_t *ids, enum follow_style style, double timeout_s,
                 json_t **rows, struct err *err)
 {
     CLEANUP(view_destroy_ptr) struct view *view = style == FOLLOW_SHOWN ? view_create() : NULL;
-    double deadline_s = clock_monotonic_s() + timeout_s;
-    json_t *seen = json_object();
-    bool first = true, last = false;
-    follow_catch_interrupt();
-    int code = endpoint_ask(endpoint, style == FOLLOW_SILENT ? "wait" : "watch",
-                            json_pack("{sO}", "jobs", ids), err);
-    while (!code && !last) {
-        code = follow_step(endpoint, seen, style, &last, err);
-        if (view && first && json_array_size(ids) == 0)
-            view_skip_ended(view, seen);
-        first = first && json_object_size(seen) == 0;
-        if (view && !code)
-            view_draw(view, seen);
-        if (!code && !last && interrupted)
-            code = -EINTR;
-        if (!code && !last && timeout_s >= 0 && clock_monotonic_s() > deadline_s)
-            code = -ETIMEDOUT;
-    }
-    if (code == -EINTR || code == -ETIMEDOUT || code == -ENOTCONN)
+    struct following following = {
+        endpoint, ids, style, timeout_s < 0 ? -1 : clock_monotonic_s() + timeout_s, view, json_object()};
+    bool last = false;
+    endpoint_wake_on(endpoint, follow_catch_interrupt());
+    int code = ask(&following, err);
+    while (!code && !last)
+        code = follow_step(&following, &last, err);
+    endpoint_wake_on(endpoint, -1);
+    if (code == -EINTR || code == -ETIMEDOUT || reconnect_fits(code))
         code = detach(endpoint, ids, code, err);
-    *rows = ordered(seen, ids);
-    json_decref(seen);
+    *rows = ordered(following.seen, ids);
+    json_decref(following.seen);
     return code;
 }
 

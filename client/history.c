@@ -3,6 +3,7 @@
 #include "client/endpoint.h"
 #include "client/follow.h"
 #include "client/print.h"
+#include "client/reconnect.h"
 #include "client/row.h"
 #include "common/clock.h"
 #include "common/str.h"
@@ -73,6 +74,8 @@ int logs_run(struct client *client, struct err *err)
         if (!more)
             usleep(LOGS_PAUSE_US);
         code = logs_step(client, endpoint, id, &attempt, &offset, &more, &ended, err);
+        if (follow && reconnect_fits(code))
+            code = reconnect(endpoint, code, -1, err);
     }
     return exit_of(code);
 }
@@ -127,42 +130,69 @@ static void show_event(const json_t *event)
     fflush(stdout);
 }
 
-static int stream_events(const struct client *client, struct endpoint *endpoint, long id, struct err *err)
+/* Where `events` is: what was seen last is where a daemon that came back is asked to go on. */
+struct reading {
+    const struct client *client;
+    struct endpoint *endpoint;
+    long id;
+    json_int_t seq;
+    bool follow;
+    int wake;
+};
+
+static int ask_events(const struct reading *reading, struct err *err)
 {
-    bool last = false;
-    json_t *body =
-        json_pack("{sI sI sb}", "job", (json_int_t)id, "after_seq",
-                  (json_int_t)given_int(client, "after_seq"), "follow", given_bool(client, "follow"));
-    int code = endpoint_ask(endpoint, "events", body, err);
-    while (!code && !last && !follow_interrupted()) {
-        json_t *event = NULL;
-        code = endpoint_next(endpoint, 1.0, &event, &last, err);
-        if (code == -ETIMEDOUT || code == -EINTR) {
-            *err = (struct err){0};
-            code = 0;
-            continue;
-        }
-        if (!code && !last && client->json)
+    return endpoint_ask(reading->endpoint, "events",
+                        json_pack("{sI sI sb}", "job", (json_int_t)reading->id, "after_seq", reading->seq,
+                                  "follow", reading->follow),
+                        err);
+}
+
+static int read_event(struct reading *reading, bool *last, struct err *err)
+{
+    json_t *event = NULL;
+    int code = endpoint_next(reading->endpoint, -1, &event, last, err);
+    if (code == -EINTR && !follow_interrupted())
+        return 0;
+    if (!code && !*last) {
+        reading->seq = json_integer_value(json_object_get(event, "seq"));
+        if (reading->client->json)
             print_json(json_pack("{sO}", "event", event));
-        else if (!code && !last)
+        else
             show_event(event);
-        json_decref(event);
     }
-    return code;
+    json_decref(event);
+    if (!reconnect_fits(code) || !reading->follow)
+        return code;
+    *last = false; /* it was the old daemon's */
+    code = reconnect(reading->endpoint, code, reading->wake, err);
+    return code ? code : ask_events(reading, err);
 }
 
 int events_run(struct client *client, struct err *err)
 {
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    struct reading reading = {
+        .client = client, .seq = given_int(client, "after_seq"), .follow = given_bool(client, "follow")};
     json_t *ids = NULL;
+    bool last = false;
     int exit_code = client_ids(client, 0, &ids, err);
     if (exit_code)
         return exit_code;
-    long id = (long)json_integer_value(json_array_get(ids, 0));
+    reading.id = (long)json_integer_value(json_array_get(ids, 0));
     json_decref(ids);
     int code = endpoint_open(&endpoint, client->state, err);
-    follow_catch_interrupt();
-    if (!code)
-        code = stream_events(client, endpoint, id, err);
+    if (code)
+        return exit_of(code);
+    reading.endpoint = endpoint;
+    reading.wake = follow_catch_interrupt();
+    endpoint_wake_on(endpoint, reading.wake);
+    code = ask_events(&reading, err);
+    while (!code && !last)
+        code = read_event(&reading, &last, err);
+    if (code == -EINTR) { /* Ctrl-C ends it as it should */
+        *err = (struct err){0};
+        code = 0;
+    }
     return exit_of(code);
 }

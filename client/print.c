@@ -146,7 +146,7 @@ void table_add(struct table *table, const char *const *cells)
     if (!table->cells)
         abort();
     for (size_t i = 0; i < table->width; i++)
-        table->cells[table->rows * table->width + i] = str_format("%s", cells[i]);
+        table->cells[table->rows * table->width + i] = strdup(cells[i]);
     table->rows++;
 }
 
@@ -171,6 +171,12 @@ static void measure_columns(const struct table *table, int width, int *widths)
     }
 }
 
+static void fill(FILE *stream, int columns)
+{
+    for (int i = 0; i < columns; i++)
+        putc_unlocked(' ', stream);
+}
+
 static void format_row(FILE *stream, const struct table *table, const char *const *cells, const int *widths)
 {
     size_t count = table->width;
@@ -178,14 +184,17 @@ static void format_row(FILE *stream, const struct table *table, const char *cons
         count--;
     for (size_t i = 0; i < count; i++) {
         bool last = i + 1 == count;
-        CLEANUP(free_ptr) char *cell = print_cut(cells[i], widths[i]);
-        int pad = widths[i] - print_columns(cell);
+        int pad = widths[i] - print_columns(cells[i]);
+        CLEANUP(free_ptr) char *cut = pad < 0 ? print_cut(cells[i], widths[i]) : NULL;
+        if (i)
+            fputs("  ", stream);
         if (table->columns[i].right)
-            fprintf(stream, "%s%*s%s", i ? "  " : "", pad, "", cell);
-        else
-            fprintf(stream, "%s%s%*s", i ? "  " : "", cell, last ? 0 : pad, "");
+            fill(stream, pad);
+        fputs(cut ? cut : cells[i], stream);
+        if (!table->columns[i].right && !last)
+            fill(stream, pad);
     }
-    fputc('\n', stream);
+    putc_unlocked('\n', stream);
 }
 
 char *table_format(const struct table *table, int width)

@@ -4,6 +4,7 @@
 #include "client/endpoint.h"
 #include "client/print.h"
 #include "client/row.h"
+#include "client/tally.h"
 #include "client/select.h"
 #include "common/clock.h"
 #include "common/str.h"
@@ -106,12 +107,44 @@ static void list_rows(const json_t *rows)
     fputs(text, stdout);
 }
 
+/* The members that the table shows: a tenth of what rows have. */
+static json_t *shown_members(void)
+{
+    return json_pack("[ssssssssss]", "id", "kind", "name", "group", "state", "started_us", "ended_us",
+                     "reason", "array", "progress");
+}
+
+/* Arrays of cells as rows with those members; what is null is left out. A daemon that does not know `members` gives
+ * whole rows. */
+static json_t *rows_of_cells(const json_t *answer)
+{
+    const json_t *members = json_object_get(answer, "members");
+    json_t *rows = json_array(), *cells, *cell;
+    size_t i, j;
+    if (!members) {
+        json_array_extend(rows, json_object_get(answer, "jobs"));
+        return rows;
+    }
+    json_array_foreach(json_object_get(answer, "jobs"), i, cells)
+    {
+        json_t *row = json_object();
+        json_array_foreach(cells, j, cell)
+        {
+            if (!json_is_null(cell))
+                json_object_set_nocheck(row, json_string_value(json_array_get(members, j)), cell);
+        }
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
 static void list_answer(const json_t *answer, bool flat)
 {
-    json_t *rows = json_object_get(answer, "jobs");
+    json_t *rows = rows_of_cells(answer);
     json_t *shown = flat ? json_incref(rows) : array_fold(rows, json_object_get(answer, "arrays"));
     list_rows(shown);
     json_decref(shown);
+    json_decref(rows);
 }
 
 int ls_run(struct client *client, struct err *err)
@@ -120,7 +153,10 @@ int ls_run(struct client *client, struct err *err)
     bool ended =
         json_object_get(client->more, "only") != NULL; /* a state is asked for by name, ended or not */
     bool all = json_is_true(json_object_get(client->given, "all")) || ended;
-    int code = ask(client, "list", select_body(client, all), &answer, err);
+    json_t *body = select_body(client, all);
+    if (!client->json)
+        json_object_set_new(body, "members", shown_members());
+    int code = ask(client, "list", body, &answer, err);
     const json_t *rows = json_object_get(answer, "jobs");
     if (!code && !client->json && json_array_size(rows))
         list_answer(answer, json_is_true(json_object_get(client->given, "flat")));
@@ -169,6 +205,15 @@ static void show_members(const char *title, const json_t *object)
         printf("  %-*s  ", width, name);
         print_wrapped(stdout, text ? text : "", width + 4, width + 4, print_width());
     }
+}
+
+static void show_result(const json_t *result)
+{
+    CLEANUP(free_ptr) char *tally = tally_format(result, print_width());
+    if (tally)
+        fputs(tally, stdout);
+    else
+        show_members("result", result);
 }
 
 static void show_attempts(const json_t *attempts)
@@ -240,7 +285,7 @@ static void show_job(const json_t *row)
     const json_t *spec = json_object_get(row, "spec"), *fields = json_object_get(spec, "fields");
     show_members("fields", fields ? fields : spec);
     show_members("metrics", json_object_get(row, "metrics"));
-    show_members("result", json_object_get(row, "result"));
+    show_result(json_object_get(row, "result"));
     show_attempts(json_object_get(row, "attempts"));
 }
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct submits;    /* submit.h */
 struct streams;    /* stream.h */
 struct acts;       /* act.h */
 struct forgetting; /* forget.h */
@@ -29,6 +30,7 @@ struct daemon {
     struct history *history;
     struct slots slots;
     struct zsock *zsock;
+    struct submits *submits;
     struct streams *streams;
     struct acts *acts;
     struct forgetting *forgetting;

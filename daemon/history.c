@@ -33,6 +33,7 @@ struct history {
     struct change *changes;
     size_t change_count, change_room;
     int64_t last_us;
+    size_t marked_pending, marked_changes; /* how many there were at history_mark */
 };
 
 struct history *history_create(struct store *store, struct queue *queue, history_listener *listener,
@@ -48,15 +49,22 @@ struct history *history_create(struct store *store, struct queue *queue, history
     return history;
 }
 
-static void clear(struct history *history)
+/* Forgets all but the first so many. */
+static void drop_after(struct history *history, size_t pending, size_t changes)
 {
-    for (size_t i = 0; i < history->change_count; i++)
+    for (size_t i = changes; i < history->change_count; i++)
         json_decref((json_t *)history->changes[i].event.context);
-    for (size_t i = 0; i < history->pending_count; i++) {
+    for (size_t i = pending; i < history->pending_count; i++) {
         job_row_destroy(history->pending[i].row);
         json_decref(history->pending[i].result);
     }
-    history->change_count = history->pending_count = 0;
+    history->change_count = changes;
+    history->pending_count = pending;
+}
+
+static void clear(struct history *history)
+{
+    drop_after(history, 0, 0);
 }
 
 void history_destroy(struct history *history)
@@ -219,6 +227,21 @@ int history_submit(struct history *history, struct job_row **row, int64_t *id, s
         code = settle(history, index, err);
     *id = mine->id;
     return code;
+}
+
+int history_mark(struct history *history, struct err *err)
+{
+    history->marked_pending = history->pending_count;
+    history->marked_changes = history->change_count;
+    return store_mark(history->store, err);
+}
+
+int history_unmark(struct history *history, bool keep, struct err *err)
+{
+    if (keep)
+        return store_keep(history->store, err);
+    drop_after(history, history->marked_pending, history->marked_changes);
+    return store_rewind(history->store, err);
 }
 
 static int add_at(struct history *history, size_t index, enum job_event_name name, json_t *context,

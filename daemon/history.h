@@ -25,6 +25,11 @@ int history_begin(struct history *history, struct err *err);
  * then NULL) and sets its id. */
 int history_submit(struct history *history, struct job_row **row, int64_t *id, struct err *err);
 
+/* A part of the change that may fail by itself and holds nothing but history_submit: between history_mark and
+ * history_unmark; the latter keeps it, or with keep false undoes it. */
+int history_mark(struct history *history, struct err *err);
+int history_unmark(struct history *history, bool keep, struct err *err);
+
 /* An event of a job, and what it means for the jobs that come after it. Takes context (may be NULL). */
 int history_add(struct history *history, struct job *job, enum job_event_name name, json_t *context,
                 struct err *err);

@@ -10,11 +10,13 @@
 #include "daemon/background.h"
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
+#include "daemon/fdlimit.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
 #include "daemon/service.h"
 #include "daemon/spawn.h"
 #include "daemon/stream.h"
+#include "daemon/submit.h"
 #include "proto/directory.h"
 
 #include <errno.h>
@@ -125,6 +127,8 @@ static int open_parts(struct part *part, struct err *err)
     if (!code)
         code = start_loop(part, err);
     if (!code)
+        code = submits_create(&daemon->submits, err);
+    if (!code)
         code = streams_create(&daemon->streams, daemon, err);
     if (!code)
         code = acts_create(&daemon->acts, daemon, err);
@@ -141,7 +145,9 @@ static int serve(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
     CLEANUP(free_ptr) char *endpoint = str_format("ipc://%s/decoyd.sock", daemon->state);
-    int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, daemon, err);
+    fdlimit_raise();
+    int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, service_on_quiet,
+                            daemon, err);
     if (!code)
         code = recover_runs(daemon, err);
     if (!code) {
@@ -172,6 +178,7 @@ static void close_parts(struct part *part)
     }
     acts_destroy(daemon->acts);
     free(daemon->forgetting);
+    submits_destroy(daemon->submits);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);
     queue_destroy(daemon->queue);

@@ -1,6 +1,7 @@
 /* Verbs that only look. */
 #include "common/path.h"
 #include "daemon/output.h"
+#include "daemon/run.h"
 #include "daemon/service.h"
 #include "daemon/spawn.h"
 #include "daemon/stream.h"
@@ -16,7 +17,8 @@ struct listing {
     struct call *call;
     const char *group, *tag, *name, *state; /* what is asked for; NULL: any */
     json_t *rows, *arrays;
-    int64_t array; /* that was counted last: an array's jobs stand together */
+    struct row_members members; /* what a row is to have; count 0: all, as an object */
+    int64_t array;              /* that was counted last: an array's jobs stand together */
 };
 
 static bool selects(const struct listing *listing, const struct job_row *row)
@@ -42,14 +44,23 @@ static int count_array(struct listing *listing, const struct job_row *row, struc
     return 0;
 }
 
+static json_t *listed(const struct listing *listing, const struct job *job, const struct job_row *row)
+{
+    const struct streams *streams = listing->call->daemon->streams;
+    const struct row_extra none = {0};
+    if (listing->members.count)
+        return job ? stream_job_cells(streams, job, &listing->members)
+                   : message_cells(row, &none, &listing->members);
+    return job ? stream_job_row(streams, job) : message_row(row, &none);
+}
+
 static int list_row(void *context, struct job_row **row)
 {
     struct listing *listing = context;
     if (!selects(listing, *row))
         return 0;
-    struct job *job = queue_find(listing->call->daemon->queue, (*row)->id);
-    json_array_append_new(listing->rows, job ? stream_job_row(listing->call->daemon->streams, job)
-                                             : message_row(*row, NULL, NULL));
+    json_array_append_new(listing->rows,
+                          listed(listing, queue_find(listing->call->daemon->queue, (*row)->id), *row));
     return count_array(listing, *row, NULL);
 }
 
@@ -57,12 +68,11 @@ static int list_row(void *context, struct job_row **row)
 static int list_live(struct listing *listing, struct err *err)
 {
     int code = 0;
-    struct streams *streams = listing->call->daemon->streams;
     struct job *job;
     for (size_t i = 0; !code && (job = queue_at(listing->call->daemon->queue, i)); i++) {
         if (job_ended(job->row->life.state) || !selects(listing, job->row))
             continue;
-        json_array_append_new(listing->rows, stream_job_row(streams, job));
+        json_array_append_new(listing->rows, listed(listing, job, job->row));
         code = count_array(listing, job->row, err);
     }
     return code;
@@ -81,17 +91,21 @@ int verb_list(struct call *call, struct err *err)
                               asked_text(call, "name"),
                               asked_text(call, "state"),
                               json_array(),
-                              json_array(),
-                              0};
+                              json_array()};
+    const json_t *members = json_object_get(call->body, "members");
     bool all = json_is_true(json_object_get(call->body, "all"));
     int code = 0;
     if (listing.state && job_state_find(listing.state) == JOB_STATE_MAX)
         code = call_refuse(call, err, "bad_request", "there is no state %.40s", listing.state);
+    else if (members && !json_is_null(members) && message_members(members, &listing.members, err) != 0)
+        code = call_refuse(call, err, "bad_request", "%s", err->text);
     else if (all)
         code = store_each_job(call->daemon->store, STORE_ALL, list_row, &listing, err);
     else
         code = list_live(&listing, err);
     call->answer = json_pack("{so so}", "jobs", listing.rows, "arrays", listing.arrays);
+    if (listing.members.count)
+        json_object_set(call->answer, "members", (json_t *)members);
     return code;
 }
 
@@ -135,6 +149,9 @@ int verb_show(struct call *call, struct err *err)
         shown, "spec",
         json_pack("{ss sO sO}", "kind", row->kind, "fields", row->fields, "options", row->options));
     listing.rows = json_array();
+    const struct job *job = queue_find(call->daemon->queue, row->id);
+    json_t *curve = job && job->run ? curve_json(&job->run->curve) : NULL;
+    json_object_set_new(shown, "curve", curve ? curve : json_null());
     json_object_set_new(shown, "attempts", listing.rows);
     call->answer = json_pack("{so}", "job", shown);
     return store_each_attempt(call->daemon->store, row->id, show_attempt, &listing, err);
@@ -147,11 +164,11 @@ int verb_logs(struct call *call, struct err *err)
     int64_t number = 0, offset = 0, limit = CHUNK_DEFAULT, next;
     bool at_end;
     message_int(call->body, "attempt", 0, &number);
-    message_int(call->body, "offset", 0, &offset);
+    message_int(call->body, "offset", INT64_MIN, &offset);
     if (!message_int(call->body, "limit", 1, &limit))
         limit = CHUNK_DEFAULT;
-    if (number < 0 || offset < 0)
-        return call_refuse(call, err, "bad_request", "attempt and offset must not be negative");
+    if (number < 0)
+        return call_refuse(call, err, "bad_request", "attempt must not be negative");
     limit = limit < 16 ? 16 : limit > CHUNK_MAX ? CHUNK_MAX : limit;
     const char *which = json_string_value(json_object_get(call->body, "stream"));
     if (which && strcmp(which, "stdout") != 0 && strcmp(which, "stderr") != 0)

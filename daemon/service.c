@@ -2,6 +2,7 @@
 #include "daemon/service.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "daemon/submit.h"
 #include "proto/message.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@ static const struct {
     bool silent; /* of a worker: no reply */
 } VERBS[] = {
     {"hello", verb_hello},
-    {"submit", verb_submit},
     {"list", verb_list},
     {"show", verb_show},
     {"events", verb_events},
@@ -49,6 +49,19 @@ static void reply(struct daemon *daemon, const struct peer *peer, const struct r
     json_decref(body);
 }
 
+void call_answer(struct call *call, int code, const struct err *err)
+{
+    json_t *answer = call->answer;
+    call->answer = NULL;
+    if (call->daemon->failed)
+        json_decref(answer);
+    else if (code) {
+        json_decref(answer);
+        reply(call->daemon, call->peer, call->request, "error", message_error(call->code, err->text));
+    } else if (answer)
+        reply(call->daemon, call->peer, call->request, "ok", answer);
+}
+
 static void run_verb(struct daemon *daemon, const struct peer *peer, const struct request *request,
                      size_t verb)
 {
@@ -56,12 +69,15 @@ static void run_verb(struct daemon *daemon, const struct peer *peer, const struc
     struct call call = {
         .daemon = daemon, .peer = peer, .request = request, .body = request->body, .code = "internal"};
     int code = VERBS[verb].run(&call, &err);
-    bool answered = !daemon->failed && !VERBS[verb].silent; /* a failed daemon acknowledges nothing */
-    if (answered && code)
-        reply(daemon, peer, request, "error", message_error(call.code, err.text));
-    else if (answered && call.answer)
-        reply(daemon, peer, request, "ok", json_incref(call.answer));
-    json_decref(call.answer);
+    if (VERBS[verb].silent)
+        json_decref(call.answer);
+    else
+        call_answer(&call, code, &err);
+}
+
+void service_on_quiet(void *context)
+{
+    submits_flush(context);
 }
 
 static bool is_silent(const char *verb)
@@ -86,6 +102,12 @@ void service_on_message(void *context, const struct peer *peer, const struct fra
             reply(daemon, peer, &request, "error", message_error(code, err.text));
         return;
     }
+    if (strcmp(request.verb, "submit") == 0) {
+        submits_add(daemon, peer, &request);
+        request_clear(&request);
+        return;
+    }
+    submits_flush(daemon); /* who asked first is answered first */
     size_t verb = 0;
     while (verb < sizeof VERBS / sizeof *VERBS && strcmp(request.verb, VERBS[verb].name) != 0)
         verb++;

@@ -17,8 +17,6 @@ struct call {
 };
 
 typedef int verb_run(struct call *call, struct err *err);
-
-verb_run verb_submit;                                                                  /* submit.c */
 verb_run verb_hello, verb_status, verb_shutdown, verb_drain, verb_resume, verb_forget; /* control.c */
 verb_run verb_cancel, verb_hold, verb_release, verb_priority, verb_checkpoint, verb_retry,
     verb_rerun;                                                               /* change.c */
@@ -28,6 +26,12 @@ verb_run verb_progress, verb_metrics, verb_note, verb_warning;                /*
 
 /* For zsock.h; context is the daemon. */
 void service_on_message(void *context, const struct peer *peer, const struct frame *frames, size_t count);
+
+/* For zsock.h: all that has arrived was taken. */
+void service_on_quiet(void *context);
+
+/* Answers: with call->answer, which it takes, or where code is not 0 with an error. A failed daemon answers nothing. */
+void call_answer(struct call *call, int code, const struct err *err);
 
 /* Fails with bad_request, refused, ... and a sentence. */
 int call_refuse(struct call *call, struct err *err, const char *code, const char *format, ...)

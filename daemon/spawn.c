@@ -3,6 +3,7 @@
 #include "daemon/spawn.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/fdlimit.h"
 #include "daemon/process.h"
 #include "proto/json.h"
 
@@ -164,6 +165,7 @@ __attribute__((noreturn)) static void run_child(const char *directory, char **ar
     char go = 0;
     setsid();
     reset_signals();
+    fdlimit_restore();
     close(gate[1]);
     while (read(gate[0], &go, 1) < 0 && errno == EINTR)
         ;

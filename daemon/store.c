@@ -171,6 +171,22 @@ void store_rollback(struct store *store)
         run(store, store_bind(store, ROLLBACK, ""), NULL);
 }
 
+int store_mark(struct store *store, struct err *err)
+{
+    return run(store, store_bind(store, MARK, ""), err);
+}
+
+int store_keep(struct store *store, struct err *err)
+{
+    return run(store, store_bind(store, KEEP, ""), err);
+}
+
+int store_rewind(struct store *store, struct err *err)
+{
+    int code = run(store, store_bind(store, REWIND, ""), err);
+    return code ? code : store_keep(store, err);
+}
+
 static int add_after(struct store *store, const struct job_row *row, struct err *err)
 {
     int code = 0;

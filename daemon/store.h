@@ -22,6 +22,12 @@ int store_begin(struct store *store, struct err *err);
 int store_commit(struct store *store, struct err *err);
 void store_rollback(struct store *store);
 
+/* A part of a transaction that may fail by itself: after store_mark either store_keep, or store_rewind, which undoes
+ * the part alone. */
+int store_mark(struct store *store, struct err *err);
+int store_keep(struct store *store, struct err *err);
+int store_rewind(struct store *store, struct err *err);
+
 /* Sets row->id, which was never given before. row->life is stored as it is. */
 int store_add_job(struct store *store, struct job_row *row, struct err *err);
 

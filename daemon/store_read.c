@@ -140,7 +140,7 @@ static int load_row(struct store *store, sqlite3_stmt *s, struct job_row **out, 
     if (load_life(s, &row->life) != 0)
         return err_set(err, -EINVAL, "%s: job %lld is in a state that is none", store->path,
                        (long long)row->id);
-    int code = load_after(store, row, err);
+    int code = sqlite3_column_int(s, 24) ? load_after(store, row, err) : 0;
     if (!code)
         *out = TAKE(row);
     return code;

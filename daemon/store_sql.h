@@ -3,12 +3,15 @@
 #define JOB_COLUMNS                                                                                          \
     "id, kind, name, grp, out, priority, ranks, threads, retries, time_limit_s, hold, state, attempt, "      \
     "failures, stop, submitted_us, started_us, ended_us, not_before_us, reason, result, tag, array, "        \
-    "backoff_s"
+    "backoff_s, EXISTS (SELECT 1 FROM after WHERE after.job = jobs.id)"
 
 static const char *const SQL[STATEMENT_MAX] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
+    [MARK] = "SAVEPOINT part",
+    [KEEP] = "RELEASE part",
+    [REWIND] = "ROLLBACK TO part",
     [ADD_JOB] = "INSERT INTO jobs (kind, name, grp, out, key, body, fields, options, priority, ranks, "
                 "threads, retries,"
                 " time_limit_s, hold, state, attempt, failures, stop, submitted_us, started_us, ended_us,"

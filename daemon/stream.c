@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { STREAMS_MAX = 1000, PIECE = 500, BLOCKED_MS = 50 };
+enum { STREAMS_MAX = 100000, PIECE = 500, BLOCKED_MS = 50 };
 
 int streams_create(struct streams **out, struct daemon *daemon, struct err *err)
 {
@@ -71,21 +71,37 @@ bool stream_all_ended(const struct streams *streams, const struct stream *stream
     return stream->count > 0;
 }
 
-/* A ready job that this daemon has too few slots for says so. */
-static void explain_size(const struct slots *slots, const struct job *job, json_t *row)
+/* What goes with a job's row; a ready job that this daemon has too few slots for says so. why holds the sentence, and
+ * the caller drops extra.progress. */
+static struct row_extra extra_of(const struct streams *streams, const struct job *job, struct err *why)
 {
-    struct err why;
-    if (job->row->life.state == JOB_READY && slots_check(slots, job->row, &why) != 0)
-        json_object_set_new(row, "reason", json_string(why.text));
+    struct row_extra extra = {0};
+    if (job->run) {
+        extra.progress = progress_json(job->run->progress);
+        extra.metrics = job->run->metrics;
+    }
+    if (job->row->life.state == JOB_READY && slots_check(&streams->daemon->slots, job->row, why) != 0)
+        extra.reason = why->text;
+    return extra;
 }
 
 json_t *stream_job_row(const struct streams *streams, const struct job *job)
 {
-    json_t *progress = job->run ? progress_json(job->run->progress) : NULL;
-    json_t *row = message_row(job->row, progress, job->run ? job->run->metrics : NULL);
-    json_decref(progress);
-    explain_size(&streams->daemon->slots, job, row);
+    struct err why;
+    struct row_extra extra = extra_of(streams, job, &why);
+    json_t *row = message_row(job->row, &extra);
+    json_decref(extra.progress);
     return row;
+}
+
+json_t *stream_job_cells(const struct streams *streams, const struct job *job,
+                         const struct row_members *members)
+{
+    struct err why;
+    struct row_extra extra = extra_of(streams, job, &why);
+    json_t *cells = message_cells(job->row, &extra, members);
+    json_decref(extra.progress);
+    return cells;
 }
 
 json_t *stream_row(const struct streams *streams, int64_t id)
@@ -94,7 +110,9 @@ json_t *stream_row(const struct streams *streams, int64_t id)
     CLEANUP(job_row_destroy_ptr) struct job_row *row = NULL;
     if (job)
         return stream_job_row(streams, job);
-    return store_find_job(streams->daemon->store, id, &row, NULL) == 0 ? message_row(row, NULL, NULL) : NULL;
+    return store_find_job(streams->daemon->store, id, &row, NULL) == 0
+               ? message_row(row, &(struct row_extra){0})
+               : NULL;
 }
 
 static void on_again(uv_timer_t *timer);
@@ -260,7 +278,7 @@ size_t streams_clients(const struct streams *streams)
 
 void streams_close(struct streams *streams)
 {
-    json_t *body = message_error("refused", "decoyd is ending");
+    json_t *body = message_error("ending", "decoyd is ending");
     for (struct stream *stream = streams->first; stream; stream = stream->next) {
         if (!stream->gone)
             stream_send(streams, stream, "error", body);
@@ -274,5 +292,7 @@ void streams_close(struct streams *streams)
 
 void streams_destroy(struct streams *streams)
 {
+    if (streams)
+        free(streams->touched);
     free(streams);
 }

@@ -34,6 +34,9 @@ struct streams {
     uv_timer_t flush; /* for watch.c */
     uint64_t revision;
     double flushed_s;
+    struct touched *touched; /* watch: jobs whose rows changed since the last flush */
+    size_t touched_count, touched_room;
+    uint64_t flushed; /* watch: revision of the last flush */
 };
 
 int streams_create(struct streams **out, struct daemon *daemon, struct err *err);
@@ -58,6 +61,10 @@ size_t streams_clients(const struct streams *streams); /* peers that have a stre
 int stream_send(struct streams *streams, struct stream *stream, const char *kind, const json_t *body);
 bool stream_selects(const struct stream *stream, int64_t job);
 bool stream_all_ended(const struct streams *streams, const struct stream *stream);
+
+/* Only some of its members. */
+json_t *stream_job_cells(const struct streams *streams, const struct job *job,
+                         const struct row_members *members);
 
 /* ROW of a job, running or not; NULL when there is none. */
 json_t *stream_row(const struct streams *streams, int64_t id);

@@ -1,11 +1,13 @@
-/* The verb submit: an array of jobs in one transaction, all or none. A job whose key is known already is not
+/* The verb submit: an array of jobs, all or none. Requests that arrive together share a transaction, in which each is a
+ * part that can fail by itself: an fsync costs the same for one as for a hundred. A job whose key is known already is not
  * made again: its id stands for it, also for `"#i"` of later jobs. */
 #include "daemon/act.h"
 #include "daemon/service.h"
+#include "daemon/submit.h"
 
 #include <errno.h>
 
-enum { JOBS_MAX = 10000 };
+enum { JOBS_MAX = 10000, BATCH_MAX = 128 };
 
 static int check_after(struct call *call, const struct job_row *row, struct err *err)
 {
@@ -62,32 +64,135 @@ static int submit_all(struct call *call, const json_t *jobs, int64_t *ids, struc
     return 0;
 }
 
-int verb_submit(struct call *call, struct err *err)
+/* One request's jobs, as a part of the transaction. Sets call->answer, or fails with call->code. */
+static int submit_part(struct call *call, struct err *err)
 {
     const json_t *jobs = json_object_get(call->body, "jobs");
+    struct history *history = call->daemon->history;
     size_t count = json_array_size(jobs);
     if (count < 1 || count > JOBS_MAX)
         return call_refuse(call, err, "bad_request", "jobs must be an array of 1 to %d jobs", JOBS_MAX);
     if (call->daemon->ending)
         return call_refuse(call, err, "refused", "decoyd is ending and takes no jobs");
     CLEANUP(free_ptr) int64_t *ids = calloc(count, sizeof *ids);
-    if (!ids)
-        return err_set(err, -ENOMEM, "out of memory");
-    int code = history_begin(call->daemon->history, err);
+    struct err unmarked = {0};
+    int code = ids ? history_mark(history, err) : err_set(err, -ENOMEM, "out of memory");
     if (code)
-        return call_commit_failed(call, code, err);
+        return code;
     code = submit_all(call, jobs, ids, err);
-    if (code) {
-        history_abort(call->daemon->history);
-        return code == -EIO ? call_commit_failed(call, code, err) : code;
+    int failed = history_unmark(history, code == 0, &unmarked);
+    if (failed && code != -ENOSPC) { /* a full disk may have undone the whole transaction already */
+        *err = unmarked;
+        code = failed;
     }
-    code = history_commit(call->daemon->history, err);
     if (code)
-        return call_commit_failed(call, code, err);
+        return code;
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, json_integer(ids[i]));
     call->answer = json_pack("{so}", "ids", list);
-    acts_schedule(call->daemon->acts);
     return 0;
+}
+
+/* --- many requests in one transaction --- */
+
+struct waiting {
+    struct peer peer;
+    struct request request; /* its body is ours */
+    struct call call;
+    struct err err;
+    int code;
+};
+
+struct submits {
+    struct waiting *waiting;
+    size_t count;
+};
+
+int submits_create(struct submits **out, struct err *err)
+{
+    struct submits *submits = calloc(1, sizeof *submits);
+    if (submits)
+        submits->waiting = calloc(BATCH_MAX, sizeof *submits->waiting);
+    if (!submits || !submits->waiting) {
+        submits_destroy(submits);
+        return err_set(err, -ENOMEM, "out of memory");
+    }
+    *out = submits;
+    return 0;
+}
+
+void submits_destroy(struct submits *submits)
+{
+    if (!submits)
+        return;
+    for (size_t i = 0; i < submits->count; i++)
+        request_clear(&submits->waiting[i].request);
+    free(submits->waiting);
+    free(submits);
+}
+
+void submits_add(struct daemon *daemon, const struct peer *peer, struct request *request)
+{
+    struct submits *submits = daemon->submits;
+    submits->waiting[submits->count++] = (struct waiting){.peer = *peer, .request = *request};
+    request->body = NULL;
+    if (submits->count == BATCH_MAX)
+        submits_flush(daemon);
+}
+
+/* All of them failed for the same reason. */
+static void fail_all(struct submits *submits, int code, const struct err *err)
+{
+    for (size_t i = 0; i < submits->count; i++) {
+        struct waiting *waiting = &submits->waiting[i];
+        json_decref(waiting->call.answer);
+        waiting->call.answer = NULL;
+        waiting->call.code = "internal";
+        waiting->code = code;
+        waiting->err = *err;
+    }
+}
+
+/* The transaction; 0, or why all of it failed. */
+static int commit_all(struct daemon *daemon, struct submits *submits, struct err *err)
+{
+    int code = history_begin(daemon->history, err);
+    bool any = false;
+    for (size_t i = 0; !code && i < submits->count; i++) {
+        struct waiting *waiting = &submits->waiting[i];
+        waiting->call =
+            (struct call){daemon, &waiting->peer, &waiting->request, waiting->request.body, NULL, "internal"};
+        waiting->code = submit_part(&waiting->call, &waiting->err);
+        any |= waiting->code == 0;
+        if (waiting->code == -EIO || waiting->code == -ENOSPC || waiting->code == -EBUSY) {
+            *err = waiting->err;
+            code = waiting->code;
+        }
+    }
+    if (!code && any)
+        return history_commit(daemon->history, err);
+    history_abort(daemon->history);
+    return code;
+}
+
+void submits_flush(struct daemon *daemon)
+{
+    struct submits *submits = daemon->submits;
+    struct err err = {0};
+    if (!submits->count || daemon->failed)
+        return;
+    int code = commit_all(daemon, submits, &err);
+    if (code) {
+        struct call whole = {.daemon = daemon};
+        call_commit_failed(&whole, code, &err);
+        fail_all(submits, code, &err);
+    }
+    for (size_t i = 0; i < submits->count; i++) {
+        struct waiting *waiting = &submits->waiting[i];
+        call_answer(&waiting->call, waiting->code, &waiting->err);
+        request_clear(&waiting->request);
+    }
+    submits->count = 0;
+    acts_schedule(daemon->acts);
 }

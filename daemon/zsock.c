@@ -19,6 +19,7 @@ struct zsock {
     uv_idle_t idle;       /* keeps it from sleeping */
     int open_handles;
     zsock_on_message *on_message;
+    zsock_on_quiet *on_quiet;
     void *user;
 };
 
@@ -85,23 +86,42 @@ static bool receive(struct zsock *zsock)
     return count > 0;
 }
 
+static bool has_message(struct zsock *zsock)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(zsock->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+}
+
 static void on_idle(uv_idle_t *idle)
 {
     (void)idle;
 }
 
+/* Up to a round of messages; true when there may be more. */
+static bool receive_round(struct zsock *zsock)
+{
+    for (int i = 0; i < ROUND; i++) {
+        if (!receive(zsock))
+            return false;
+        if (uv_is_closing((uv_handle_t *)&zsock->prepare))
+            return false;
+    }
+    return true;
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct zsock *zsock = prepare->data;
-    for (int i = 0; i < ROUND; i++) {
-        if (!receive(zsock)) {
-            uv_idle_stop(&zsock->idle);
-            return;
-        }
-        if (uv_is_closing((uv_handle_t *)prepare))
-            return;
-    }
-    uv_idle_start(&zsock->idle, on_idle);
+    bool more = receive_round(zsock);
+    if (uv_is_closing((uv_handle_t *)prepare))
+        return;
+    zsock->on_quiet(zsock->user);
+    /* While that was at work, or sent, more may have come without another edge: then the loop comes back. */
+    if (more || has_message(zsock))
+        uv_idle_start(&zsock->idle, on_idle);
+    else
+        uv_idle_stop(&zsock->idle);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -159,12 +179,13 @@ void zsock_close(struct zsock *zsock)
 }
 
 int zsock_create(struct zsock **out, uv_loop_t *loop, const char *endpoint, zsock_on_message *on_message,
-                 void *context, struct err *err)
+                 zsock_on_quiet *on_quiet, void *context, struct err *err)
 {
     struct zsock *zsock = calloc(1, sizeof *zsock);
     if (!zsock)
         return err_set(err, -ENOMEM, "out of memory");
     zsock->on_message = on_message;
+    zsock->on_quiet = on_quiet;
     zsock->user = context;
     int code = open_socket(zsock, endpoint, err);
     if (!code)

@@ -22,9 +22,12 @@ bool peer_same(const struct peer *a, const struct peer *b);
 typedef void zsock_on_message(void *context, const struct peer *peer, const struct frame *frames,
                               size_t count);
 
+/* Nothing more has arrived, or a good deal was taken: the loop goes on to other work. */
+typedef void zsock_on_quiet(void *context);
+
 /* Binds; the caller holds the lock of the state directory, so that a socket file found is a dead one's. */
 int zsock_create(struct zsock **out, uv_loop_t *loop, const char *endpoint, zsock_on_message *on_message,
-                 void *context, struct err *err);
+                 zsock_on_quiet *on_quiet, void *context, struct err *err);
 
 /* Closes its handles and the socket; what was sent leaves within a second. The memory is freed by the loop.
  */

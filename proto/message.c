@@ -138,23 +138,13 @@ static int take_array(const json_t *job, const int64_t *ids, size_t count, struc
                         "array must be null or \"#i\" of the array's first job, this one or an earlier one");
 }
 
-static json_t *after_ids(const struct job_row *row, bool any)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < row->after_count; i++) {
-        if (row->after[i].any == any)
-            json_array_append_new(list, json_integer(row->after[i].id));
-    }
-    return list;
-}
-
 /* Two submits with one key are the same when this text is. */
 static char *canonical_body(const json_t *job, const struct job_row *row)
 {
     json_t *fields = json_object_get(job, "fields"), *options = json_object_get(job, "options");
-    json_t *any = after_ids(row, true);
+    json_t *any = message_after(row, true);
     json_t *body = json_pack("{ss sO? sO? so ss?}", "kind", row->kind, "fields", fields, "options", options,
-                             "after", after_ids(row, false), "group", row->group);
+                             "after", message_after(row, false), "group", row->group);
     if (json_array_size(any))
         json_object_set(body, "after_any", any);
     json_decref(any);
@@ -207,30 +197,6 @@ int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struc
         row->body = canonical_body(job, row);
     *out = TAKE(row);
     return 0;
-}
-
-/* A member that may be missing. */
-static void add_member(json_t *object, const char *name, json_t *value)
-{
-    json_object_set_new(object, name, value ? json_incref(value) : json_null());
-}
-
-json_t *message_row(const struct job_row *row, json_t *progress, json_t *metrics)
-{
-    const struct job_life *life = &row->life;
-    json_t *result =
-        json_pack("{sI ss ss? ss? ss? ss si si si si sI sI sI ss? ss? so so}", "id", (json_int_t)row->id,
-                  "kind", row->kind, "name", row->name, "tag", row->tag, "group", row->group, "state",
-                  job_state_name(life->state), "attempt", life->attempt, "priority", life->priority, "ranks",
-                  row->ranks, "threads", row->threads, "submitted_us", (json_int_t)life->submitted_us,
-                  "started_us", (json_int_t)life->started_us, "ended_us", (json_int_t)life->ended_us,
-                  "reason", *life->reason ? life->reason : NULL, "out", row->out, "after",
-                  after_ids(row, false), "after_any", after_ids(row, true));
-    json_object_set_new(result, "array", row->array ? json_integer(row->array) : json_null());
-    add_member(result, "progress", progress);
-    add_member(result, "metrics", metrics);
-    add_member(result, "result", row->result);
-    return result;
 }
 
 json_t *message_event(const struct job_event *event)

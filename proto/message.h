@@ -46,9 +46,31 @@ void job_row_forget_spec(struct job_row *row);
 int message_parse_job(const json_t *job, const int64_t *ids, size_t count, struct job_row **out,
                       const char **code, struct err *err);
 
-/* ROW, EVENT and the body of an error; new references. progress and metrics may be NULL and stay the
- * caller's. */
-json_t *message_row(const struct job_row *row, json_t *progress, json_t *metrics);
+/* What the daemon knows of a job besides its row; all may be NULL and stay the caller's. */
+struct row_extra {
+    json_t *progress, *metrics;
+    const char *reason; /* instead of the row's own */
+};
+
+enum { ROW_MEMBERS_MAX = 32 };
+
+/* Which members of a row are wanted. */
+struct row_members {
+    size_t indices[ROW_MEMBERS_MAX];
+    size_t count;
+};
+
+/* An array of names; -EINVAL and a sentence for what is no member. */
+int message_members(const json_t *names, struct row_members *members, struct err *err);
+
+/* ROW as an object, or only some members' values as an array; ids of the jobs it comes after, those that any end
+ * satisfies or the others. New references, as all below. */
+json_t *message_row(const struct job_row *row, const struct row_extra *extra);
+json_t *message_cells(const struct job_row *row, const struct row_extra *extra,
+                      const struct row_members *members);
+json_t *message_after(const struct job_row *row, bool any);
+
+/* EVENT and the body of an error. */
 json_t *message_event(const struct job_event *event);
 json_t *message_error(const char *code, const char *text);
 

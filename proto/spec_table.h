@@ -123,7 +123,8 @@ static const struct spec_field GALLERY_FIELDS[] = {
 
 static const struct spec_field AUDIT_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of audit.json and its plots"},
-    {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
+    {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job, or a dataset that the original's split_testtrain wrote"},
+    {"sample", SPEC_INT, "1000000", LIMITS(0, 1e10), .unit = "stamps", .help = "measure at most so many, in whole shards evenly spread; 0: all"},
 };
 
 static const struct spec_field TRAIN_FIELDS[] = {

@@ -124,6 +124,37 @@ static const int ALLOWED[] = {SCMP_SYS(read),
                               SCMP_SYS(exit),
                               SCMP_SYS(exit_group)};
 
+/* What no rank needs: from reaching into other processes to what only administrators may, and where kernels had
+ * their holes. */
+static const int REFUSED[] = {SCMP_SYS(ptrace),
+                              SCMP_SYS(mount),
+                              SCMP_SYS(umount2),
+                              SCMP_SYS(pivot_root),
+                              SCMP_SYS(chroot),
+                              SCMP_SYS(unshare),
+                              SCMP_SYS(setns),
+                              SCMP_SYS(bpf),
+                              SCMP_SYS(perf_event_open),
+                              SCMP_SYS(userfaultfd),
+                              SCMP_SYS(io_uring_setup),
+                              SCMP_SYS(keyctl),
+                              SCMP_SYS(add_key),
+                              SCMP_SYS(request_key),
+                              SCMP_SYS(init_module),
+                              SCMP_SYS(finit_module),
+                              SCMP_SYS(kexec_load),
+                              SCMP_SYS(kexec_file_load),
+                              SCMP_SYS(open_by_handle_at),
+                              SCMP_SYS(pidfd_getfd),
+                              SCMP_SYS(move_mount),
+                              SCMP_SYS(open_tree),
+                              SCMP_SYS(fsopen),
+                              SCMP_SYS(swapon),
+                              SCMP_SYS(reboot),
+                              SCMP_SYS(acct)};
+
+enum { NO_RULES = -1 };
+
 static scmp_filter_ctx prepared;
 
 void confinement_allow(struct confinement *may, const char *path)
@@ -206,23 +237,59 @@ static int allow_path(int rules, const char *path, uint64_t rights, struct err *
     return err_set(err, -errno, "cannot allow a reader %s: %s", path, strerror(errno));
 }
 
-static int restrict_files(const struct confinement *may, struct err *err)
+/* Rules that refuse the rights that are handled, as far as this kernel knows them: a descriptor; -1 where there
+ * is no Landlock, else a negative errno below that. */
+static int make_rules(uint64_t handled, struct err *err)
 {
     int version = landlock_version();
     if (!version)
-        return 0;
-    const struct landlock_ruleset_attr handled = {.handled_access_fs = known_rights(version)};
-    CLEANUP(close_fd) int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
-    if (rules < 0)
-        return err_set(err, -errno, "cannot make Landlock rules: %s", strerror(errno));
+        return NO_RULES;
+    const struct landlock_ruleset_attr attributes = {.handled_access_fs = handled & known_rights(version)};
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+    return rules >= 0 ? rules : err_set(err, -errno, "cannot make Landlock rules: %s", strerror(errno));
+}
+
+static int keep_rules(int rules, struct err *err)
+{
+    return syscall(SYS_landlock_restrict_self, rules, 0) == 0
+               ? 0
+               : err_set(err, -errno, "cannot confine by Landlock: %s", strerror(errno));
+}
+
+static int restrict_files(const struct confinement *may, struct err *err)
+{
+    CLEANUP(close_fd) int rules = make_rules(~0ULL, err);
+    uint64_t known = known_rights(landlock_version());
     int code = 0;
+    if (rules < 0)
+        return rules == NO_RULES ? 0 : rules;
     for (size_t i = 0; !code && i < may->readable_count; i++)
-        code = allow_path(rules, may->readable[i], TREE_READ & handled.handled_access_fs, err);
+        code = allow_path(rules, may->readable[i], TREE_READ & known, err);
     if (!code && may->writable)
-        code = allow_path(rules, may->writable, TREE_WRITE & handled.handled_access_fs, err);
-    if (!code && syscall(SYS_landlock_restrict_self, rules, 0) != 0)
-        code = err_set(err, -errno, "cannot confine a reader by Landlock: %s", strerror(errno));
-    return code;
+        code = allow_path(rules, may->writable, TREE_WRITE & known, err);
+    return code ? code : keep_rules(rules, err);
+}
+
+/* Rights of a rank outside of its directories: to read, to run what it may, and to remove an empty directory, its
+ * own when it was refused. */
+static int restrict_writing(const char *const *writable, struct err *err)
+{
+    static const char *const PLACES[] = {"/dev", "/tmp", "/var/tmp", "/run"};
+    const uint64_t handled = ~(uint64_t)(TREE_READ | LANDLOCK_ACCESS_FS_EXECUTE |
+                                         LANDLOCK_ACCESS_FS_REMOVE_DIR | FS_IOCTL_DEV),
+                   known = known_rights(landlock_version());
+    CLEANUP(close_fd) int rules = make_rules(handled, err);
+    const char *temporary = getenv("TMPDIR");
+    int code = 0;
+    if (rules < 0)
+        return rules == NO_RULES ? 0 : rules;
+    for (size_t i = 0; !code && writable[i]; i++)
+        code = allow_path(rules, writable[i], handled & known, err);
+    for (size_t i = 0; !code && i < sizeof PLACES / sizeof *PLACES; i++)
+        code = allow_path(rules, PLACES[i], handled & known, err);
+    if (!code && temporary)
+        code = allow_path(rules, temporary, handled & known, err);
+    return code ? code : keep_rules(rules, err);
 }
 
 /* --- system calls --- */
@@ -274,6 +341,26 @@ static int filter_calls(struct err *err)
     return code ? err_set(err, code, "cannot filter the system calls of a reader: %s", strerror(-code)) : 0;
 }
 
+/* In every thread. */
+static int refuse_calls(bool programs, struct err *err)
+{
+    if (!has_seccomp())
+        return 0;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int code = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
+    for (size_t i = 0; !code && i < sizeof REFUSED / sizeof *REFUSED; i++)
+        code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), REFUSED[i], 0);
+    if (!code && !programs)
+        code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(execve), 0);
+    if (!code && !programs)
+        code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(execveat), 0);
+    if (!code)
+        code = seccomp_load(filter);
+    if (filter)
+        seccomp_release(filter);
+    return code ? err_set(err, code, "cannot filter system calls: %s", strerror(-code)) : 0;
+}
+
 /* --- all of it --- */
 
 int confine(const struct confinement *may, struct err *err)
@@ -284,6 +371,16 @@ int confine(const struct confinement *may, struct err *err)
     if (!code)
         code = restrict_files(may, err);
     return code ? code : filter_calls(err);
+}
+
+int confine_rank(const char *const *writable, bool programs, struct err *err)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return err_set(err, -errno, "cannot give up new privileges: %s", strerror(errno));
+    int code = bound(RLIMIT_CORE, 0, 0, err);
+    if (!code)
+        code = restrict_writing(writable, err);
+    return code ? code : refuse_calls(programs, err);
 }
 
 void confine_layers(char *text, size_t size)

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { CONFINE_PATHS = 64 };
@@ -33,6 +34,12 @@ void confine_prepare(void);
 /* For good, and for what this process forks. A layer that the kernel lacks is left out; one that it has and
  * refuses is an error. Call it in a process of one thread. */
 int confine(const struct confinement *may, struct err *err);
+
+/* For a rank, which needs its sockets and its libraries' files: from here on this thread and those that it starts
+ * write nowhere but in the given directories (NULL-ended; those that are not there are passed over), in /dev and
+ * where temporary files go; and no thread of the process traces, mounts, loads kernel code or, without
+ * `programs`, starts a program. It may read what its user may. Call it when MPI and ZeroMQ have been started. */
+int confine_rank(const char *const *writable, bool programs, struct err *err);
 
 /* "no new privileges, limits, Landlock 7, seccomp": what confine does on this kernel. */
 void confine_layers(char *text, size_t size);

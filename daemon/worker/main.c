@@ -3,6 +3,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/path.h"
+#include "daemon/worker/confine.h"
 #include "daemon/worker/job.h"
 #include "daemon/worker/outdir.h"
 #include "proto/json.h"
@@ -16,10 +18,11 @@ enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_STOPPED = 75 };
 static const struct kind {
     const char *name;
     job_run *run;
+    bool programs; /* it starts gnuplot */
 } KINDS[] = {
-    {"mock", mock_run},   {"inject", inject_run}, {"cutouts", cutouts_run},
-    {"split", split_run}, {"train", train_run},   {"evaluate", evaluate_run},
-    {"audit", audit_run},   {"export", export_run}, {"gallery", gallery_run},
+    {"mock", mock_run},         {"inject", inject_run}, {"cutouts", cutouts_run},
+    {"split", split_run},       {"train", train_run},   {"evaluate", evaluate_run, true},
+    {"audit", audit_run, true}, {"export", export_run}, {"gallery", gallery_run},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -54,6 +57,21 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
     return code ? err_prefix(err, "%s", path) : 0;
 }
 
+/* The output directory is made before: none could be made outside of it after. */
+static int run_confined(struct job *job, const struct kind *kind, const char *out, struct err *err)
+{
+    const char *writable[] = {out, getenv("DECOY_ATTEMPT_DIR"), NULL};
+    bool fresh = !path_exists(out);
+    int code = path_make_directories(out, 0777, err);
+    if (!code)
+        code = confine_rank(writable, kind->programs, err);
+    if (!code)
+        code = kind->run(job, err);
+    if (code && fresh)
+        rmdir(out); /* a job that was refused leaves nothing */
+    return code;
+}
+
 static int run_job(struct job *job, const struct kind *kind, struct err *err)
 {
     int code = team_create(&job->team, err);
@@ -66,7 +84,7 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
     if (!code && out)
         code = outdir_check(kind->name, out, err);
     if (!code)
-        code = kind->run(job, err);
+        code = out ? run_confined(job, kind, out, err) : kind->run(job, err);
     if (code == -ECANCELED)
         link_note(job->link, "stopped as asked; what was finished is kept");
     else if (code)
@@ -78,6 +96,14 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
     return code;
 }
 
+static int print_version(void)
+{
+    char layers[128];
+    confine_layers(layers, sizeof layers);
+    printf("decoy-worker " DECOY_VERSION "\nreaders of bricks are confined by: %s\n", layers);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {0};
@@ -85,8 +111,7 @@ int main(int argc, char **argv)
     json_t *spec = NULL;
     const struct kind *kind = NULL;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("decoy-worker " DECOY_VERSION "\n");
-        return 0;
+        return print_version();
     }
     if (argc != 3 || strcmp(argv[1], "--spec") != 0) {
         fprintf(stderr, "usage: decoy-worker --spec FILE.json | --version\n");

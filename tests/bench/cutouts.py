@@ -4,7 +4,7 @@
 Side by side, round by round: CFITSIO decompressing the six planes once and nothing else (the bound), a whole cutouts
 job from start to end, and, where it is given, another program that does the same:
   cutouts.py --build BUILD --dir DIR [--peer PEER.py] [--rounds 5] [--size 3600]
-PEER.py SURVEY BRICK OUT.h5 prints {"stamps", "seconds"}; $DECOY_PEER_CUTOUTS names one too. Then a brick of 20
+PEER.py SURVEY BRICK OUT.h5, run by python3, prints {"stamps", "seconds"}; $DECOY_PEER_CUTOUTS names one too. Then a brick of 20
 sources, and eight bricks on one rank and on two. The mock is kept in DIR between runs.
 """
 import argparse
@@ -78,6 +78,18 @@ def time_job(options, survey, out, ranks=1, core=None, prefix=()):
     return took, cpu, peak, json.loads(text)['real']['stamps']
 
 
+def time_disk(directory, size):
+    """Writing and fsyncing so many bytes and nothing else."""
+    path, block, start = os.path.join(directory, 'disk'), os.urandom(1 << 20), time.perf_counter()
+    with open(path, 'wb', buffering=0) as file:
+        for _ in range(size >> 20):
+            file.write(block)
+        os.fsync(file.fileno())
+    took = time.perf_counter() - start
+    os.unlink(path)
+    return took
+
+
 def time_phases(options, survey, brick, core):
     out = os.path.join(options.dir, 'out')
     shutil.rmtree(out, ignore_errors=True)
@@ -92,12 +104,13 @@ def phases_text(report):
 
 
 def full_brick(options, survey, brick, core):
-    bound, ours, peers, cpus, peaks = [], [], [], [], []
+    bound, ours, peers, cpus, peaks, disk = [], [], [], [], [], []
     peer = options.peer or os.environ.get('DECOY_PEER_CUTOUTS')
     for _ in range(options.rounds):
         bound.append(float(run([os.path.join(options.build, 'tests/bench/cutouts_bound')] + planes(survey, brick), core)[3]))
         took, cpu, peak, stamps = time_job(options, survey, os.path.join(options.dir, 'out'), core=core)
         ours.append(took), cpus.append(cpu), peaks.append(peak)
+        disk.append(time_disk(options.dir, stamps * 64 * 64 * 6 * 4))
         if peer:
             found = json.loads(run(['/usr/bin/python3', peer, survey, brick, os.path.join(options.dir, 'peer.h5')], core)[3])
             peers.append(found['seconds'] / found['stamps'])
@@ -105,7 +118,7 @@ def full_brick(options, survey, brick, core):
     print(f'brick {brick}, {options.size} px, {stamps} stamps, one core, median of {options.rounds} rounds (least to most)')
     print(f'bound: CFITSIO decompresses the planes in {median(bound):.3f} s ({min(bound):.3f} to {max(bound):.3f})')
     print(f'job: {took:.3f} s ({min(ours):.3f} to {max(ours):.3f}), {median(cpus):.3f} s of the processor, {stamps / took:.0f} stamps/s, {max(peaks):.0f} MiB at most')
-    print(f'     {took / median(bound):.2f} of the bound')
+    print(f'     {took / median(bound):.2f} of the bound; the disk alone takes {median(disk):.3f} s for as many bytes')
     if peer:
         print(f'peer: {1 / median(peers):.0f} stamps/s; decoy cuts {median(peers) * stamps / took:.2f} times as many')
     else:

@@ -33,7 +33,7 @@ static void parse_jobs(const json_t *body)
         const char *code = NULL;
         struct err err = {0};
         if (message_parse_job(job, IDS, 2, &row, &code, &err) == 0)
-            json_decref(message_row(row, NULL, NULL));
+            json_decref(message_row(row, &(struct row_extra){0}));
         else
             fuzz_require(code && err.text[0], "a refused job has a code and a sentence");
     }

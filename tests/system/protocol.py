@@ -64,10 +64,10 @@ class Peer:
 
 
 class Daemon:
-    def __init__(self, slots=2, grace=10, **environment):
+    def __init__(self, slots=2, grace=10, worker=WORKER, **environment):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
         self.state = self.directory / 'state'
-        self.environment = dict(os.environ, DECOY_WORKER=str(WORKER), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
+        self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
         self.process = None
         self.start()
 

@@ -95,16 +95,39 @@ def test_interrupted_run_goes_on(decoy):
     assert decoy('wait', 1, 2, 3).count('succeeded') == 3
 
 
-def test_followers_notice_a_killed_daemon(decoy):
+FOLLOWERS = (['watch'], ['wait'], ['events', '-f'], ['logs', '-f'])
+
+
+def test_followers_of_a_daemon_that_stays_away_say_how_to_come_back(decoy):
     job = mock(decoy, 'sleep=30')
-    followers = [start(decoy, *words) for words in (['watch', job], ['wait', job], ['events', '-f'], ['logs', job, '-f'])]
+    decoy.environment['DECOY_RECONNECT'] = '0.5s'
+    followers = [start(decoy, *words, job) for words in FOLLOWERS]
     time.sleep(0.5)
     decoy.kill_daemon()
     for follower in followers:
-        text = follower.communicate(timeout=5)[1]
+        text = follower.communicate(timeout=10)[1]
         assert follower.returncode == 3 and '`decoy up`' in text, text
     decoy('up')
     decoy('cancel', job, '--reason', 'enough')
+
+
+@pytest.mark.parametrize('end', ['kill_daemon', 'down'])
+def test_followers_go_on_with_a_daemon_that_comes_back(decoy, end):
+    job = mock(decoy, 'sleep=1.5,stop75,say=hello')
+    run = start(decoy, 'run', './p.yaml', '--set', 'end=exit=0', '--wait')
+    followers = [start(decoy, *words, job) for words in FOLLOWERS]
+    decoy.until(lambda: decoy.row(job)['state'] == 'running', 10, 'the start')
+    time.sleep(0.3)
+    decoy.kill_daemon() if end == 'kill_daemon' else decoy('down')
+    time.sleep(0.5)
+    decoy('up')
+    said = [follower.communicate(timeout=30) for follower in followers]
+    assert [follower.returncode for follower in followers] == [0, 0, 0, 0], said
+    assert all('decoyd is back' in text for _, text in said)
+    events = [line.split()[4] for line in said[2][0].splitlines()]
+    assert [name for name in events if name != 'stop_asked'] == ['submitted', 'ready', 'started', 'requeued', 'started', 'succeeded']
+    text = run.communicate(timeout=30)[0]
+    assert run.returncode == 0 and text.count('succeeded') == 3
 
 
 def test_logs_follow_until_the_attempt_ends(decoy):

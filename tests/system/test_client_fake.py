@@ -186,7 +186,7 @@ def until_asked(daemon, verb, seconds=30):
 def test_follower_notices_that_the_daemon_went_away(tmp_path):
     with FakeDaemon(str(tmp_path), outcome={'audit': 'running'}) as daemon:
         decoy(tmp_path, 'submit', 'audit', '--out', 'o', '--dataset', 'd')
-        waiting = subprocess.Popen([DECOY, 'wait', '1'], env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen([DECOY, 'wait', '1'], env=environment(tmp_path, DECOY_RECONNECT='0'), stderr=subprocess.PIPE, text=True)
         until_asked(daemon, 'wait')
     _, text = waiting.communicate(timeout=30)
     assert waiting.returncode == 3 and 'went away' in text and '`decoy up`' in text

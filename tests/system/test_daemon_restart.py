@@ -100,7 +100,7 @@ def test_a_good_order_end_puts_running_jobs_back(daemon):
     assert not alive(worker)
     kinds = [follower.receive()[0::2] for _ in range(2)]
     assert kinds[0][1]['name'] == 'requeued'
-    assert kinds[1][0] == 'error' and kinds[1][1]['code'] == 'refused'
+    assert kinds[1][0] == 'error' and kinds[1][1]['code'] == 'ending'
     follower.close()
     assert not (daemon.state / 'decoyd.sock').exists()
     daemon.start()

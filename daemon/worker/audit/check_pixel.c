@@ -1,5 +1,5 @@
-/* Checks on what the pixels say: centroids, invvar, the rim of the stamps. */
-#include "daemon/worker/audit/audit.h"
+/* Checks on what the pixels say: invvar, the rim of the stamps, pixels without data. */
+#include "daemon/worker/audit/compare.h"
 #include "common/str.h"
 #include "daemon/worker/audit/statistics.h"
 
@@ -7,85 +7,13 @@
 #include <math.h>
 #include <string.h>
 
-/* Below these a difference is of no use to a network of today; four errors where those are larger. */
-#define PLACEMENT_PX      0.1
+/* Below these a difference is of no use to a network of today. */
 #define INVVAR_THRESHOLD  0.01
 #define LEVEL_THRESHOLD   0.05
 #define NOISE_THRESHOLD   0.02
 #define TEXTURE_THRESHOLD 0.01
-#define ERRORS            4.0
-enum { POINTS_MAX = 3000, BINS = 60 };
-
-/* A quantity of every stamp, or NAN; which: its band or axis. */
-typedef double quantity(const struct audit *audit, size_t stamp, int which);
-
-/* fake - real, and its error. counts: how many stamps had a value. */
-struct difference {
-    double value, error, mean[2];
-    size_t counts[2];
-};
-
-/* Of one value a stamp. */
-static int compare_values(const struct audit *audit, const double *values, struct difference *difference,
-                          struct err *err)
-{
-    CLEANUP(free_ptr) double *some = calloc(audit->count + 1, sizeof *some);
-    double variance = 0;
-    if (!some)
-        return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory", audit->count);
-    for (int label = 0; label < 2; label++) {
-        size_t count = 0;
-        for (size_t i = 0; i < audit->count; i++) {
-            if (audit->labels[i] == label)
-                some[count++] = values[i];
-        }
-        const struct summary summary = summarise(some, count);
-        difference->mean[label] = summary.mean;
-        difference->counts[label] = summary.count;
-        variance += summary.error * summary.error;
-    }
-    difference->value = difference->mean[1] - difference->mean[0];
-    difference->error = sqrt(variance);
-    return 0;
-}
-
-static int compare_classes(const struct audit *audit, quantity *of, int which, struct difference *difference,
-                           struct err *err)
-{
-    CLEANUP(free_ptr) double *values = calloc(audit->count + 1, sizeof *values);
-    if (!values)
-        return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory", audit->count);
-    for (size_t i = 0; i < audit->count; i++)
-        values[i] = of(audit, i, which);
-    return compare_values(audit, values, difference, err);
-}
-
-/* The one of `count` differences that exceeds its threshold most. */
-static size_t find_worst(const struct difference *differences, size_t count, double least)
-{
-    size_t worst = 0;
-    double ratio = -1;
-    for (size_t i = 0; i < count; i++) {
-        double here = fabs(differences[i].value) / fmax(least, ERRORS * differences[i].error);
-        if (here > ratio) {
-            ratio = here;
-            worst = i;
-        }
-    }
-    return worst;
-}
-
-static struct check check_of(const struct audit *audit, const char *name, const char *unit,
-                             const struct difference *difference, double least)
-{
-    double threshold = fmax(least, ERRORS * difference->error);
-    return (struct check){name,
-                          unit,
-                          fabs(difference->value),
-                          difference->error,
-                          isfinite(threshold) ? threshold : least,
-                          audit->plotting};
-}
+#define MASK_THRESHOLD    0.005
+enum { BINS = 60 };
 
 /* A band's values by class as two histograms over the central 98 %: rows of value, real, fake. */
 static int histogram_of(const struct audit *audit, quantity *of, int which, double rows[BINS][3])
@@ -142,13 +70,15 @@ static int check_bands(struct audit *audit, const char *name, const char *what, 
         code = compare_classes(audit, of, b, &differences[b], err);
     if (code)
         return code;
-    const size_t worst = find_worst(differences, (size_t)audit->layout.bands, least);
+    const size_t worst = compare_worst(audit, differences, (size_t)audit->layout.bands, least);
     const struct difference *difference = &differences[worst];
     CLEANUP(free_ptr) char *label = str_format("%s, band %s", axis, audit->layout.names[worst]);
     code = draw_histogram(audit, name, label, of, (int)worst, err);
     if (code)
         return code;
-    const struct check check = check_of(audit, name, "", difference, least);
+    const struct check check = compare_check(audit, name, "", difference, audit->layout.bands, least);
+    if (!isfinite(check.value))
+        return check_add_impossible(audit, name, "there is nothing to measure in the rims of one class");
     const bool warn = !(check.value <= check.threshold);
     return check_add(
         audit, &check,
@@ -156,108 +86,6 @@ static int check_bands(struct audit *audit, const char *name, const char *what, 
         warn ? "differs from" : "is like", difference->mean[1], difference->mean[0],
         audit->layout.names[worst], difference->error, difference->counts[1], difference->counts[0],
         warn ? ": a network can tell by it" : "");
-}
-
-/* Centroid against the nominal place of the source: pixel S/2 plus the fractional part of its position. */
-struct offsets {
-    double *x, *y; /* px */
-};
-
-static void offsets_free(struct offsets *offsets)
-{
-    free(offsets->x);
-    free(offsets->y);
-}
-
-/* Columns x and y hold the positions; without them, or at NAN, sources lie in the middle of their pixels on
- * the mean. */
-static int find_offsets(const struct audit *audit, struct offsets *offsets, struct err *err)
-{
-    offsets->x = calloc(audit->count + 1, sizeof *offsets->x);
-    offsets->y = calloc(audit->count + 1, sizeof *offsets->y);
-    if (!offsets->x || !offsets->y)
-        return err_set(err, -ENOMEM, "the centroids of %zu stamps do not fit in memory", audit->count);
-    int code = audit_column(audit, "x", offsets->x, err);
-    if (!code)
-        code = audit_column(audit, "y", offsets->y, err);
-    if (code && code != -ENOENT)
-        return code;
-    const double middle = audit->layout.side / 2;
-    for (size_t i = 0; i < audit->count; i++) {
-        const bool known = !code && isfinite(offsets->x[i]) && isfinite(offsets->y[i]);
-        const double fx = known ? offsets->x[i] - floor(offsets->x[i]) : 0.5,
-                     fy = known ? offsets->y[i] - floor(offsets->y[i]) : 0.5;
-        offsets->x[i] = audit->measures[i].x_px - middle - fx;
-        offsets->y[i] = audit->measures[i].y_px - middle - fy;
-    }
-    return 0;
-}
-
-/* At most POINTS_MAX rows of a class; one of NaN where there is none, for a block must not be empty. */
-static size_t list_offsets(const struct audit *audit, const struct offsets *offsets, int label, double *rows)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < audit->count && count < POINTS_MAX; i++) {
-        if (audit->labels[i] != label || !isfinite(offsets->x[i]) || !isfinite(offsets->y[i]))
-            continue;
-        rows[2 * count] = offsets->x[i];
-        rows[2 * count++ + 1] = offsets->y[i];
-    }
-    if (count > 0)
-        return count;
-    rows[0] = rows[1] = NAN;
-    return 1;
-}
-
-/* Block 0: reals, block 1: fakes, 2 and 3: their means. */
-static int draw_placement(const struct audit *audit, const struct offsets *offsets,
-                          const struct difference differences[2], struct err *err)
-{
-    static const char *const columns[] = {"x_px", "y_px"};
-    static const char script[] =
-        "set xlabel 'centroid - nominal place in x (px)'\nset ylabel 'in y (px)'\nset size ratio -1\n"
-        "set xrange [-1.5:1.5]\nset yrange [-1.5:1.5]\nset xtics 0.5\nset ytics 0.5\n"
-        "plot data index 0 with points pt 7 ps 0.25 lc rgb real notitle, \\\n"
-        "     data index 1 with points pt 7 ps 0.25 lc rgb fake notitle, \\\n"
-        "     data index 2 with points pt 2 ps 2 lw 2 lc rgb '#0b3c68' title 'mean of reals', \\\n"
-        "     data index 3 with points pt 1 ps 2 lw 2 lc rgb '#7d2f0c' title 'mean of fakes'\n";
-    CLEANUP(free_ptr) double *rows = calloc(2 * 2 * POINTS_MAX, sizeof *rows);
-    if (!rows)
-        return err_set(err, -ENOMEM, "out of memory for the plot of placement");
-    const double means[2][2] = {{differences[0].mean[0], differences[1].mean[0]},
-                                {differences[0].mean[1], differences[1].mean[1]}};
-    const size_t reals = list_offsets(audit, offsets, 0, rows),
-                 fakes = list_offsets(audit, offsets, 1, rows + 2 * POINTS_MAX);
-    const struct plot_table tables[] = {{columns, 2, reals, rows},
-                                        {columns, 2, fakes, rows + 2 * POINTS_MAX},
-                                        {columns, 2, 1, means[0]},
-                                        {columns, 2, 1, means[1]}};
-    return audit_plot(audit, "placement", tables, 4, script, err);
-}
-
-int check_placement(struct audit *audit, struct err *err)
-{
-    CLEANUP(offsets_free) struct offsets offsets = {NULL, NULL};
-    struct difference differences[2];
-    int code = find_offsets(audit, &offsets, err);
-    if (!code)
-        code = compare_values(audit, offsets.x, &differences[0], err);
-    if (!code)
-        code = compare_values(audit, offsets.y, &differences[1], err);
-    if (code)
-        return code;
-    code = draw_placement(audit, &offsets, differences, err);
-    if (code)
-        return code;
-    const struct difference *worst = &differences[find_worst(differences, 2, PLACEMENT_PX)];
-    const struct check check = check_of(audit, "placement", "px", worst, PLACEMENT_PX);
-    if (!isfinite(worst->value))
-        return check_add(audit, &check, "too few sources are bright enough for a centroid");
-    return check_add(audit, &check,
-                     "fakes lie (%+.3f, %+.3f) px from where reals lie in their stamps (error %.3f px; %zu "
-                     "fakes, %zu reals)%s",
-                     differences[0].value, differences[1].value, worst->error, worst->counts[1],
-                     worst->counts[0], check.value > check.threshold ? ": a network can tell by it" : "");
 }
 
 static double dip_of(const struct audit *audit, size_t stamp, int band)
@@ -310,14 +138,15 @@ int check_invvar(struct audit *audit, struct err *err)
         code = compare_classes(audit, dip_of, b, &differences[b], err);
     if (code)
         return code;
-    const size_t worst = find_worst(differences, (size_t)audit->layout.bands, INVVAR_THRESHOLD);
+    const size_t worst = compare_worst(audit, differences, (size_t)audit->layout.bands, INVVAR_THRESHOLD);
     code = draw_rings(audit, worst, err);
     if (code)
         return code;
     const struct difference *difference = &differences[worst];
-    const struct check check = check_of(audit, "invvar", "", difference, INVVAR_THRESHOLD);
+    const struct check check =
+        compare_check(audit, "invvar", "", difference, audit->layout.bands, INVVAR_THRESHOLD);
     if (!isfinite(difference->value))
-        return check_add(audit, &check, "no stamp has an invvar to compare");
+        return check_add_impossible(audit, "invvar", "no stamp has an invvar to compare");
     return check_add(audit, &check,
                      "invvar at the middle against the rim: %+.4f for fakes, %+.4f for reals in %s (error "
                      "%.4f; %zu fakes, "
@@ -343,4 +172,15 @@ int check_texture(struct audit *audit, struct err *err)
 {
     return check_bands(audit, "texture", "the correlation of neighbouring pixels",
                        "correlation of neighbouring pixels of the rim", texture_of, TEXTURE_THRESHOLD, err);
+}
+
+static double masked_of(const struct audit *audit, size_t stamp, int band)
+{
+    return audit->measures[stamp].masked[band];
+}
+
+int check_masks(struct audit *audit, struct err *err)
+{
+    return check_bands(audit, "masks", "the share of pixels without data", "share of pixels without data",
+                       masked_of, MASK_THRESHOLD, err);
 }

@@ -151,7 +151,7 @@ static float median_ivar(const struct layout *layout, const float *ivar, float *
 }
 
 static void measure_ivar(const struct layout *layout, const float *ivar, float middle, float *dip,
-                         float *rings)
+                         float *masked, float *rings)
 {
     const size_t pixels = (size_t)layout->side * (size_t)layout->side, channels = (size_t)layout->channels;
     float ring_sums[256] = {0}, zone_sums[3] = {0};
@@ -166,6 +166,7 @@ static void measure_ivar(const struct layout *layout, const float *ivar, float m
     }
     for (int r = 0; r < RINGS; r++)
         rings[r] = ring_counts[r] ? ring_sums[r] / (float)ring_counts[r] / middle - 1 : NAN;
+    *masked = 1 - (float)(zone_counts[0] + zone_counts[1] + zone_counts[2]) / (float)pixels;
     bool known = zone_counts[1] && zone_counts[2];
     *dip =
         known ? (zone_sums[1] / (float)zone_counts[1] - zone_sums[2] / (float)zone_counts[2]) / middle : NAN;
@@ -283,7 +284,7 @@ void measure_stamp(const struct layout *layout, const float *pixels, float *scra
     for (int b = 0; b < layout->bands; b++) {
         const float *image = pixels + layout->image[b], *ivar = pixels + layout->ivar[b];
         float level, scatter, middle = median_ivar(layout, ivar, scratch), sigma = 1 / sqrtf(middle);
-        measure_ivar(layout, ivar, middle, &measure->dip[b], rings[b]);
+        measure_ivar(layout, ivar, middle, &measure->dip[b], &measure->masked[b], rings[b]);
         measure_rim(layout, image, ivar, scratch, &level, &scatter);
         measure->level[b] = level / sigma;
         measure->noise[b] = scatter / sigma;

@@ -14,12 +14,12 @@ enum { BANDS_MAX = 6, RINGS = 24 };
 struct layout {
     int side, channels, bands;
     int image[BANDS_MAX], ivar[BANDS_MAX]; /* channels of a band */
-    char names[BANDS_MAX][16]; /* letters, digits and _ */
-    int reference;    /* the band of centroids: r, or the first */
-    size_t rim_count; /* pixels of the rim: S/8 px along the four edges */
-    uint32_t *rim;    /* their places y * S + x */
-    uint8_t *ring;    /* (S, S): distance from the middle in steps of S/2/RINGS; 255 beyond */
-    uint8_t *zone;    /* (S, S): 1 within S/16 of the middle, 2 in the rim, else 0 */
+    char names[BANDS_MAX][16];             /* letters, digits and _ */
+    int reference;                         /* the band of centroids: r, or the first */
+    size_t rim_count;                      /* pixels of the rim: S/8 px along the four edges */
+    uint32_t *rim;                         /* their places y * S + x */
+    uint8_t *ring; /* (S, S): distance from the middle in steps of S/2/RINGS; 255 beyond */
+    uint8_t *zone; /* (S, S): 1 within S/16 of the middle, 2 in the rim, else 0 */
 };
 
 /* NAN: could not be measured (no light, no pixel with positive invvar). */
@@ -30,6 +30,7 @@ struct measure {
     float level[BANDS_MAX];   /* median of the rim over its sigma by invvar */
     float noise[BANDS_MAX];   /* 1.4826 MAD of the rim over its sigma by invvar */
     float texture[BANDS_MAX]; /* correlation of pixels next to one another in the rim */
+    float masked[BANDS_MAX];  /* share of pixels without positive invvar */
 };
 
 /* Channels by name: "ivar_g" belongs to "g". Bands without invvar are left out; -EINVAL when none is left. */

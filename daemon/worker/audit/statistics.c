@@ -27,11 +27,13 @@ size_t keep_finite(double *values, size_t count)
 
 struct summary summarise(double *values, size_t count)
 {
-    struct summary summary = {keep_finite(values, count), NAN, NAN};
+    struct summary summary = {keep_finite(values, count), NAN, NAN, NAN, NAN};
     const size_t n = summary.count, cut = n / 50;
     if (n < 2)
         return summary;
     sort_values(values, n);
+    summary.low = values[cut];
+    summary.high = values[n - cut - 1];
     double sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++)
         sum += i < cut ? values[cut] : i >= n - cut ? values[n - cut - 1] : values[i];

@@ -7,6 +7,7 @@
 struct summary {
     size_t count;
     double mean, error; /* NAN of fewer than two values */
+    double low, high;   /* between which values were pulled */
 };
 
 /* Mean of the finite values, the lowest and highest 2 % of them pulled in (winsorised), and its standard

@@ -20,12 +20,29 @@ bool stamp_owned(double x_px, double y_px, long width_px, long height_px)
     return x_px > -1 && y_px > -1 && x_px < (double)width_px && y_px < (double)height_px;
 }
 
+/* Inlined where channels is a constant: then its loop is none. */
+static inline void interleave(const float *const *rows, int channels, long width, float *restrict to)
+{
+    for (long x = 0; x < width; x++) {
+        for (int c = 0; c < channels; c++)
+            to[x * channels + c] = rows[c][x];
+    }
+}
+
 void stamp_interleave(const float *const *rows, int channels, long width, float *to)
 {
-    for (int c = 0; c < channels; c++) {
-        const float *from = rows[c];
-        for (long x = 0; x < width; x++)
-            to[x * channels + c] = from[x];
+    switch (channels) {
+    case 2:
+        interleave(rows, 2, width, to);
+        break;
+    case 6:
+        interleave(rows, 6, width, to);
+        break;
+    case 8:
+        interleave(rows, 8, width, to);
+        break;
+    default:
+        interleave(rows, channels, width, to);
     }
 }
 

@@ -226,20 +226,24 @@ uint64_t dataset_fingerprint(const struct dataset *dataset)
     return dataset->fingerprint;
 }
 
-const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i)
+static const struct shard *find_shard(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
-    const size_t row_items = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels;
     const struct shard *shards = dataset->parts[part].shards;
-    size_t low = i / dataset->shard_examples, high = low + 1;
-    if (dataset->foreign) { /* shards of any length */
-        low = 0;
-        high = dataset->parts[part].shard_count;
-    }
-    while (high - low > 1) { /* shards[low].first <= i < shards[high].first */
+    if (!dataset->foreign)
+        return &shards[i / dataset->shard_examples];
+    size_t low = 0, high = dataset->parts[part].shard_count; /* shards of any length */
+    while (high - low > 1) {                                 /* shards[low].first <= i < shards[high].first */
         const size_t middle = low + (high - low) / 2;
         *(shards[middle].first <= i ? &low : &high) = middle;
     }
-    return shards[low].pixels + (i - shards[low].first) * row_items;
+    return &shards[low];
+}
+
+const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i)
+{
+    const size_t row_items = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels;
+    const struct shard *shard = find_shard(dataset, part, i);
+    return shard->pixels + (i - shard->first) * row_items;
 }
 
 uint8_t dataset_label(const struct dataset *dataset, enum dataset_part part, size_t i)
@@ -264,8 +268,8 @@ void dataset_prefetch(const struct dataset *dataset, enum dataset_part part, siz
     const struct dataset_part_data *data = &dataset->parts[part];
     size_t row = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
     while (count && first < data->count) {
-        const struct shard *shard = &data->shards[first / dataset->shard_examples];
-        size_t left = shard->count - first % dataset->shard_examples, some = count < left ? count : left;
+        const struct shard *shard = find_shard(dataset, part, first);
+        size_t left = shard->first + shard->count - first, some = count < left ? count : left;
         prefetch_bytes(dataset_pixels(dataset, part, first), some * row);
         first += some;
         count -= some;

@@ -3,6 +3,7 @@
 #include "common/str.h"
 #include "daemon/worker/evaluate/evaluation.h"
 #include "daemon/worker/evaluate/page_data.h"
+#include "daemon/worker/report/checks.h"
 #include "daemon/worker/report/html.h"
 
 #include <inttypes.h>
@@ -68,7 +69,7 @@ static void put_head(struct html *html, const struct evaluation *evaluation, con
     if (evaluation->part != DATASET_TEST)
         html_element(html, "p", "warning", "This is the %s part, not the test part: the network has seen it.",
                      dataset_part_name(evaluation->part));
-    page_put_audit_warnings(html, audit);
+    checks_put_warnings(html, audit);
 }
 
 static int put_figure(struct html *html, const struct figure *figure, const char *class_name, struct err *err)
@@ -271,7 +272,10 @@ int page_publish(const struct evaluation *evaluation, const struct figures *figu
         code = put_galleries(html, figures, err);
     if (!code)
         code = put_training(html, figures, err);
-    page_put_audit(html, evaluation->audit_path, audit);
+    html_element(html, "h2", NULL, "What a classifier could have cheated with");
+    if (!audit)
+        html_element(html, "p", "note", "No audit was given to this job.");
+    checks_put(html, evaluation->audit_path, audit);
     put_origin(html, evaluation);
     return code ? code : html_publish(html, path, err);
 }

@@ -41,6 +41,8 @@ static int copy_columns(const struct evaluation *evaluation, struct h5 *out, str
     CLEANUP(h5_close_ptr) struct h5 *index = NULL;
     CLEANUP(free_ptr) char **names = NULL;
     size_t count = 0;
+    if (json_is_true(json_object_get(dataset_manifest(evaluation->dataset), "foreign")))
+        return 0; /* the original's datasets have no index */
     int code = h5_open(&index, path, err);
     if (!code)
         code = h5_names(index, "/", &names, &count, err);

@@ -1,5 +1,5 @@
-/* See export.h. Ids: of reals objid, as the original has it (id where there is none); of fakes id, the row of the
- * injection list. Realisations that number their fakes anew would clash: then 2^32 times the number of the file, from
+/* See export.h. Ids: of reals objid, as the original has it (id where there is none, or where a user gave places and
+ * ids); of fakes id, the row of the injection list. Realisations that number their fakes anew would clash: then 2^32 times the number of the file, from
  * 0, is added. */
 #include "daemon/worker/export/export.h"
 
@@ -17,7 +17,9 @@ static int compare_ids(const void *a, const void *b)
 
 static int read_ids(struct cutout_file *file, const char *path, bool fake, int64_t *ids, struct err *err)
 {
-    int code = cutout_file_ints(file, fake ? "id" : "objid", ids, err);
+    const char *select = json_string_value(json_object_get(cutout_file_attributes(file), "select"));
+    bool given = select && strcmp(select, "given") == 0;
+    int code = cutout_file_ints(file, fake || given ? "id" : "objid", ids, err);
     if (code == -ENOENT)
         code = cutout_file_ints(file, "id", ids, err);
     return code == -ENOENT ? err_set(err, code, "%s has no column id to name its stamps by", path) : code;

@@ -41,7 +41,7 @@ static int chunk_at(const struct conv *conv, int first)
 
 static float *pixels_at(float *images, struct model_shape shape, int first)
 {
-    return images + (size_t)first * (size_t)shape.side_px * (size_t)shape.side_px * (size_t)shape.channels;
+    return images + (size_t)first * layer_count(shape);
 }
 
 static float *input_at(const struct conv *conv, int first)

@@ -52,6 +52,11 @@ dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_
     return layout;
 }
 
+size_t layer_count(struct model_shape shape)
+{
+    return (size_t)shape.side_px * (size_t)shape.side_px * (size_t)shape.channels;
+}
+
 dnnl_memory_desc_t layer_vector(size_t count)
 {
     dnnl_memory_desc_t layout;

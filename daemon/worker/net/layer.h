@@ -4,6 +4,7 @@
 #define DECOY_NET_LAYER_H
 
 #include "daemon/worker/net/model.h"
+#include "daemon/worker/net/network.h"
 #include "daemon/worker/net/op.h"
 
 enum { LAYER_OPS_MAX = 4, LAYER_BUFFERS_MAX = 8 };
@@ -16,16 +17,20 @@ struct program {
 /* What a layer is made for. */
 struct layer_plan {
     const struct engine *engine;
-    int batch, threads;   /* N; OpenMP's */
-    bool weight_gradient; /* backward gives the gradient of the weights */
-    bool source_gradient; /* backward gives diff_source */
-    float *parameters;    /* the whole block, read by load */
+    int batch, threads;              /* N; OpenMP's */
+    bool weight_gradient;            /* backward gives the gradient of the weights */
+    bool source_gradient;            /* backward gives diff_source */
+    float *parameters;               /* the whole block, read by load */
+    int index;                       /* of the layer in the model */
+    const struct network_pass *pass; /* the present one */
+    const double *loss_weight;       /* of each stamp, since network_loss */
 };
 
 struct layer {
     const struct model_layer *model;
     float *source, *target;           /* (N, S, S, C); borrowed from the network */
     float *diff_source, *diff_target; /* the loss's derivatives by them; target's is overwritten by ReLU's */
+    float *shortcut, *diff_shortcut;  /* an ADD's other source; a FORK: where its two derivatives come from */
     struct program load, forward, backward;
     struct op *weight_sink, *bias_sink; /* whose outputs go into the gradient block */
     int weight_argument;
@@ -37,7 +42,8 @@ struct layer {
 
 /* One function a kind: fills the three programs. A failed one leaves what layer_destroy frees. */
 typedef int layer_create(struct layer *layer, const struct layer_plan *plan, struct err *err);
-layer_create layer_create_conv, layer_create_pool, layer_create_dense;
+layer_create layer_create_conv, layer_create_pool, layer_create_dense, layer_create_batchnorm,
+    layer_create_dropout, layer_create_eltwise, layer_create_fork, layer_create_add;
 
 void layer_destroy(struct layer *layer);
 int layer_run(const struct program *program, const struct engine *engine, struct err *err);
@@ -48,6 +54,7 @@ void layer_call(struct program *program, op_call *call, void *context); /* appen
 void *layer_buffer(struct layer *layer, size_t size, struct err *err);
 dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_shape shape); /* nhwc */
 dnnl_memory_desc_t layer_vector(size_t count);
+size_t layer_count(struct model_shape shape); /* floats of a stamp */
 
 /* Appends a reorder of the layer's weights from the block to a fresh buffer laid out as wanted; *loaded is
  * it. */

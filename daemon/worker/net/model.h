@@ -3,8 +3,8 @@
  * Legend used all over net/: N stamps of a micro-batch, S side in px (stamps and windows are square),
  * C channels. Activations are float32 (N, S, S, C), channels last.
  *
- * Parameters are one flat block of float32: for each conv or dense layer its weight, then its bias, in the
- * order of the layers and without gaps. A conv weight is (out, in, row, column), PyTorch's OIHW. A dense
+ * Parameters are one flat block of float32: for each layer that has any its weight, then its bias, in the
+ * order of the layers and without gaps; before them, for each batchnorm its running mean and variance. A conv weight is (out, in, row, column), PyTorch's OIHW. A dense
  * weight is (out, in), where `in` counts the flattened input in the order row, column, channel: in PyTorch
  * that is x.permute(0, 2, 3, 1).flatten(1). */
 #ifndef DECOY_NET_MODEL_H
@@ -18,7 +18,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum model_layer_type { MODEL_CONV, MODEL_AVGPOOL, MODEL_MAXPOOL, MODEL_DENSE, MODEL_LAYER_TYPE_MAX };
+enum model_layer_type {
+    MODEL_CONV,
+    MODEL_AVGPOOL,
+    MODEL_MAXPOOL,
+    MODEL_GLOBALPOOL, /* the mean of all pixels */
+    MODEL_DENSE,
+    MODEL_BATCHNORM,
+    MODEL_DROPOUT,
+    MODEL_RELU,
+    MODEL_GELU, /* x Phi(x), exact (Hendrycks & Gimpel 2016, arXiv:1606.08415) */
+    MODEL_SILU, /* x / (1 + exp(-x)) */
+    /* a residual block (He et al. 2016, arXiv:1512.03385) is a fork, its layers, perhaps a 1 x 1 convolution
+     * of the fork to the shape of their output (the projection), and the sum of both */
+    MODEL_FORK,
+    MODEL_ADD,
+    MODEL_LAYER_TYPE_MAX
+};
 
 struct model_shape {
     int side_px, channels;
@@ -26,14 +42,20 @@ struct model_shape {
 
 struct model_layer {
     enum model_layer_type type;
-    char name[24]; /* "conv1", "avgpool1", "dense2": counted by type */
+    char name[32]; /* "conv1", "avgpool1", "dense2": counted by type; of a residual block: "residual1.in",
+                      "residual1.projection", "residual1" */
+    int source;    /* which activation it reads: 0 the stamps, i + 1 what layer i made */
+    int shortcut;  /* of an ADD: the other one */
     int kernel_px, stride_px;
     int pad_before_px, pad_after_px; /* TensorFlow's SAME: before = total / 2, after = the rest; VALID: 0 */
     bool valid;                      /* padding: valid */
-    bool relu;
-    struct model_shape in, out;  /* dense: out is 1 px of `features` channels */
-    size_t weight, weight_count; /* offset and size in the parameter block; 0 without weights */
+    bool relu;                       /* of what it makes */
+    bool implied;                    /* a projection: not in the file */
+    double rate;                     /* dropout: the fraction that is dropped */
+    struct model_shape in, out;      /* dense: out is 1 px of `features` channels */
+    size_t weight, weight_count;     /* offset and size in the parameter block; 0 without weights */
     size_t bias, bias_count;
+    size_t mean, variance; /* batchnorm: offsets of the running ones, bias_count each */
 };
 
 struct model {
@@ -41,12 +63,15 @@ struct model {
     struct model_shape in;
     struct model_layer *layers;
     int layer_count;
-    size_t parameter_count;
+    size_t parameter_count; /* the block */
+    size_t trained;         /* where in it the part begins that an optimiser changes, to its end; before that
+                               lie running means and variances */
 };
 
-/* A parameter tensor: safetensors and the checkpoint name it "conv1.weight", "conv1.bias". */
+/* A parameter tensor: safetensors and the checkpoint name it "conv1.weight", "conv1.bias",
+ * "batchnorm1.running_mean". */
 struct model_tensor {
-    char name[40];
+    char name[56];
     long shape[4];
     int dimensions;
     size_t offset, count; /* in the parameter block */
@@ -64,11 +89,12 @@ int model_publish(const struct model *model, const char *path, struct err *err);
 char *
 model_text(const struct model *model); /* the same as text, the caller's to free; equal models, equal texts */
 
-int model_tensor_count(const struct model *model);
+int model_tensor_count(const struct model *model); /* those that are trained come first */
+int model_trained_tensor_count(const struct model *model);
 struct model_tensor model_tensor(const struct model *model, int i);
 
 /* First weights, a pure function of seed: He et al. 2015 (normal, variance 2 / fan-in) before a ReLU, Glorot
- * & Bengio 2010 (uniform, +- sqrt(6 / (fan-in + fan-out))) elsewhere; biases 0. */
+ * & Bengio 2010 (uniform, +- sqrt(6 / (fan-in + fan-out))) elsewhere; biases 0; batchnorm 1 and 0. */
 void model_initial_weights(const struct model *model, uint64_t seed, float *parameters);
 
 #endif

@@ -8,10 +8,12 @@
 #include <string.h>
 
 static layer_create *const CREATE[MODEL_LAYER_TYPE_MAX] = {
-    [MODEL_CONV] = layer_create_conv,
-    [MODEL_AVGPOOL] = layer_create_pool,
-    [MODEL_MAXPOOL] = layer_create_pool,
-    [MODEL_DENSE] = layer_create_dense,
+    [MODEL_CONV] = layer_create_conv,       [MODEL_AVGPOOL] = layer_create_pool,
+    [MODEL_MAXPOOL] = layer_create_pool,    [MODEL_GLOBALPOOL] = layer_create_pool,
+    [MODEL_DENSE] = layer_create_dense,     [MODEL_BATCHNORM] = layer_create_batchnorm,
+    [MODEL_DROPOUT] = layer_create_dropout, [MODEL_RELU] = layer_create_eltwise,
+    [MODEL_GELU] = layer_create_eltwise,    [MODEL_SILU] = layer_create_eltwise,
+    [MODEL_FORK] = layer_create_fork,       [MODEL_ADD] = layer_create_add,
 };
 
 struct network {
@@ -19,59 +21,100 @@ struct network {
     struct engine engine;
     int batch, threads, uses;
     float *parameters;
-    float **activations; /* layer_count + 1: the input, then each layer's target */
+    float **activations; /* layer_count + 1: the input, then each layer's target; a fork's is its source */
     float **diffs;       /* the loss's derivatives by them; NULL where not needed */
+    float **fork_diffs;  /* a fork's second: by way of the shortcut */
     struct layer *layers;
+    struct network_pass pass;
+    double loss_weight;
     network_hook *hook;
     void *hook_context;
     network_ready *ready;
     void *ready_context;
 };
 
-static size_t activation_count(const struct network *network, int i)
+static bool is_fork(const struct network *network, int activation)
+{
+    return activation && network->model->layers[activation - 1].type == MODEL_FORK;
+}
+
+static size_t activation_size(const struct network *network, int i)
 {
     struct model_shape shape = i ? network->model->layers[i - 1].out : network->model->in;
-    return (size_t)network->batch * (size_t)shape.side_px * (size_t)shape.side_px * (size_t)shape.channels;
+    return (size_t)network->batch * layer_count(shape) * sizeof(float);
+}
+
+static int allocate_activation(struct network *network, int i, struct err *err)
+{
+    size_t size = activation_size(network, i);
+    bool fork = is_fork(network, i);
+    bool backward = i ? network->uses != NETWORK_SCORE : network->uses & NETWORK_INPUT_GRADIENT;
+    network->activations[i] = fork ? network->activations[i - 1] : op_allocate(size, err);
+    if (backward)
+        network->diffs[i] = op_allocate(size, err);
+    if (backward && fork)
+        network->fork_diffs[i] = op_allocate(size, err);
+    bool all = network->activations[i] && (!backward || network->diffs[i]) &&
+               (!backward || !fork || network->fork_diffs[i]);
+    return all ? 0 : -ENOMEM;
 }
 
 static int allocate(struct network *network, struct err *err)
 {
-    int count = network->model->layer_count;
+    size_t count = (size_t)network->model->layer_count;
     network->parameters = op_allocate(network->model->parameter_count * sizeof(float), err);
-    network->activations = calloc((size_t)count + 1, sizeof(float *));
-    network->diffs = calloc((size_t)count + 1, sizeof(float *));
-    network->layers = calloc((size_t)count, sizeof *network->layers);
-    if (!network->activations || !network->diffs || !network->layers)
+    network->activations = calloc(count + 1, sizeof(float *));
+    network->diffs = calloc(count + 1, sizeof(float *));
+    network->fork_diffs = calloc(count + 1, sizeof(float *));
+    network->layers = calloc(count, sizeof *network->layers);
+    if (!network->activations || !network->diffs || !network->fork_diffs || !network->layers)
         return err_set(err, -ENOMEM, "out of memory for the network");
-    for (int i = 0; i <= count; i++) {
-        size_t size = activation_count(network, i) * sizeof(float);
-        bool backward = i ? network->uses != NETWORK_SCORE : network->uses & NETWORK_INPUT_GRADIENT;
-        network->activations[i] = op_allocate(size, err);
-        if (backward)
-            network->diffs[i] = op_allocate(size, err);
-        if (!network->activations[i] || (backward && !network->diffs[i]))
-            return -ENOMEM;
+    int code = network->parameters ? 0 : -ENOMEM;
+    for (int i = 0; i <= (int)count && !code; i++)
+        code = allocate_activation(network, i, err);
+    return code;
+}
+
+/* Of a fork's two readers the shortcut writes to the second derivative. */
+static float *diff_of_source(struct network *network, const struct model_layer *model, int source)
+{
+    bool shortcut = model->implied || model->type == MODEL_ADD;
+    return shortcut && is_fork(network, source) ? network->fork_diffs[source] : network->diffs[source];
+}
+
+static void wire(struct network *network, int i)
+{
+    struct layer *layer = &network->layers[i];
+    const struct model_layer *model = layer->model = &network->model->layers[i];
+    layer->source = network->activations[model->source];
+    layer->target = network->activations[i + 1];
+    layer->diff_target = network->diffs[i + 1];
+    layer->diff_source = model->type == MODEL_ADD ? network->diffs[model->source]
+                                                  : diff_of_source(network, model, model->source);
+    if (model->type == MODEL_ADD) {
+        layer->shortcut = network->activations[model->shortcut];
+        layer->diff_shortcut = diff_of_source(network, model, model->shortcut);
     }
-    return network->parameters ? 0 : -ENOMEM;
+    if (model->type == MODEL_FORK)
+        layer->diff_shortcut = network->fork_diffs[i + 1];
 }
 
 static int create_layers(struct network *network, struct err *err)
 {
     for (int i = 0; i < network->model->layer_count; i++) {
+        wire(network, i);
         struct layer *layer = &network->layers[i];
         struct layer_plan plan = {
             .engine = &network->engine,
             .batch = network->batch,
             .threads = network->threads,
             .weight_gradient = network->uses & NETWORK_TRAIN,
-            .source_gradient = network->diffs[i] != NULL,
+            .source_gradient = layer->diff_source != NULL,
             .parameters = network->parameters,
+            .index = i,
+            .pass = &network->pass,
+            .loss_weight = &network->loss_weight,
         };
-        layer->model = &network->model->layers[i];
-        layer->source = network->activations[i];
-        layer->target = network->activations[i + 1];
-        layer->diff_source = network->diffs[i];
-        layer->diff_target = network->diffs[i + 1];
         int code = CREATE[layer->model->type](layer, &plan, err);
         if (code)
             return err_prefix(err, "%s", layer->model->name);
@@ -89,6 +132,7 @@ int network_create(struct network **out, const struct model *model, int batch, i
     network->batch = batch;
     network->threads = threads;
     network->uses = uses;
+    network->pass.rows = batch;
     int code = engine_create(&network->engine, threads, err);
     if (!code)
         code = allocate(network, err);
@@ -109,14 +153,17 @@ void network_destroy(struct network *network)
     for (int i = 0; network->layers && i < network->model->layer_count; i++)
         layer_destroy(&network->layers[i]);
     for (int i = 0; i <= network->model->layer_count; i++) {
-        if (network->activations)
+        if (network->activations && !is_fork(network, i))
             free(network->activations[i]);
         if (network->diffs)
             free(network->diffs[i]);
+        if (network->fork_diffs)
+            free(network->fork_diffs[i]);
     }
     engine_destroy(&network->engine);
     free(network->activations);
     free(network->diffs);
+    free(network->fork_diffs);
     free(network->layers);
     free(network->parameters);
     free(network);
@@ -140,6 +187,18 @@ const float *network_logits(const struct network *network)
 const float *network_input_gradient(const struct network *network)
 {
     return network->diffs[0];
+}
+
+void network_begin(struct network *network, const struct network_pass *pass)
+{
+    network->pass = *pass;
+}
+
+void network_track(struct network *network, const float *gradient)
+{
+    const float share = 0.1f; /* as PyTorch's momentum */
+    for (size_t i = 0; i < network->model->trained; i++)
+        network->parameters[i] += share * (gradient[i] - network->parameters[i]);
 }
 
 void network_set_hook(struct network *network, network_hook *hook, void *context)
@@ -217,6 +276,7 @@ int network_backward(struct network *network, float *gradient, struct err *err)
 double network_loss(struct network *network, const struct loss *loss, const uint8_t *labels, int count,
                     double weight, int *correct)
 {
+    network->loss_weight = weight;
     return loss_sum(loss, network_logits(network), labels, network->batch, count, weight,
                     network->diffs[network->model->layer_count], correct);
 }

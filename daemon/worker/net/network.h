@@ -32,6 +32,20 @@ float *network_parameters(struct network *network);         /* the block, model.
 float *network_input(struct network *network);              /* (N, S, S, C) */
 const float *network_logits(const struct network *network); /* (N, 2): real, fake */
 
+/* What the next forward and backward are for; without a call, and with train false: scoring, in which dropout
+ * passes all and batchnorm takes the running statistics. A training pass drops by (seed, step, stamp), and
+ * batchnorm takes the statistics of the micro-batch (Hoffer et al. 2017, arXiv:1705.08741, "ghost batches"):
+ * a function of the micro-batch alone, so that no number depends on which rank computed what. */
+struct network_pass {
+    bool train;
+    int rows;      /* stamps that count, the first ones */
+    uint64_t seed; /* the run's */
+    int64_t step;
+    int first; /* place in the batch of the micro-batch's first stamp */
+};
+
+void network_begin(struct network *network, const struct network_pass *pass);
+
 int network_load(struct network *network, struct err *err);
 int network_forward(struct network *network, struct err *err);
 
@@ -43,8 +57,11 @@ double network_loss(struct network *network, const struct loss *loss, const uint
 /* P(fake) of each row, and what backward starts from: d P(fake) / d logits. */
 void network_scores(struct network *network, double *score);
 
-/* gradient: a block like the parameters', overwritten (NULL unless NETWORK_TRAIN). */
+/* gradient: a block like the parameters', overwritten (NULL unless NETWORK_TRAIN). In the place of a running
+ * mean or variance stands the micro-batch's own, times rows x weight: summed over a batch, with weight 1 / batch,
+ * they are the batch's, and network_track moves the running ones a tenth of the way there. */
 int network_backward(struct network *network, float *gradient, struct err *err);
+void network_track(struct network *network, const float *gradient);
 const float *network_input_gradient(const struct network *network); /* (N, S, S, C) */
 
 /* Called after each layer's part with clock_monotonic_s times; NULL: no hook. phase: "forward" or "backward".
@@ -53,7 +70,7 @@ typedef void network_hook(void *context, const char *layer, const char *phase, d
 void network_set_hook(struct network *network, network_hook *hook, void *context);
 
 /* Called within backward whenever a layer's part of the gradient block is whole, from the last layer to the
- * first: count floats from offset on. NULL: nothing is called. */
+ * first: count floats from offset on. Statistics of batchnorms, at the block's beginning, are not told of. NULL: nothing is called. */
 typedef void network_ready(void *context, size_t offset, size_t count);
 void network_set_ready(struct network *network, network_ready *ready, void *context);
 

@@ -7,6 +7,8 @@
  *     - g - r < 1                             magnitudes by the band's letter, so colours are differences
  *     - brick_primary                         a flag: not 0
  *     - type: {not: [COMP, DEV]}              or {only: [...]}
+ *     - maskbits: {none: [BRIGHT, 12]}        bits of a column: none of them set, or {any: [...]}; numbers from 0,
+ *                                             and of maskbits the names that the surveys gave them
  *     - line: {x: r - z, y: g - r, slope: 1.15, intercept: -0.15, keep: below, pad: 0.5}
  *
  * A line keeps y <= slope x + intercept (keep: above: >=), moved outwards along its normal by pad, i.e. by

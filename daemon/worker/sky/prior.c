@@ -3,6 +3,7 @@
 #include "daemon/worker/sky/prior.h"
 #include "common/file.h"
 #include "common/str.h"
+#include "daemon/worker/child.h"
 #include "daemon/worker/sky/sersic.h"
 #include "daemon/worker/sky/table.h"
 
@@ -13,6 +14,7 @@
 
 enum { FIELD_COUNT = 7, CSV_COLUMN_MAX = 256 };
 
+#define READ_S       600.0 /* that reading a table may take */
 #define CSV_SIZE_MAX ((size_t)1 << 30)
 
 /* The properties, their names in files (the first that is there counts), and what is believed of them. */
@@ -200,20 +202,68 @@ static int is_fits(const char *path, bool *fits, struct err *err)
     return 0;
 }
 
-int prior_open(struct prior **out, const char *path, struct err *err)
+/* --- the table is read in a child, which brings home the head and the rows --- */
+
+struct head {
+    size_t rows;
+    bool has[FIELD_COUNT];
+};
+
+static int read_prior(struct prior *prior, const char *path, struct err *err)
 {
-    CLEANUP(prior_close_ptr) struct prior *prior = calloc(1, sizeof *prior);
     bool fits = false;
-    if (!prior)
-        return err_set(err, -ENOMEM, "out of memory for %s", path);
     int code = is_fits(path, &fits, err);
     if (!code)
         code = fits ? read_fits(prior, path, err) : read_csv(prior, path, err);
-    if (!code && !prior->rows)
-        code = err_set(err, -EINVAL, "%s has no rows", path);
-    if (!code)
-        *out = TAKE(prior);
-    return code;
+    return code || prior->rows ? code : err_set(err, -EINVAL, "%s has no rows", path);
+}
+
+static int bring_prior(void *context, struct child_yield *yield, struct err *err)
+{
+    CLEANUP(prior_close_ptr) struct prior *prior = calloc(1, sizeof *prior);
+    const char *path = context;
+    if (!prior)
+        return err_set(err, -ENOMEM, "out of memory for %s", path);
+    int code = read_prior(prior, path, err);
+    if (code)
+        return code;
+    struct head head = {.rows = prior->rows};
+    memcpy(head.has, prior->has, sizeof head.has);
+    size_t size = prior->rows * sizeof *prior->values;
+    char *data = malloc(sizeof head + size);
+    if (!data)
+        return err_set(err, -ENOMEM, "out of memory for the rows of %s", path);
+    memcpy(data, &head, sizeof head);
+    memcpy(data + sizeof head, prior->values, size);
+    yield->data = data;
+    yield->size = sizeof head + size;
+    return 0;
+}
+
+int prior_open(struct prior **out, const char *path, struct err *err)
+{
+    CLEANUP(prior_close_ptr) struct prior *prior = calloc(1, sizeof *prior);
+    struct confinement may = {.memory = child_memory(1), .cpu_s = READ_S};
+    struct child_yield yield;
+    struct head head;
+    if (!prior)
+        return err_set(err, -ENOMEM, "out of memory for %s", path);
+    confinement_allow(&may, path);
+    int code = child_run(&may, READ_S, bring_prior, (void *)path, &yield, err);
+    if (code)
+        return code == -ECHILD || code == -ETIMEDOUT ? err_prefix(err, "%s", path) : code;
+    CLEANUP(free_ptr) char *data = yield.data;
+    memcpy(&head, data, yield.size < sizeof head ? 0 : sizeof head);
+    if (yield.size < sizeof head || !head.rows ||
+        (yield.size - sizeof head) / sizeof *prior->values != head.rows)
+        return err_set(err, -EPROTO, "%s: its reader brought too few rows", path);
+    prior->rows = head.rows;
+    memcpy(prior->has, head.has, sizeof head.has);
+    if (!(prior->values = malloc(yield.size)))
+        return err_set(err, -ENOMEM, "out of memory for the rows of %s", path);
+    memcpy(prior->values, data + sizeof head, head.rows * sizeof *prior->values);
+    *out = TAKE(prior);
+    return 0;
 }
 
 void prior_close(struct prior *prior)

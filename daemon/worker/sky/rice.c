@@ -11,6 +11,8 @@
 
 enum { WORD = 64, FULL = 56, SHORT_RUN = 24 };
 
+#define INLINE static inline __attribute__((always_inline)) /* into code for whichever processor */
+
 struct bits {
     uint64_t word; /* the next ones, left; behind the first `have` stand some that are to come */
     unsigned have;
@@ -18,7 +20,7 @@ struct bits {
     size_t at, size; /* the byte from which the next refill reads, and where the tile ends */
 };
 
-static inline void refill(struct bits *bits)
+INLINE void refill(struct bits *bits)
 {
     uint64_t more = 0;
     if (bits->at <= bits->size)
@@ -28,14 +30,14 @@ static inline void refill(struct bits *bits)
     bits->have |= FULL;
 }
 
-static inline void drop(struct bits *bits, unsigned count)
+INLINE void drop(struct bits *bits, unsigned count)
 {
     bits->word <<= count;
     bits->have -= count;
 }
 
 /* 1 to 32 bits of a word that has them. */
-static inline uint32_t take(struct bits *bits, unsigned count)
+INLINE uint32_t take(struct bits *bits, unsigned count)
 {
     uint32_t value = (uint32_t)(bits->word >> (WORD - count));
     drop(bits, count);
@@ -43,51 +45,46 @@ static inline uint32_t take(struct bits *bits, unsigned count)
 }
 
 /* Were more bits taken than there are? */
-static inline bool overdrawn(const struct bits *bits)
+INLINE bool overdrawn(const struct bits *bits)
 {
     return bits->at * 8 - bits->have > bits->size * 8;
 }
 
-/* From a full word to a full word. */
-static bool take_long_run(struct bits *bits, uint32_t *zeros)
+/* Zeros of which a full word has too many; then the word is full again and begins with their 1. */
+INLINE bool skip_long_run(struct bits *bits, uint32_t *skipped)
 {
-    *zeros = 0;
-    while (!(bits->word >> (WORD - FULL))) {
-        *zeros += FULL;
-        drop(bits, FULL);
+    *skipped = 0;
+    while (!(bits->word >> (WORD - SHORT_RUN))) {
+        *skipped += SHORT_RUN;
+        drop(bits, SHORT_RUN);
         refill(bits);
         if (overdrawn(bits))
             return false;
     }
-    unsigned run = (unsigned)__builtin_clzll(bits->word);
-    *zeros += run;
-    drop(bits, run + 1);
-    refill(bits);
     return true;
 }
 
-static inline uint32_t unfold(uint32_t folded)
+INLINE uint32_t unfold(uint32_t folded)
 {
     return folded >> 1 ^ -(folded & 1);
 }
 
-/* A block of differences with `split` bits each behind their zeros. */
-static bool decode_split(struct bits *state, unsigned split, size_t count, uint32_t *last, int32_t *values)
+/* A block of differences: zeros, a 1 and `split` bits each. The last two are taken as one number. */
+INLINE bool decode_split(struct bits *state, unsigned split, size_t count, uint32_t *last, int32_t *values)
 {
     struct bits bits = *state;
     uint32_t value = *last;
+    const unsigned need = SHORT_RUN + 1 + split;
     for (size_t i = 0; i < count; i++) {
-        uint32_t zeros;
-        refill(&bits);
-        if (bits.word >> (WORD - SHORT_RUN)) {
-            zeros = (uint32_t)__builtin_clzll(bits.word);
-            drop(&bits, zeros + 1);
-        } else if (!take_long_run(&bits, &zeros)) {
+        uint32_t skipped = 0;
+        if (bits.have < need)
+            refill(&bits);
+        if (!(bits.word >> (WORD - SHORT_RUN)) && !skip_long_run(&bits, &skipped))
             return false;
-        }
-        uint32_t low = (uint32_t)(bits.word >> 1 >> (WORD - 1 - split)); /* split may be 0 */
-        drop(&bits, split);
-        value += unfold(zeros << split | low);
+        unsigned zeros = (unsigned)__builtin_clzll(bits.word), size = zeros + 1 + split;
+        uint32_t low = (uint32_t)(bits.word >> (WORD - size)) - (1u << split);
+        drop(&bits, size);
+        value += unfold(((skipped + zeros) << split) + low);
         values[i] = (int32_t)value;
     }
     *state = bits;
@@ -95,7 +92,7 @@ static bool decode_split(struct bits *state, unsigned split, size_t count, uint3
     return true;
 }
 
-static void decode_full(struct bits *bits, unsigned pixel_bits, size_t count, uint32_t *last, int32_t *values)
+INLINE void decode_full(struct bits *bits, unsigned pixel_bits, size_t count, uint32_t *last, int32_t *values)
 {
     for (size_t i = 0; i < count; i++) {
         refill(bits);
@@ -104,14 +101,14 @@ static void decode_full(struct bits *bits, unsigned pixel_bits, size_t count, ui
     }
 }
 
-static void narrow(int bytes_per_pixel, size_t pixels, int32_t *values)
+INLINE void narrow(int bytes_per_pixel, size_t pixels, int32_t *values)
 {
     for (size_t i = 0; i < pixels && bytes_per_pixel < 4; i++)
         values[i] = bytes_per_pixel == 2 ? (int16_t)values[i] : (uint8_t)values[i];
 }
 
-bool rice_decode(const uint8_t *data, size_t size, size_t pixels, int block, int bytes_per_pixel,
-                 int32_t *values)
+INLINE bool decode(const uint8_t *data, size_t size, size_t pixels, int block, int bytes_per_pixel,
+                   int32_t *values)
 {
     const unsigned code_bits = bytes_per_pixel == 4 ? 5 : bytes_per_pixel == 2 ? 4 : 3;
     const unsigned split_full = bytes_per_pixel == 4 ? 25 : bytes_per_pixel == 2 ? 14 : 6;
@@ -136,4 +133,23 @@ bool rice_decode(const uint8_t *data, size_t size, size_t pixels, int block, int
     }
     narrow(bytes_per_pixel, pixels, values);
     return true;
+}
+
+#ifdef __x86_64__
+__attribute__((target("lzcnt,bmi,bmi2"))) static bool decode_haswell(const uint8_t *data, size_t size,
+                                                                     size_t pixels, int block,
+                                                                     int bytes_per_pixel, int32_t *values)
+{
+    return decode(data, size, pixels, block, bytes_per_pixel, values);
+}
+#endif
+
+bool rice_decode(const uint8_t *data, size_t size, size_t pixels, int block, int bytes_per_pixel,
+                 int32_t *values)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) /* who has these has lzcnt, too */
+        return decode_haswell(data, size, pixels, block, bytes_per_pixel, values);
+#endif
+    return decode(data, size, pixels, block, bytes_per_pixel, values);
 }

@@ -8,6 +8,8 @@
 
 enum { RANDOMS = 10000, DITHER_2 = 2, ZERO_VALUE = -2147483646 };
 
+#define INLINE static inline __attribute__((always_inline)) /* into code for whichever processor */
+
 static float randoms[RANDOMS];
 static pthread_once_t randoms_made = PTHREAD_ONCE_INIT;
 
@@ -22,13 +24,13 @@ static void make_randoms(void)
     }
 }
 
-static inline float finite_or_zero(float value)
+INLINE float finite_or_zero(float value)
 {
     return fabsf(value) <= FLT_MAX ? value : 0;
 }
 
 /* count pixels, dithered by as many numbers. With method 2 one integer stands for 0. */
-static void undither(const struct quantizer *quantizer, const int32_t *restrict values,
+INLINE void undither(const struct quantizer *quantizer, const int32_t *restrict values,
                      const float *restrict random, long count, float *restrict pixels)
 {
     const double scale = quantizer->scale, zero = quantizer->zero;
@@ -41,7 +43,7 @@ static void undither(const struct quantizer *quantizer, const int32_t *restrict 
     }
 }
 
-static void scale_row(const struct quantizer *quantizer, const int32_t *restrict values, long count,
+INLINE void scale_row(const struct quantizer *quantizer, const int32_t *restrict values, long count,
                       float *restrict pixels)
 {
     const double scale = quantizer->scale, zero = quantizer->zero;
@@ -53,15 +55,14 @@ static void scale_row(const struct quantizer *quantizer, const int32_t *restrict
     }
 }
 
-static long start_of(long seed)
+INLINE long start_of(long seed)
 {
     return (long)(randoms[seed] * 500);
 }
 
-void unquantize(const struct quantizer *quantizer, const int32_t *values, long width, long height,
-                float *pixels, size_t stride)
+INLINE void convert(const struct quantizer *quantizer, const int32_t *values, long width, long height,
+                    float *pixels, size_t stride)
 {
-    pthread_once(&randoms_made, make_randoms);
     long seed = ((quantizer->dither_row - 1) % RANDOMS + RANDOMS) % RANDOMS, next = start_of(seed);
     for (long y = 0; y < height; y++) {
         const int32_t *from = values + y * width;
@@ -81,4 +82,27 @@ void unquantize(const struct quantizer *quantizer, const int32_t *values, long w
             }
         }
     }
+}
+
+#ifdef __x86_64__
+/* Without fused multiply-adds, which would round otherwise. */
+__attribute__((target("avx2"))) static void convert_avx2(const struct quantizer *quantizer,
+                                                         const int32_t *values, long width, long height,
+                                                         float *pixels, size_t stride)
+{
+    convert(quantizer, values, width, height, pixels, stride);
+}
+#endif
+
+void unquantize(const struct quantizer *quantizer, const int32_t *values, long width, long height,
+                float *pixels, size_t stride)
+{
+    pthread_once(&randoms_made, make_randoms);
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        convert_avx2(quantizer, values, width, height, pixels, stride);
+        return;
+    }
+#endif
+    convert(quantizer, values, width, height, pixels, stride);
 }

@@ -48,10 +48,12 @@ static int cut_metrics(const char *path, const struct train_state *state, struct
 
 static const char *operation_of(enum model_layer_type type)
 {
-    static const char *const OPERATIONS[MODEL_LAYER_TYPE_MAX] = {[MODEL_CONV] = "Conv2D",
-                                                                 [MODEL_AVGPOOL] = "AvgPool",
-                                                                 [MODEL_MAXPOOL] = "MaxPool",
-                                                                 [MODEL_DENSE] = "MatMul"};
+    static const char *const OPERATIONS[MODEL_LAYER_TYPE_MAX] = {
+        [MODEL_CONV] = "Conv2D",     [MODEL_AVGPOOL] = "AvgPool", [MODEL_MAXPOOL] = "MaxPool",
+        [MODEL_GLOBALPOOL] = "Mean", [MODEL_DENSE] = "MatMul",    [MODEL_BATCHNORM] = "FusedBatchNormV3",
+        [MODEL_DROPOUT] = "Dropout", [MODEL_RELU] = "Relu",       [MODEL_GELU] = "Gelu",
+        [MODEL_SILU] = "Swish",      [MODEL_FORK] = "Identity",   [MODEL_ADD] = "AddV2",
+    };
     return OPERATIONS[type];
 }
 

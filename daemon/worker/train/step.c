@@ -31,7 +31,12 @@ static int run_micro_batch(void *context, long leaf, float *gradient, double *st
 {
     struct trainer *trainer = context;
     int count = trainer_feed(trainer), correct;
-    (void)leaf;
+    const struct network_pass pass = {.train = true,
+                                      .rows = count,
+                                      .seed = trainer->seed,
+                                      .step = trainer->now.state.step,
+                                      .first = (int)leaf * trainer->micro_batch};
+    network_begin(trainer->network, &pass);
     int code = network_forward(trainer->network, err);
     if (code)
         return code;
@@ -111,7 +116,7 @@ static void update(struct trainer *trainer, const float *gradient, double rate)
 {
     const struct checkpoint *now = &trainer->now;
     double scale = optimiser_clip_scale(trainer->gradient_norm, trainer->clip_norm);
-    for (int i = 0; i < model_tensor_count(trainer->model); i++) {
+    for (int i = 0; i < model_trained_tensor_count(trainer->model); i++) {
         struct model_tensor tensor = model_tensor(trainer->model, i);
         const struct optimiser_block block = {
             .parameters = now->parameters + tensor.offset,
@@ -138,11 +143,13 @@ int trainer_step(struct trainer *trainer, struct err *err)
     if (code)
         return code;
     double update_s = clock_monotonic_s();
-    trainer->gradient_norm = optimiser_norm(gradient, trainer->now.count);
+    trainer->gradient_norm =
+        optimiser_norm(gradient + trainer->model->trained, trainer->now.count - trainer->model->trained);
     code = check_finite(trainer, statistics[STATISTIC_LOSS], rate, err);
     if (code)
         return code;
     update(trainer, gradient, rate);
+    network_track(trainer->network, gradient);
     trainer_trace(trainer, OPTIMISER_RULES[trainer->optimiser.rule], "update", update_s);
     count_examples(trainer, statistics[STATISTIC_LOSS], statistics[STATISTIC_CORRECT]);
     trainer->stop_asked = statistics[STATISTIC_STOP] > 0;

@@ -63,6 +63,7 @@ static int score_micro_batch(void *context, long leaf, float *none, double *stat
     int64_t first = (pass->done + leaf) * trainer->micro_batch;
     int count = trainer_feed(trainer), correct;
     (void)none;
+    network_begin(trainer->network, &(struct network_pass){.rows = count});
     int code = network_forward(trainer->network, err);
     if (code)
         return code;

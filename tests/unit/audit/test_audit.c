@@ -70,13 +70,23 @@ static void audit_passes_a_clean_set(void **state)
     const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK};
     json_t *audit = audit_fixture(&fixture);
     assert_warned(audit, "");
-    assert_int_equal(json_array_size(json_object_get(audit, "checks")), 11);
+    assert_int_equal(json_array_size(json_object_get(audit, "checks")), 21);
+    static const char *const ABSENT[] = {"fractions_x", "fractions_y", "selection_r_z", "selection_mag_z",
+                                         "selection_rhalf"};
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(json_string_value(json_object_get(find_check(audit, ABSENT[i]), "status")),
+                            "impossible");
+        assert_contains(json_string_value(json_object_get(find_check(audit, ABSENT[i]), "sentence")),
+                        "no column");
+    }
+    assert_int_equal(json_integer_value(json_object_get(audit, "impossible")), 5);
     json_decref(audit);
 }
 
 static void shift_fakes(struct fixture_stamp *stamp)
 {
-    float moved[FIXTURE_ROW] = {0};
+    float moved[FIXTURE_ROW];
+    memcpy(moved, stamp->pixels, sizeof moved);
     for (int y = 1; y < FIXTURE_SIDE && stamp->label; y++)
         memcpy(moved + (y * FIXTURE_SIDE + 1) * FIXTURE_CHANNELS,
                stamp->pixels + (y - 1) * FIXTURE_SIDE * FIXTURE_CHANNELS,
@@ -183,39 +193,181 @@ static void audit_finds_another_selection(void **state)
     (void)state;
     const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK, .mag_offset_fake = 0.3};
     json_t *audit = audit_fixture(&fixture);
-    assert_warned(audit, " selection_mag_g ");
+    assert_warned(audit, " selection_mag_g selection_mag_r ");
     json_decref(audit);
 }
 
-/* A dataset whose index says that bricks and objects are on both sides, and whose test shard was altered. */
-static void audit_finds_overlap_and_damage(void **state)
+static void audit_finds_another_colour(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK, .red_offset_fake = 0.15};
+    json_t *audit = audit_fixture(&fixture);
+    assert_warned(audit, " selection_mag_r selection_g_r ");
+    assert_contains(json_string_value(json_object_get(find_check(audit, "selection_g_r"), "sentence")),
+                    "AUC 0.");
+    json_decref(audit);
+}
+
+static void audit_finds_fakes_that_keep_their_distance(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK, .neighbour_factor_fake = 2};
+    json_t *audit = audit_fixture(&fixture);
+    assert_warned(audit, " selection_neighbour ");
+    json_decref(audit);
+}
+
+static void mask_fakes(struct fixture_stamp *stamp)
+{
+    for (int y = 0; y < FIXTURE_SIDE && stamp->label; y++) {
+        if (stamp->row % 3 == 0)
+            stamp->pixels[(y * FIXTURE_SIDE + 3) * FIXTURE_CHANNELS + 3] = 0;
+    }
+}
+
+static void audit_finds_masked_pixels_of_one_class(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK, .change = mask_fakes};
+    json_t *audit = audit_fixture(&fixture);
+    assert_warned(audit, " masks ");
+    assert_near(value_of(audit, "masks"), 1 / 3.0 / FIXTURE_SIDE, 0.003);
+    assert_contains(json_string_value(json_object_get(find_check(audit, "masks"), "sentence")), "in r");
+    json_decref(audit);
+}
+
+/* Bytes of a file of a dataset, changed by `change`, back into it. */
+static void alter_file(const char *dataset, const char *name, void change(char *data, size_t size))
+{
+    CLEANUP(free_ptr) char *path = path_join(dataset, name);
+    CLEANUP(free_ptr) char *data = NULL;
+    size_t size;
+    assert_int_equal(file_read(path, 1 << 30, &data, &size, NULL), 0);
+    change(data, size);
+    assert_int_equal(file_publish(path, data, size, NULL), 0);
+}
+
+/* int64 labels behind a header of 128 bytes. */
+static void sort_labels(char *data, size_t size)
+{
+    int64_t *labels = (int64_t *)(data + 128);
+    size_t count = (size - 128) / sizeof *labels, fakes = 0;
+    for (size_t i = 0; i < count; i++)
+        fakes += labels[i] != 0;
+    for (size_t i = 0; i < count; i++)
+        labels[i] = i < fakes;
+}
+
+static void audit_finds_labels_that_lie_in_order(void **state)
 {
     (void)state;
     const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK};
     CLEANUP(free_ptr) char *cutouts = fixture_make(&fixture);
-    for (int b = 1; b < BRICKS;
-         b++) { /* every brick's files with the rows of brick 0's, under their own names */
-        CLEANUP(free_ptr) char *from = str_format("%s/real/000/0000p010.h5", cutouts);
-        CLEANUP(free_ptr) char *to = str_format("%s/real/000/%04dp010.h5", cutouts, b);
-        CLEANUP(free_ptr) char *data = NULL;
-        size_t size;
-        assert_int_equal(file_read(from, 1 << 30, &data, &size, NULL), 0);
-        for (char *name = data; (name = memmem(name, (size_t)(data + size - name), "0000p010", 8)) != NULL;)
-            memcpy(name, strrchr(to, '/') + 1, 8);
-        assert_int_equal(file_publish(to, data, size, NULL), 0);
-    }
     CLEANUP(free_ptr) char *dataset = fixture_split(cutouts, 1, NULL);
-    assert_non_null(dataset);
-    CLEANUP(free_ptr) char *shard = path_join(dataset, "xtest_1.npy");
-    FILE *file = fopen(shard, "r+");
-    assert_non_null(file);
-    fseek(file, 4000, SEEK_SET);
-    fputc(getc(file) ^ 1, file);
-    fclose(file);
+    for (int k = 1; k <= 5; k++) {
+        CLEANUP(free_ptr) char *name = str_format("ytrain_%d.npy", k);
+        alter_file(dataset, name, sort_labels);
+    }
     json_t *audit = audit_dataset(dataset);
-    assert_string_equal(json_string_value(json_object_get(find_check(audit, "overlap"), "status")), "warn");
-    assert_string_equal(json_string_value(json_object_get(find_check(audit, "duplicates"), "status")),
-                        "warn");
+    assert_string_equal(json_string_value(json_object_get(find_check(audit, "order"), "status")), "warn");
+    assert_contains(json_string_value(json_object_get(find_check(audit, "order"), "sentence")),
+                    "lie together");
+    assert_near(value_of(audit, "integrity"), 5, 0);
+    json_decref(audit);
+}
+
+/* Every brick of the index becomes one. */
+static void merge_bricks(char *data, size_t size)
+{
+    for (size_t i = 0; i + 8 <= size; i++) {
+        if (memcmp(data + i, "000", 3) == 0 && memcmp(data + i + 4, "p010", 4) == 0)
+            data[i + 3] = '0';
+    }
+}
+
+static void audit_finds_bricks_in_two_parts(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK};
+    CLEANUP(free_ptr) char *cutouts = fixture_make(&fixture);
+    CLEANUP(free_ptr) char *dataset = fixture_split(cutouts, 1, NULL);
+    alter_file(dataset, "index.h5", merge_bricks);
+    json_t *audit = audit_dataset(dataset);
+    assert_warned(audit, " overlap ");
+    assert_near(value_of(audit, "overlap"), 1, 0);
+    json_decref(audit);
+}
+
+static void audit_finds_an_object_in_two_parts(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK, .same_sky = 1};
+    json_t *audit = audit_fixture(&fixture);
+    assert_warned(audit, " overlap ");
+    assert_true(value_of(audit, "overlap") > 100);
+    json_decref(audit);
+}
+
+/* As the original's split_testtrain names its files: <AAA>/<brick>/xtrain_1.npy, without index or manifest. */
+static void audit_reads_what_the_original_wrote(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK, .change = dip_fakes};
+    CLEANUP(free_ptr) char *cutouts = fixture_make(&fixture);
+    CLEANUP(free_ptr) char *dataset = fixture_split(cutouts, 1, NULL), *directory = path_directory(dataset);
+    CLEANUP(free_ptr) char *foreign = str_format("%s/foreign", directory);
+    CLEANUP(free_ptr) char *folder = str_format("%s/testtrain/000/0000p010", foreign);
+    static const char *const NAMES[] = {"xtrain_1", "ytrain_1", "xtest_1", "ytest_1"};
+    assert_int_equal(path_make_directories(folder, 0777, NULL), 0);
+    for (size_t i = 0; i < 4; i++) {
+        CLEANUP(free_ptr) char *from = str_format("%s/%s.npy", dataset, NAMES[i]);
+        CLEANUP(free_ptr) char *to = str_format("%s/%s.npy", folder, NAMES[i]);
+        assert_int_equal(link(from, to), 0);
+    }
+    json_t *audit = audit_dataset(foreign);
+    assert_warned(audit, " counts invvar overlap ");
+    static const char *const IMPOSSIBLE[] = {"integrity", "headers", "selection_mag_g",
+                                             "selection_neighbour"};
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(json_string_value(json_object_get(find_check(audit, IMPOSSIBLE[i]), "status")),
+                            "impossible");
+    json_decref(audit);
+}
+
+static void audit_measures_no_more_than_its_sample(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK};
+    CLEANUP(free_ptr) char *cutouts = fixture_make(&fixture);
+    CLEANUP(free_ptr) char *dataset = fixture_split(cutouts, 1, NULL), *directory = path_directory(dataset);
+    CLEANUP(free_ptr) char *out = path_join(directory, "audit");
+    CLEANUP(free_ptr) char *path = path_join(out, "audit.json");
+    json_t *given = json_pack("{ss ss si}", "out", out, "dataset", dataset, "sample", 300), *audit;
+    assert_int_equal(fixture_run("audit", audit_run, given, NULL), 0);
+    assert_int_equal(json_read_file(path, &audit, NULL), 0);
+    const json_t *stamps = json_object_get(audit, "stamps");
+    json_int_t measured = json_integer_value(json_object_get(stamps, "real")) +
+                          json_integer_value(json_object_get(stamps, "fake"));
+    assert_true(measured <= 300 && measured >= 150);
+    assert_int_equal(json_integer_value(json_object_get(stamps, "of")), 2 * BRICKS * PER_BRICK);
+    assert_warned(audit, "");
+    json_decref(audit);
+}
+
+static void flip_a_bit(char *data, size_t size)
+{
+    data[size / 2] ^= 1;
+}
+
+static void audit_finds_damage(void **state)
+{
+    (void)state;
+    const struct fixture fixture = {.bricks = BRICKS, .per_brick = PER_BRICK};
+    CLEANUP(free_ptr) char *cutouts = fixture_make(&fixture);
+    CLEANUP(free_ptr) char *dataset = fixture_split(cutouts, 1, NULL);
+    alter_file(dataset, "xtest_1.npy", flip_a_bit);
+    json_t *audit = audit_dataset(dataset);
+    assert_warned(audit, " integrity ");
     assert_near(value_of(audit, "integrity"), 1, 0);
     json_decref(audit);
 }
@@ -278,7 +430,15 @@ int main(void)
         cmocka_unit_test(audit_finds_duplicates),
         cmocka_unit_test(audit_finds_other_compression),
         cmocka_unit_test(audit_finds_another_selection),
-        cmocka_unit_test(audit_finds_overlap_and_damage),
+        cmocka_unit_test(audit_finds_another_colour),
+        cmocka_unit_test(audit_finds_fakes_that_keep_their_distance),
+        cmocka_unit_test(audit_finds_masked_pixels_of_one_class),
+        cmocka_unit_test(audit_finds_labels_that_lie_in_order),
+        cmocka_unit_test(audit_finds_bricks_in_two_parts),
+        cmocka_unit_test(audit_finds_an_object_in_two_parts),
+        cmocka_unit_test(audit_finds_damage),
+        cmocka_unit_test(audit_reads_what_the_original_wrote),
+        cmocka_unit_test(audit_measures_no_more_than_its_sample),
         cmocka_unit_test(audit_draws_what_it_names),
         cmocka_unit_test(audit_works_without_gnuplot),
         cmocka_unit_test(audit_names_a_dataset_that_is_none),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from test_cutouts import DATA, HEADER, SIDE, X, Y, check_stamps, path_of, real_data, rows_at, run, survey, tree, write_planes, write_run, write_table  # noqa: F401
+from test_cutouts import CHANNELS, DATA, HEADER, SIDE, X, Y, check_stamps, path_of, real_data, rows_at, run, survey, tree, write_planes, write_run, write_table  # noqa: F401
 
 STEP = 0.262 / 3600
 
@@ -255,4 +255,26 @@ def test_a_stamp_without_data_in_a_band_is_left_out(survey, tmp_path):
     assert (result["selected"], result["edge"], result["blank"], result["stamps"]) == (24, 9, 2, 13)
     with h5py.File(tmp_path / "out/real/010/0101p010.h5") as file:
         assert list(file["objid"]) == [0, 1, 3]
+        assert list(file["image"].attrs["channels"].astype("U")) == CHANNELS  # of a file written anew
         check_stamps(file, survey)
+
+
+@real_data
+def test_a_real_brick_without_a_band_says_so(tmp_path):
+    """dr6-g has genuine g and z, and no r."""
+    write_table(tmp_path / "mine/0959p805.fits", dict(id=np.array([1]), x=np.array([1800.0]), y=np.array([1800.0])))
+    sentence = run(tmp_path, status=1, survey=f"{DATA}/dr6-g", out=tmp_path / "out", catalogue=tmp_path / "mine", **{"class": "real"})
+    assert "brick 0959p805 has no image in band r" in sentence
+
+
+def test_one_band_and_a_catalogue_of_it_alone(survey, tmp_path):
+    rows = {name: values for name, values in rows_at(X, Y).items() if name[-2:] not in ("_R", "_Z") or name == "SHAPE_R"}
+    for brick in ("0100p010", "0101p010", "0102p010"):
+        write_table(survey / f"tractor/010/tractor-{brick}.fits", rows)
+    (tmp_path / "own.yaml").write_text("cuts:\n  - flux_g > 0\n  - g < 24\n  - 0.2 < rhalf < 2\n")
+    fields = dict(survey=survey, out=tmp_path / "out", bands="g", **{"class": "real"})
+    assert run(tmp_path, cuts=tmp_path / "own.yaml", **fields)["real"]["stamps"] == 15
+    with h5py.File(tmp_path / "out/real/010/0101p010.h5") as file:
+        assert file["image"].shape == (5, 64, 64, 2) and "mag_r" not in file and np.isfinite(file["mag_g"]).all()
+        check_stamps(file, survey, "g")
+    assert "has no column flux_r" in run(tmp_path, status=1, cuts="elg", **fields)

@@ -174,3 +174,13 @@ def test_dplearn_of_real_bricks_equals_what_the_peer_writes(tmp_path):
             for what in ("img", "ivar"):
                 a, b = peer[name][what][:], ours[name][what][:]
                 assert a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes(), (name, what)
+
+
+def test_stamps_at_a_users_places_go_by_the_users_ids(tmp_path):
+    path = tmp_path / "cutouts/real/123/1234p010.h5"
+    write_cutouts(path, [70, 71], objid=[0, 0])  # neither is a measured source
+    with h5py.File(path, "a") as file:
+        file.attrs["select"] = "given"
+    export(tmp_path / "cutouts", tmp_path / "out", "dplearn", "--class", "real")
+    with h5py.File(next(tmp_path.glob("out/**/img_ivar_grz.hdf5"))) as file:
+        assert sorted(file) == ["70", "71"]

@@ -1,6 +1,6 @@
 /* What the oracles drive. Files of raw little-endian numbers in DIRECTORY:
  *   net_probe step MODEL.yaml SIDE CHANNELS N DIRECTORY: parameters.f32, input.f32, labels.u8 ->
- * gradient.f32, input_gradient.f32, adam.f32 (parameters after one update at rate 1e-3); prints the mean loss
+ * gradient.f32, input_gradient.f32, adam.f32 (parameters after one update at rate 1e-3, and running statistics); prints the mean loss
  *   net_probe score RUN SIDE CHANNELS N DIRECTORY FINGERPRINT: stamps.f32 -> score.f64, score_gradient.f32 */
 #include "daemon/worker/net/network.h"
 #include "daemon/worker/net/optimiser.h"
@@ -54,6 +54,7 @@ static void step(const char *path, int side, int channels, int batch)
     take("parameters.f32", network_parameters(network), count * sizeof(float));
     take("input.f32", network_input(network), inputs * sizeof(float));
     take("labels.u8", labels, (size_t)batch);
+    network_begin(network, &(struct network_pass){.train = true, .rows = batch});
     need(network_load(network, &err), &err);
     need(network_forward(network, &err), &err);
     printf("%.17g\n", network_loss(network, &LOSS_PLAIN, labels, batch, 1.0 / batch, &correct) / batch);
@@ -61,9 +62,11 @@ static void step(const char *path, int side, int channels, int batch)
     give("gradient.f32", gradient, count * sizeof(float));
     give("input_gradient.f32", network_input_gradient(network), inputs * sizeof(float));
     const struct optimiser adam = {.rule = OPTIMISER_ADAM};
-    const struct optimiser_block block = {network_parameters(network), gradient + count, gradient + 2 * count,
-                                          gradient, count};
+    size_t start = model->trained;
+    const struct optimiser_block block = {network_parameters(network) + start, gradient + count + start,
+                                          gradient + 2 * count + start, gradient + start, count - start};
     optimiser_update(&adam, &block, 1e-3, 1, 1);
+    network_track(network, gradient);
     give("adam.f32", network_parameters(network), count * sizeof(float));
     free(gradient);
     free(labels);

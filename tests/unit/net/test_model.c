@@ -58,25 +58,67 @@ static void model_same_padding_is_tensorflows(void **state)
     }
 }
 
-static void model_file_reads_back_as_itself(void **state)
+static void check_reads_back(const char *name)
 {
-    (void)state;
     struct err err = {0};
     struct model *model, *copy, *wrong;
     CLEANUP(free_ptr) char *directory = check_directory();
     CLEANUP(free_ptr) char *path = str_format("%s/model.yaml", directory);
-    assert_int_equal(model_read(&model, DECOY_SOURCE_ETC "/models/lenet.yaml", 64, 6, &err), 0);
+    CLEANUP(free_ptr) char *preset = str_format("%s/models/%s.yaml", DECOY_SOURCE_ETC, name);
+    assert_int_equal(model_read(&model, preset, 64, 6, &err), 0);
     assert_int_equal(model_publish(model, path, &err), 0);
     assert_int_equal(model_read(&copy, path, 0, 0, &err), 0);
     CLEANUP(free_ptr) char *text = model_text(model);
     CLEANUP(free_ptr) char *again = model_text(copy);
     assert_string_equal(text, again);
+    assert_int_equal(copy->layer_count, model->layer_count);
+    assert_int_equal(copy->parameter_count, model->parameter_count);
     assert_int_equal(model_read(&wrong, path, 32, 6, &err), -EINVAL);
     assert_contains(err.text, "stamps are 32 px");
     model_destroy(model);
     model_destroy(copy);
     unlink(path);
     rmdir(directory);
+}
+
+static void model_file_reads_back_as_itself(void **state)
+{
+    (void)state;
+    check_reads_back("lenet");
+    check_reads_back("vgg8");
+    check_reads_back("resnet8");
+}
+
+static void model_residual_block_lies_flat(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model *model;
+    assert_int_equal(model_read(&model, DECOY_SOURCE_ETC "/models/resnet8.yaml", 64, 6, &err), 0);
+    const struct model_layer *fork = &model->layers[8], *projection = &model->layers[13],
+                             *sum = &model->layers[14];
+    assert_string_equal(fork->name, "residual2.in");
+    assert_string_equal(projection->name, "residual2.projection");
+    assert_string_equal(sum->name, "residual2");
+    assert_int_equal(projection->source, 9);
+    assert_int_equal(projection->stride_px, 2);
+    assert_int_equal(sum->source, 13);
+    assert_int_equal(sum->shortcut, 14);
+    assert_int_equal(sum->out.side_px * 1000 + sum->out.channels, 32032);
+    int trained = model_trained_tensor_count(model), all = model_tensor_count(model);
+    assert_int_equal(all - trained, 14); /* seven batchnorms */
+    assert_string_equal(model_tensor(model, trained).name, "batchnorm1.running_mean");
+    assert_string_equal(model_tensor(model, all - 1).name, "batchnorm7.running_var");
+    size_t end = model->trained;
+    for (int t = 0; t < all; t++) {
+        end = t == trained ? 0 : end; /* the statistics lie at the beginning */
+        assert_int_equal(model_tensor(model, t).offset, end);
+        end += model_tensor(model, t).count;
+        if (t == trained - 1)
+            assert_int_equal(end, model->parameter_count);
+    }
+    assert_int_equal(end, model->trained);
+    model_destroy(model);
 }
 
 static void refuse(const char *text, const char *part)
@@ -113,6 +155,15 @@ static void model_errors_name_layer_and_key(void **state)
     refuse("name: a\nlayers:\n  - {kind: dense, features: 9}\n  - {kind: avgpool, kernel: 2}\n" END,
            "layer 2: avgpool cannot follow");
     refuse("name: a\nlayers:\n  - {kind: dense, features: 3}\n", "the last layer must be");
+    refuse("name: a\nlayers:\n  - {kind: dropout, rate: 1}\n" END, "layer 1: rate must be a number");
+    refuse("name: a\nlayers:\n  - {kind: residual, layers: []}\n" END, "layer 1: layers must be a list");
+    refuse("name: a\nlayers:\n  - {kind: residual, layers: [{kind: gelu}, {kind: dense, features: 2}]}\n" END,
+           "layer 1: layer 2: a dense layer cannot stand in a residual block");
+    refuse("name: a\nlayers:\n  - {kind: residual, layers: [{kind: residual, layers: [{kind: gelu}]}]}\n" END,
+           "layer 1: layer 1: residual cannot stand in another one");
+    refuse("name: a\nlayers:\n  - {kind: residual, layers: [{kind: conv, features: 4, kernel: 6, padding: "
+           "valid}]}\n" END,
+           "layer 1: its layers make 11 px x 4 channels, to which no stride brings the 16 px x 6 it reads");
     refuse("name: a\nlayers: []\n", "layers must be a list");
     refuse("layers:\n" END, "name is missing");
     refuse("name: a\nlayer:\n" END, "layer is not a key here");
@@ -151,6 +202,7 @@ int main(void)
         cmocka_unit_test(model_lenet_has_the_documents_shape),
         cmocka_unit_test(model_same_padding_is_tensorflows),
         cmocka_unit_test(model_file_reads_back_as_itself),
+        cmocka_unit_test(model_residual_block_lies_flat),
         cmocka_unit_test(model_errors_name_layer_and_key),
         cmocka_unit_test(model_initial_weights_have_their_variance),
     };

@@ -60,15 +60,18 @@ static struct network *make_network(const struct model *model, int batch, int us
     if (network_create(&network, model, batch, 1, uses, &err) != 0)
         fail_msg("%s", err.text);
     model_initial_weights(model, 3, network_parameters(network));
-    for (int t = 1; t < model_tensor_count(model); t += 2) /* biases are 0 at first: give them values */
+    for (int t = 1; t < model_trained_tensor_count(model);
+         t += 2) /* biases are 0 at first: give them values */
         fill_normal(network_parameters(network) + model_tensor(model, t).offset, model_tensor(model, t).count,
                     0.1, (uint64_t)t);
+    for (size_t i = 0; i < model->trained; i++) /* means and variances */
+        network_parameters(network)[i] = 0.5f + 0.01f * (float)(i % 13);
     fill_normal(network_input(network),
                 (size_t)batch * (size_t)(model->in.side_px * model->in.side_px * model->in.channels), 1, 99);
     return network;
 }
 
-static void check_model(const char *layers, int side, int channels)
+static void check_pass(const char *layers, int side, int channels, bool train)
 {
     enum { BATCH = 19 }; /* more than a chunk of our own convolutions */
     const uint8_t labels[BATCH] = {0, 1, 1, 0, 1, 1};
@@ -81,9 +84,12 @@ static void check_model(const char *layers, int side, int channels)
                               *input_slopes = malloc(inputs * sizeof *input_slopes);
     double *parameters = widen(network_parameters(network), count),
            *input = widen(network_input(network), inputs);
+    const struct network_pass pass = {.train = train, .rows = BATCH, .seed = 7, .step = 11, .first = 32};
     int correct;
-    double loss = reference_run(model, parameters, input, labels, BATCH, 0.25, logits, slopes, input_slopes);
+    double loss =
+        reference_run(model, &pass, parameters, input, labels, BATCH, 0.25, logits, slopes, input_slopes);
     assert_int_equal(network_load(network, &err), 0);
+    network_begin(network, &pass);
     assert_int_equal(network_forward(network, &err), 0);
     assert_near(0.25 * network_loss(network, &LOSS_PLAIN, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
     assert_int_equal(network_backward(network, gradient, &err), 0);
@@ -101,6 +107,11 @@ static void check_model(const char *layers, int side, int channels)
     free(input);
     network_destroy(network);
     model_destroy(model);
+}
+
+static void check_model(const char *layers, int side, int channels)
+{
+    check_pass(layers, side, channels, true);
 }
 
 #define LAST "{\"kind\": \"dense\", \"features\": 2}"
@@ -140,6 +151,57 @@ static void network_pooling_equals_the_reference(void **state)
     check_model("{\"kind\": \"maxpool\", \"kernel\": 3, \"stride\": 2, \"padding\": \"valid\"}," LAST, 12, 5);
 }
 
+static void network_activations_equal_the_reference(void **state)
+{
+    (void)state;
+    check_model("{\"kind\": \"gelu\"}," LAST, 6, 5);
+    check_model("{\"kind\": \"silu\"}," LAST, 6, 5);
+    check_model("{\"kind\": \"relu\"}," LAST, 6, 5);
+    check_model("{\"kind\": \"dense\", \"features\": 13}, {\"kind\": \"gelu\"}," LAST, 3, 2);
+    check_model("{\"kind\": \"globalpool\"}," LAST, 9, 11);
+}
+
+static void network_batchnorm_equals_the_reference(void **state)
+{
+    (void)state;
+    for (int train = 0; train < 2; train++) {
+        check_pass("{\"kind\": \"batchnorm\"}," LAST, 6, 5, train);
+        check_pass(
+            "{\"kind\": \"batchnorm\", \"relu\": true}, {\"kind\": \"conv\", \"features\": 4, \"kernel\": 3},"
+            "{\"kind\": \"dense\", \"features\": 9, \"relu\": true}, {\"kind\": \"batchnorm\", \"relu\": "
+            "true}," LAST,
+            8, 3, train);
+    }
+}
+
+static void network_dropout_equals_the_reference(void **state)
+{
+    (void)state;
+    for (int train = 0; train < 2; train++)
+        check_pass(
+            "{\"kind\": \"dropout\", \"rate\": 0.3}, {\"kind\": \"dense\", \"features\": 20, \"relu\": true},"
+            "{\"kind\": \"dropout\", \"rate\": 0.5}," LAST,
+            5, 4, train);
+}
+
+static void network_residual_block_equals_the_reference(void **state)
+{
+    (void)state;
+    check_model("{\"kind\": \"residual\", \"layers\": [{\"kind\": \"gelu\"}]}," LAST, 5, 3);
+    check_model(
+        "{\"kind\": \"conv\", \"features\": 6, \"kernel\": 3, \"relu\": true}, {\"kind\": \"residual\", "
+        "\"relu\": "
+        "true, \"layers\": [{\"kind\": \"conv\", \"features\": 6, \"kernel\": 3, \"relu\": true}, {\"kind\": "
+        "\"conv\", \"features\": 6, \"kernel\": 3}]}," LAST,
+        8, 4);
+    check_model(
+        "{\"kind\": \"residual\", \"relu\": true, \"layers\": [{\"kind\": \"conv\", \"features\": 8, "
+        "\"kernel\": 3, "
+        "\"stride\": 2, \"relu\": true}, {\"kind\": \"conv\", \"features\": 8, \"kernel\": 5}]}, {\"kind\": "
+        "\"residual\", \"layers\": [{\"kind\": \"batchnorm\"}, {\"kind\": \"silu\"}]}," LAST,
+        9, 4);
+}
+
 static void network_of_all_layers_equals_the_reference(void **state)
 {
     (void)state;
@@ -167,24 +229,22 @@ static double loss_at(struct network *network, const float *origin, const float 
 
 /* Along the gradient itself, normalised: the central difference must be its length. The step is small enough
  * for few ReLUs to flip, and large beside the rounding of the loss: 0.2 %. */
-static void network_gradient_equals_finite_differences(void **state)
+static void check_slope(const char *layers)
 {
-    (void)state;
     enum { BATCH = 8 };
     const uint8_t labels[BATCH] = {0, 1, 1, 0, 1, 0, 0, 1};
     const double step = 5e-5;
     struct err err = {0};
-    struct model *model = make_model("{\"kind\": \"conv\", \"features\": 18, \"kernel\": 7, \"relu\": true},"
-                                     "{\"kind\": \"avgpool\", \"kernel\": 7, \"stride\": 2},"
-                                     "{\"kind\": \"dense\", \"features\": 16, \"relu\": true}," LAST,
-                                     32, 6);
+    struct model *model = make_model(layers, 32, 6);
     struct network *network = make_network(model, BATCH, NETWORK_TRAIN);
+    network_begin(network, &(struct network_pass){.train = true, .rows = BATCH, .seed = 3});
     size_t count = model->parameter_count;
     float *origin = malloc(count * sizeof *origin), *gradient = malloc(count * sizeof *gradient);
     double length = 0;
     memcpy(origin, network_parameters(network), count * sizeof *origin);
     loss_at(network, origin, origin, count, 0, labels, BATCH);
     assert_int_equal(network_backward(network, gradient, &err), 0);
+    memset(gradient, 0, model->trained * sizeof *gradient); /* statistics are no gradients */
     for (size_t i = 0; i < count; i++)
         length += (double)gradient[i] * gradient[i];
     length = sqrt(length);
@@ -199,17 +259,34 @@ static void network_gradient_equals_finite_differences(void **state)
     model_destroy(model);
 }
 
+static void network_gradient_equals_finite_differences(void **state)
+{
+    (void)state;
+    check_slope("{\"kind\": \"conv\", \"features\": 18, \"kernel\": 7, \"relu\": true},"
+                "{\"kind\": \"avgpool\", \"kernel\": 7, \"stride\": 2},"
+                "{\"kind\": \"dense\", \"features\": 16, \"relu\": true}," LAST);
+    check_slope(
+        "{\"kind\": \"conv\", \"features\": 8, \"kernel\": 3, \"stride\": 2}, {\"kind\": \"batchnorm\"},"
+        "{\"kind\": \"gelu\"}, {\"kind\": \"residual\", \"layers\": [{\"kind\": \"conv\", \"features\": 12, "
+        "\"kernel\": 5}, {\"kind\": \"silu\"}]}, {\"kind\": \"globalpool\"}, {\"kind\": \"dropout\", "
+        "\"rate\": "
+        "0.2}," LAST);
+}
+
 static void network_rows_beyond_count_change_nothing(void **state)
 {
     (void)state;
     const uint8_t labels[4] = {1, 0, 1, 0};
     struct err err = {0};
     struct model *model =
-        make_model("{\"kind\": \"conv\", \"features\": 4, \"kernel\": 3, \"relu\": true}," LAST, 8, 2);
+        make_model("{\"kind\": \"conv\", \"features\": 4, \"kernel\": 3, \"relu\": true}, {\"kind\": "
+                   "\"conv\", \"features\": 4, \"kernel\": 7}, {\"kind\": \"batchnorm\"}," LAST,
+                   8, 2);
     struct network *network = make_network(model, 4, NETWORK_TRAIN);
     size_t count = model->parameter_count;
     float *first = malloc(count * sizeof *first), *second = malloc(count * sizeof *second);
     int correct;
+    network_begin(network, &(struct network_pass){.train = true, .rows = 2});
     assert_int_equal(network_load(network, &err), 0);
     for (int run = 0; run < 2; run++) {
         fill_normal(network_input(network) + 2 * 8 * 8 * 2, 2 * 8 * 8 * 2, 3, (uint64_t)run);
@@ -256,6 +333,10 @@ int main(void)
         cmocka_unit_test(network_dense_equals_the_reference),
         cmocka_unit_test(network_conv_equals_the_reference),
         cmocka_unit_test(network_pooling_equals_the_reference),
+        cmocka_unit_test(network_activations_equal_the_reference),
+        cmocka_unit_test(network_batchnorm_equals_the_reference),
+        cmocka_unit_test(network_dropout_equals_the_reference),
+        cmocka_unit_test(network_residual_block_equals_the_reference),
         cmocka_unit_test(network_of_all_layers_equals_the_reference),
         cmocka_unit_test(network_gradient_equals_finite_differences),
         cmocka_unit_test(network_rows_beyond_count_change_nothing),

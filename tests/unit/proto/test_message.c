@@ -129,7 +129,7 @@ static void a_row_names_every_field_of_the_protocol(void **unused)
     CLEANUP(job_row_destroy_ptr)
     struct job_row *row = good("{\"kind\":\"mock\",\"fields\":{\"out\":\"/o\"}}");
     row->life.state = JOB_WAITING;
-    json_t *body = message_row(row, NULL, NULL);
+    json_t *body = message_row(row, &(struct row_extra){0});
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         assert_non_null(json_object_get(body, NAMES[i]));
     assert_int_equal(json_object_size(body), sizeof NAMES / sizeof *NAMES);

@@ -2,7 +2,9 @@
  *   sky_probe plane FILE          raw float32 pixels on standard output
  *   sky_probe to_pixel FILE       lines "ra dec" in, lines "x y" out, by the header of FILE
  *   sky_probe to_sky FILE         the other way
- *   sky_probe column FILE NAME    a column's numbers, a line each */
+ *   sky_probe column FILE NAME    a column's numbers, a line each
+ *   sky_probe cuts FILE CUTS      the rows, from 0, that a file of cuts keeps, a line each */
+#include "daemon/worker/sky/cuts.h"
 #include "daemon/worker/sky/plane.h"
 #include "daemon/worker/sky/table.h"
 #include "daemon/worker/sky/wcs.h"
@@ -50,6 +52,26 @@ static int show_column(const char *path, const char *name, struct err *err)
     return code;
 }
 
+static int show_kept(const char *path, const char *cuts_path, struct err *err)
+{
+    CLEANUP(cuts_close_ptr) struct cuts *cuts = NULL;
+    CLEANUP(catalogue_close_ptr) struct catalogue *catalogue = NULL;
+    int code = cuts_open(&cuts, cuts_path, err);
+    if (!code)
+        code = catalogue_open(&catalogue, path, "grz", err);
+    if (code)
+        return code;
+    size_t rows = catalogue_rows(catalogue);
+    CLEANUP(free_ptr) bool *keep = malloc(rows + 1);
+    memcpy(keep, catalogue_usable(catalogue), rows);
+    code = cuts_apply(cuts, catalogue, keep, NULL, err);
+    for (size_t row = 0; row < rows && !code; row++) {
+        if (keep[row])
+            printf("%zu\n", row);
+    }
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {0};
@@ -60,6 +82,8 @@ int main(int argc, char **argv)
         code = convert_lines(argv[2], strcmp(argv[1], "to_pixel") == 0, &err);
     else if (argc == 4 && strcmp(argv[1], "column") == 0)
         code = show_column(argv[2], argv[3], &err);
+    else if (argc == 4 && strcmp(argv[1], "cuts") == 0)
+        code = show_kept(argv[2], argv[3], &err);
     if (err.code)
         fprintf(stderr, "%s\n", err.text);
     return code ? 1 : 0;

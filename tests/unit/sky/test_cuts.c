@@ -14,14 +14,14 @@
 static const char *const KIDS3[] = {"134/tractor-1349m000", "135/tractor-1350m000", "135/tractor-1350p000"};
 enum { KIDS3_SIDE_PX = 1300, HALF_STAMP_PX = 32 };
 
-/* What a cuts file keeps of kids3: rows, and those whose stamp lies inside. */
-static void count_kids3(const char *preset, int *rows, int *selected, int *inside)
+/* What a cuts file keeps of kids3: rows, those whose stamp lies inside, and how many of all rows have such. */
+static void count_kids3(const char *preset, int *rows, int *selected, int *inside, int *all_inside)
 {
     struct err err = {0};
     CLEANUP(free_ptr) char *path = str_format(DECOY_SOURCE_ETC "/cuts/%s.yaml", preset);
     CLEANUP(cuts_close_ptr) struct cuts *cuts = NULL;
     assert_int_equal(cuts_open(&cuts, path, &err), 0);
-    *rows = *selected = *inside = 0;
+    *rows = *selected = *inside = *all_inside = 0;
     for (size_t b = 0; b < sizeof KIDS3 / sizeof *KIDS3; b++) {
         CLEANUP(free_ptr) char *file = str_format(SHARED_DATA "/kids3/tractor/%s.fits", KIDS3[b]);
         CLEANUP(catalogue_close_ptr) struct catalogue *catalogue = NULL;
@@ -36,32 +36,35 @@ static void count_kids3(const char *preset, int *rows, int *selected, int *insid
         for (size_t i = 0; i < catalogue_rows(catalogue); i++) {
             int column = (int)x[i] - HALF_STAMP_PX, row = (int)y[i] - HALF_STAMP_PX,
                 most = KIDS3_SIDE_PX - 2 * HALF_STAMP_PX;
+            bool full = column >= 0 && row >= 0 && column <= most && row <= most;
             *selected += keep[i];
-            *inside += keep[i] && column >= 0 && row >= 0 && column <= most && row <= most;
+            *inside += keep[i] && full;
+            *all_inside += full;
         }
         *rows += (int)catalogue_rows(catalogue);
     }
 }
 
-static void elg_keeps_414_of_kids3_and_374_full_stamps(void **state)
+static void elg_keeps_414_of_2003_rows_of_kids3_and_374_of_1810_full_stamps(void **state)
 {
     (void)state;
-    int rows, selected, inside;
+    int rows, selected, inside, all_inside;
     if (!path_is_directory(SHARED_DATA))
         skip();
-    count_kids3("elg", &rows, &selected, &inside);
+    count_kids3("elg", &rows, &selected, &inside, &all_inside);
     assert_int_equal(rows, 2003);
     assert_int_equal(selected, 414);
     assert_int_equal(inside, 374);
+    assert_int_equal(all_inside, 1810);
 }
 
 static void kids3_keeps_most_clean_sources(void **state)
 {
     (void)state;
-    int rows, selected, inside;
+    int rows, selected, inside, all_inside;
     if (!path_is_directory(SHARED_DATA))
         skip();
-    count_kids3("kids3", &rows, &selected, &inside);
+    count_kids3("kids3", &rows, &selected, &inside, &all_inside);
     print_message("kids3.yaml keeps %d of %d rows, %d with a full stamp\n", selected, rows, inside);
     assert_true(inside > 1200 && inside <= 1516);
 }
@@ -98,6 +101,10 @@ static void a_bad_file_is_named_with_its_cut_or_key(void **state)
         {"cuts:\n  - line: {x: r - z, y: g - r, slope: 1, intercept: 0, keep: below, padding: 1}\n",
          "no key padding"},
         {"cuts:\n  - line: {x: r - z, slope: 1, intercept: 0, keep: below}\n", "needs y"},
+        {"cuts:\n  - maskbits: {none: [BRIGHT, BRIGHTER]}\n", "cut 1 (maskbits none BRIGHT, BRIGHTER)"},
+        {"cuts:\n  - fitbits: {none: [BRIGHT]}\n", "a bit is a number from 0 to 62"},
+        {"cuts:\n  - maskbits: {all: [1]}\n", "maskbits takes {none"},
+        {"cuts:\n  - maskbits: {any: []}\n", "maskbits takes {none"},
         {"cuts: [\n", "own.yaml:"},
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
@@ -158,7 +165,7 @@ static void a_line_is_padded_along_its_normal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elg_keeps_414_of_kids3_and_374_full_stamps),
+        cmocka_unit_test(elg_keeps_414_of_2003_rows_of_kids3_and_374_of_1810_full_stamps),
         cmocka_unit_test(kids3_keeps_most_clean_sources),
         cmocka_unit_test(a_bad_file_is_named_with_its_cut_or_key),
         cmocka_unit_test(an_unknown_quantity_is_named_with_cut_and_catalogue),

@@ -166,6 +166,22 @@ static void legacysims_runs_are_surveys_side_by_side(void **state)
     assert_true(survey_is_simulated(survey, NULL));
 }
 
+static void the_truth_of_obiwan_for_dr9_is_found_by_its_name(void **state)
+{
+    (void)state;
+    const struct brick run = {"1351p192", "file0_rs0_skip0"};
+    CLEANUP(free_ptr) char *directory = path_join(root, "obiwan_dr9");
+    CLEANUP(survey_close_ptr) struct survey *survey = NULL;
+    CLEANUP(free_ptr) char *truth = NULL;
+    touch("obiwan_dr9/coadd/135/1351p192/file0_rs0_skip0/x");
+    touch("obiwan_dr9/obiwan/135/1351p192/file0_rs0_skip0/randoms-1351p192.fits");
+    assert_int_equal(survey_open(&survey, directory, NULL), 0);
+    CLEANUP(free_ptr) char *text = listed(survey);
+    assert_string_equal(text, "1351p192 file0_rs0_skip0");
+    assert_int_equal(survey_find_truth(survey, &run, &truth, NULL), 0);
+    assert_contains(truth, "/obiwan/135/1351p192/file0_rs0_skip0/randoms-1351p192.fits");
+}
+
 static void the_root_above_north_and_south_is_told_from_a_survey(void **state)
 {
     (void)state;
@@ -248,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_list_of_names_is_read_and_its_bad_lines_named),
         cmocka_unit_test(a_group_is_scanned_for_what_is_asked),
         cmocka_unit_test(legacysims_runs_are_surveys_side_by_side),
+        cmocka_unit_test(the_truth_of_obiwan_for_dr9_is_found_by_its_name),
         cmocka_unit_test(the_root_above_north_and_south_is_told_from_a_survey),
         cmocka_unit_test(a_folder_that_is_no_survey_is_named),
         cmocka_unit_test(finders_take_each_ending_and_name_what_is_missing),

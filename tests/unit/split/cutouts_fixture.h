@@ -31,8 +31,9 @@ struct fixture {
     int bricks;
     size_t per_brick; /* stamps a class and brick; brick b has b % 3 more real ones */
     fixture_change *change;
-    const char *compression[2]; /* of real and fake; NULL: "RICE_1" */
-    double mag_offset_fake;
+    const char *compression[2];                                     /* of real and fake; NULL: "RICE_1" */
+    double mag_offset_fake, red_offset_fake, neighbour_factor_fake; /* 0: as of reals */
+    int same_sky;                                                   /* 1: every brick at the same place */
 };
 
 static inline void fixture_draw(struct fixture_stamp *stamp)
@@ -54,6 +55,7 @@ static inline void fixture_publish(const struct fixture *fixture, const char *ro
 {
     const size_t count = fixture->per_brick + (label == 0 ? (size_t)brick % 3 : 0);
     float *images = calloc(count + 1, FIXTURE_ROW * sizeof *images), *mag = calloc(count + 1, sizeof *mag);
+    float *red = calloc(count + 1, sizeof *red), *neighbour = calloc(count + 1, sizeof *neighbour);
     int64_t *id = calloc(count + 1, sizeof *id);
     double *ra = calloc(count + 1, sizeof *ra), *dec = calloc(count + 1, sizeof *dec);
     char *names = calloc(count + 1, 8), brickname[16];
@@ -70,13 +72,26 @@ static inline void fixture_publish(const struct fixture *fixture, const char *ro
         ra[i] = 10 + brick + rng_uniform(&rng);
         dec[i] = rng_range(&rng, 0.9, 1.1);
         mag[i] = (float)(23 + 0.5 * rng_normal(&rng) + (label ? fixture->mag_offset_fake : 0));
+        red[i] = (float)(mag[i] - 0.5 + 0.2 * rng_normal(&rng) + (label ? fixture->red_offset_fake : 0));
+        neighbour[i] = (float)(-5 * log(1 - rng_uniform(&rng)));
+        if (label && fixture->neighbour_factor_fake > 0)
+            neighbour[i] *= (float)fixture->neighbour_factor_fake;
+        if (fixture->same_sky) {
+            dec[i] = 1 + 1e-3 * (double)i;
+            ra[i] = 10 + 1e-3 * (double)i;
+        }
         memcpy(names + 8 * i, brickname, 8);
     }
     static const char *const CHANNELS[] = {"g", "ivar_g", "r", "ivar_r", "z", "ivar_z"};
     const struct cutout_column columns[] = {
-        {"brickname", CUTOUT_TEXT, 8, NULL, names}, {"id", CUTOUT_INT64, 0, NULL, id},
-        {"ra", CUTOUT_REAL64, 0, "deg", ra},        {"dec", CUTOUT_REAL64, 0, "deg", dec},
-        {"mag_g", CUTOUT_REAL32, 0, "mag", mag},    {"only_real", CUTOUT_REAL64, 0, NULL, ra},
+        {"brickname", CUTOUT_TEXT, 8, NULL, names},
+        {"id", CUTOUT_INT64, 0, NULL, id},
+        {"ra", CUTOUT_REAL64, 0, "deg", ra},
+        {"dec", CUTOUT_REAL64, 0, "deg", dec},
+        {"mag_g", CUTOUT_REAL32, 0, "mag", mag},
+        {"mag_r", CUTOUT_REAL32, 0, "mag", red},
+        {"neighbour", CUTOUT_REAL32, 0, "arcsec", neighbour},
+        {"only_real", CUTOUT_REAL64, 0, NULL, ra},
     };
     CLEANUP(free_ptr) char *folder = str_format("%s/%s/%.3s", root, label ? "fake" : "real", brickname);
     CLEANUP(free_ptr) char *path = str_format("%s/%s%s.h5", folder, brickname, label ? "-rs0" : "");
@@ -85,11 +100,13 @@ static inline void fixture_publish(const struct fixture *fixture, const char *ro
         json_pack("{ss ss si}", "compression", compression, "version", "0.1.0", "job", label + 7);
     assert_int_equal(path_make_directories(folder, 0777, NULL), 0);
     assert_int_equal(cutout_file_publish(path, images, count, FIXTURE_SIDE, CHANNELS, FIXTURE_CHANNELS,
-                                         columns, label ? 5 : 6, attributes, NULL),
+                                         columns, label ? 7 : 8, attributes, NULL),
                      0);
     json_decref(attributes);
     free(images);
     free(mag);
+    free(red);
+    free(neighbour);
     free(id);
     free(ra);
     free(dec);

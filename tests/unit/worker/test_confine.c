@@ -47,7 +47,9 @@ static int write_in_the_output(void)
     CLEANUP(free_ptr) char *from = in(writable, "new");
     CLEANUP(free_ptr) char *folder = in(writable, "folder");
     CLEANUP(free_ptr) char *to = in(folder, "new");
-    return code ? code : mkdir(folder, 0777) || rename(from, to) || unlink(to) ? errno : 0;
+    return code                                                                         ? code
+           : (mkdir(folder, 0777) && errno != EEXIST) || rename(from, to) || unlink(to) ? errno
+                                                                                        : 0;
 }
 
 static int read_a_strangers_file(void)
@@ -293,6 +295,81 @@ static void kernel_that_lacks_a_layer_keeps_the_other(void **state)
     assert_int_equal(do_act(without_seccomp, false), 0);
 }
 
+/* --- a rank --- */
+
+static int write_here(void)
+{
+    int code = open_close(in(".", "decoy-test-file"), O_WRONLY | O_CREAT);
+    unlink("decoy-test-file");
+    return code;
+}
+
+static int as_rank(int (*act)(void), bool programs)
+{
+    const char *const places[] = {writable, NULL};
+    struct err err = {0};
+    return confine_rank(places, programs, &err) == 0 ? act() : NOT_CONFINED;
+}
+
+static int rank_reads(void)
+{
+    return as_rank(read_passwd, false);
+}
+
+static int rank_writes_its_output(void)
+{
+    return as_rank(write_in_the_output, false);
+}
+
+static int rank_writes_elsewhere(void)
+{
+    return as_rank(write_here, false);
+}
+
+static int rank_starts_a_program(void)
+{
+    return as_rank(start_a_program, false);
+}
+
+static int rank_with_plots_starts_a_program(void)
+{
+    return as_rank(start_a_program, true);
+}
+
+static int rank_is_traced(void)
+{
+    return as_rank(be_traced, true);
+}
+
+static int rank_opens_a_socket(void)
+{
+    return as_rank(open_a_socket, false);
+}
+
+static int rank_starts_a_reader(void)
+{
+    struct confinement may = {0};
+    confinement_allow(&may, readable);
+    const char *const places[] = {writable, NULL};
+    return confine_rank(places, false, NULL) || confine(&may, NULL) ? NOT_CONFINED : read_a_strangers_file();
+}
+
+static void rank_writes_in_its_output_only_and_starts_no_program(void **state)
+{
+    (void)state;
+    if (!has("Landlock") || !has("seccomp"))
+        skip();
+    assert_int_equal(do_act(rank_reads, false), 0);
+    assert_int_equal(do_act(rank_writes_its_output, false), 0);
+    assert_int_equal(do_act(rank_opens_a_socket, false), 0);
+    assert_int_equal(do_act(rank_with_plots_starts_a_program, false), 0);
+    assert_int_equal(do_act(write_here, false), 0);
+    assert_int_equal(do_act(rank_writes_elsewhere, false), EACCES);
+    assert_int_equal(do_act(rank_starts_a_program, false), EPERM);
+    assert_int_equal(do_act(rank_is_traced, false), EPERM);
+    assert_int_equal(do_act(rank_starts_a_reader, false), EACCES);
+}
+
 static int lay_files(void **state)
 {
     (void)state;
@@ -324,6 +401,7 @@ int main(void)
         cmocka_unit_test(calls_beyond_files_do_not_exist),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(kernel_that_lacks_a_layer_keeps_the_other),
+        cmocka_unit_test(rank_writes_in_its_output_only_and_starts_no_program),
     };
     return cmocka_run_group_tests(tests, lay_files, forget_files);
 }
