@@ -20,6 +20,6 @@ struct job {
 /* 0, or a negative errno and a sentence. -ECANCELED: asked to stop, and what was finished is on disk. */
 typedef int job_run(struct job *job, struct err *err);
 
-job_run mock_run, inject_run, cutouts_run, split_run, audit_run, export_run, gallery_run, train_run, evaluate_run;
+job_run mock_run, inject_run, cutouts_run, split_run, audit_run, export_run, gallery_run, train_run, evaluate_run, ckpt_run;
 
 #endif
