@@ -112,6 +112,9 @@ const struct verb VERBS[] = {
      "Without an ID all jobs, until Ctrl-C; with IDs until they have ended. Exit code 1: one of them did not "
      "succeed.",
      "{\"v\", \"jobs\": [ROW...]} at once, then the rows that change", NULL, NULL, 0, MANY, watch_run},
+    {"top", "", "the whole terminal: slots, jobs with bars, the loss of a training; keys to steer",
+     "Up and down choose a job; l shows its log, c cancels, h holds, r releases, ? helps, q leaves.", "none",
+     NULL, NULL, 0, 0, top_run},
     {"logs", "ID", "what a job wrote to its output and error", NULL,
      "{\"v\", \"job\", \"attempt\", \"path\", \"text\", \"ended\": bool}, one a piece", &logs_flags, NULL, 1,
      1, logs_run},

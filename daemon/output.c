@@ -156,6 +156,8 @@ int output_chunk(const char *path, int64_t offset, int64_t limit, char **text, i
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0)
         return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    if (offset < 0)
+        offset = offset < -status.st_size ? 0 : status.st_size + offset;
     CLEANUP(free_ptr) char *data = malloc((size_t)limit);
     ssize_t got = data ? pread(fd, data, (size_t)limit, offset) : -1;
     if (got < 0)

@@ -1,6 +1,7 @@
 /* Verbs that only look. */
 #include "common/path.h"
 #include "daemon/output.h"
+#include "daemon/run.h"
 #include "daemon/service.h"
 #include "daemon/spawn.h"
 #include "daemon/stream.h"
@@ -148,6 +149,9 @@ int verb_show(struct call *call, struct err *err)
         shown, "spec",
         json_pack("{ss sO sO}", "kind", row->kind, "fields", row->fields, "options", row->options));
     listing.rows = json_array();
+    const struct job *job = queue_find(call->daemon->queue, row->id);
+    json_t *curve = job && job->run ? curve_json(&job->run->curve) : NULL;
+    json_object_set_new(shown, "curve", curve ? curve : json_null());
     json_object_set_new(shown, "attempts", listing.rows);
     call->answer = json_pack("{so}", "job", shown);
     return store_each_attempt(call->daemon->store, row->id, show_attempt, &listing, err);
@@ -160,11 +164,11 @@ int verb_logs(struct call *call, struct err *err)
     int64_t number = 0, offset = 0, limit = CHUNK_DEFAULT, next;
     bool at_end;
     message_int(call->body, "attempt", 0, &number);
-    message_int(call->body, "offset", 0, &offset);
+    message_int(call->body, "offset", INT64_MIN, &offset);
     if (!message_int(call->body, "limit", 1, &limit))
         limit = CHUNK_DEFAULT;
-    if (number < 0 || offset < 0)
-        return call_refuse(call, err, "bad_request", "attempt and offset must not be negative");
+    if (number < 0)
+        return call_refuse(call, err, "bad_request", "attempt must not be negative");
     limit = limit < 16 ? 16 : limit > CHUNK_MAX ? CHUNK_MAX : limit;
     const char *which = json_string_value(json_object_get(call->body, "stream"));
     if (which && strcmp(which, "stdout") != 0 && strcmp(which, "stderr") != 0)

@@ -51,6 +51,7 @@ int verb_metrics(struct call *call, struct err *err)
         return -EINVAL;
     json_decref(run->metrics);
     run->metrics = json_incref(row);
+    curve_add(&run->curve, row);
     watch_touch(call->daemon->streams, run->job);
     return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef DECOY_DAEMON_RUN_H
 #define DECOY_DAEMON_RUN_H
 
+#include "daemon/curve.h"
 #include "daemon/progress.h"
 #include "daemon/queue.h"
 #include "daemon/spawn.h"
@@ -21,7 +22,8 @@ struct run {
     char *directory;
     struct progress *progress;
     json_t *metrics; /* last row, or NULL */
-    int notes;       /* recorded so far */
+    struct curve curve;
+    int notes; /* recorded so far */
     uv_timer_t timer;
     double limit_s, kill_s; /* when its time is up, and when it is killed; monotonic, 0: never */
     bool told_mpirun;       /* SIGTERM went to mpirun itself */

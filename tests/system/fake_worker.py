@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Stands in for decoy-worker in tests of the daemon: plays what the job's `out` asks for, a path that ends in words
-such as /tmp/x/sleep=5,exit=3. Words: exit=N, kill=N (signal itself), sleep=S, progress=N (N reports, 20 a second), metrics, note=T,
+such as /tmp/x/sleep=5,exit=3. Words: exit=N, kill=N (signal itself), sleep=S, progress=N (N reports, 20 a second), metrics, loss=N (N rows of a falling loss), note=T,
 warn=T, say=T (to stderr), result, deaf (ignores SIGTERM), stop75 (ends with 75 when asked), failfirst=N (fails in the
 first N attempts), child (leaves a child behind that sleeps), stray (one that leaves the session too), catch (notes each SIGUSR1), stale (reports as the attempt before)."""
 
@@ -81,6 +81,9 @@ if "warn" in words:
     report("warning", text=urllib.parse.unquote(words["warn"]))
 if "metrics" in words:
     report("metrics", row={"step": 7, "loss": 0.5})
+for i in range(int(words.get("loss", 0))):
+    report("metrics", row={"step": 10 * i, "loss": 1 / (1 + i)})
+    nap(0.1)
 for i in range(int(words.get("progress", 0))):
     report("progress", done=(i + 1) / ranks, total=int(words["progress"]), unit="bricks")
     nap(0.05)
