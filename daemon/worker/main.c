@@ -23,6 +23,7 @@ static const struct kind {
     {"mock", mock_run},         {"inject", inject_run}, {"cutouts", cutouts_run},
     {"split", split_run},       {"train", train_run},   {"evaluate", evaluate_run, true},
     {"audit", audit_run, true}, {"export", export_run}, {"gallery", gallery_run},
+    {"model", model_run},
 };
 
 static const struct kind *find_kind(const char *name)
