@@ -199,6 +199,18 @@ static const struct spec_field EVALUATE_FIELDS[] = {
      .help = "pairs of stamps in the gallery of each brightness percentile"},
 };
 
+static const struct spec_field MODEL_FIELDS[] = {
+    {"action", SPEC_CHOICE, "show", .choices = "show",
+     .help = "layers, shapes, parameters, operations and memory. Layers of a file: {kind: conv, features, kernel, stride, "
+             "padding: same|valid, relu}, {kind: avgpool|maxpool, kernel, stride, padding}, {kind: globalpool}, {kind: "
+             "batchnorm, relu}, {kind: dropout, rate}, {kind: relu|gelu|silu}, {kind: dense, features, relu}, {kind: "
+             "residual, layers: [...], relu}"},
+    {"file", SPEC_PRESET, .required = true, .choices = "models", .help = "a model"},
+    {"stamp", SPEC_INT, "0", LIMITS(0, 4096), .unit = "px", .help = "side of a stamp; 0: the file's, else 64"},
+    {"channels", SPEC_INT, "0", LIMITS(0, 4096), .help = "of a stamp; 0: the file's, else 6"},
+    {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096), .help = "stamps whose memory is told"},
+};
+
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
     {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
@@ -241,6 +253,7 @@ static const struct spec_kind KINDS[] = {
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
     VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
+    VERB("model", "what a model file makes of a stamp, layer by layer, and what it costs", MODEL_FIELDS, SPEC_LOOK, "action file"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
     VERB("ckpt", "checkpoints of a training: which there are, and whether they are whole", CKPT_FIELDS, SPEC_LOOK, "action run"),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
