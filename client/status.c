@@ -1,14 +1,18 @@
 /* The verbs that look: status, ls, explain and show. */
 #include "client/array.h"
 #include "client/client.h"
+#include "client/dataset.h"
 #include "client/endpoint.h"
 #include "client/print.h"
 #include "client/row.h"
 #include "client/tally.h"
 #include "client/select.h"
 #include "common/clock.h"
+#include "common/path.h"
 #include "common/str.h"
+#include "proto/json.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* One question, one answer; with --json the answer is all. */
@@ -210,8 +214,9 @@ static void show_members(const char *title, const json_t *object)
 static void show_result(const json_t *result)
 {
     CLEANUP(free_ptr) char *tally = tally_format(result, print_width());
-    if (tally)
-        fputs(tally, stdout);
+    CLEANUP(free_ptr) char *dataset = dataset_format(result, print_width());
+    if (dataset || tally)
+        fputs(dataset ? dataset : tally, stdout);
     else
         show_members("result", result);
 }
@@ -307,9 +312,29 @@ int explain_run(struct client *client, struct err *err)
     return exit_of(code);
 }
 
+/* A dataset's directory needs no daemon. */
+static int show_directory(const struct client *client, const char *directory, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = path_join(directory, "manifest.json");
+    json_t *manifest = NULL;
+    int code = json_read_file(path, &manifest, err);
+    CLEANUP(free_ptr) char *text = dataset_format(manifest, print_width());
+    if (!code && !text)
+        code = err_set(err, -EINVAL, "%s is not the manifest of a dataset", path);
+    if (!code && client->json)
+        print_json(json_incref(manifest));
+    else if (!code)
+        fputs(text, stdout);
+    json_decref(manifest);
+    return exit_of(code);
+}
+
 int show_run(struct client *client, struct err *err)
 {
     json_t *ids = NULL, *answer = NULL;
+    int64_t id;
+    if (!str_to_int(client_word(client, 0), &id) && path_is_directory(client_word(client, 0)))
+        return show_directory(client, client_word(client, 0), err);
     int exit_code = client_ids(client, 0, &ids, err);
     if (exit_code)
         return exit_code;

@@ -41,10 +41,11 @@ static void describe_words(const struct spec_kind *kind, char text[WORDS_TEXT])
     text[0] = '\0';
     for (size_t i = 0; used < WORDS_TEXT && *word_name(kind->words, i, name); i++) {
         const struct spec_field *field = spec_field_find(kind, name, NULL);
-        for (char *at = name; *at && !field->choices; at++)
+        bool listed = field->type == SPEC_CHOICE;
+        for (char *at = name; *at && !listed; at++)
             *at = (char)toupper((unsigned char)*at);
         used += (size_t)snprintf(text + used, WORDS_TEXT - used, "%s[%s]", i ? " " : "",
-                                 field->choices ? field->choices : name);
+                                 listed ? field->choices : name);
     }
 }
 

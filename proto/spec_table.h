@@ -180,6 +180,12 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"trace_steps", SPEC_INT, "5", LIMITS(0, 1000), .help = "steps to trace; 0: none"},
 };
 
+static const struct spec_field CKPT_FIELDS[] = {
+    {"action", SPEC_CHOICE, "ls", .choices = "ls|verify",
+     .help = "list the checkpoints, or fail when one of them is damaged"},
+    {"run", SPEC_INPUT, .required = true, .help = "output of a train job"},
+};
+
 static const struct spec_field EVALUATE_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true,
      .help = "directory of predictions.h5, verdict.json, report.html and galleries"},
@@ -191,6 +197,18 @@ static const struct spec_field EVALUATE_FIELDS[] = {
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
     {"examples", SPEC_INT, "4", LIMITS(1, 64),
      .help = "pairs of stamps in the gallery of each brightness percentile"},
+};
+
+static const struct spec_field MODEL_FIELDS[] = {
+    {"action", SPEC_CHOICE, "show", .choices = "show",
+     .help = "layers, shapes, parameters, operations and memory. Layers of a file: {kind: conv, features, kernel, stride, "
+             "padding: same|valid, relu}, {kind: avgpool|maxpool, kernel, stride, padding}, {kind: globalpool}, {kind: "
+             "batchnorm, relu}, {kind: dropout, rate}, {kind: relu|gelu|silu}, {kind: dense, features, relu}, {kind: "
+             "residual, layers: [...], relu}"},
+    {"file", SPEC_PRESET, .required = true, .choices = "models", .help = "a model"},
+    {"stamp", SPEC_INT, "0", LIMITS(0, 4096), .unit = "px", .help = "side of a stamp; 0: the file's, else 64"},
+    {"channels", SPEC_INT, "0", LIMITS(0, 4096), .help = "of a stamp; 0: the file's, else 6"},
+    {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096), .help = "stamps whose memory is told"},
 };
 
 static const struct spec_field JOB_FIELDS[] = {
@@ -235,7 +253,9 @@ static const struct spec_kind KINDS[] = {
     VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
     VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
+    VERB("model", "what a model file makes of a stamp, layer by layer, and what it costs", MODEL_FIELDS, SPEC_LOOK, "action file"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
+    VERB("ckpt", "checkpoints of a training: which there are, and whether they are whole", CKPT_FIELDS, SPEC_LOOK, "action run"),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
 };
 

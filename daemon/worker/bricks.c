@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <signal.h>
 #include <string.h>
 
 void file_list_add(struct file_list *list, char *path)
@@ -213,14 +214,24 @@ static int judge(const struct bricks *bricks, const json_t *reports, struct err 
                    count, bricks->count, text_of(json_array_get(bad, 0), "reason"));
 }
 
-/* What a killed attempt had not finished: names that outfile_open makes, ".NAME.PID-N.part". */
+/* ".NAME.PID-N.part", as outfile_open names what is being written, of a process that is gone? */
+static bool is_left_over(const char *name)
+{
+    size_t length = strlen(name), ending = strlen(".part");
+    if (name[0] != '.' || length < ending || strcmp(name + length - ending, ".part") != 0)
+        return false;
+    const char *dot = memrchr(name, '.', length - ending);
+    int pid = 0;
+    return dot && sscanf(dot, ".%d-", &pid) == 1 && pid > 0 && kill(pid, 0) != 0;
+}
+
+/* Takes away what a killed attempt had not finished. The output directory is one job's alone. */
 static void sweep(const char *out)
 {
     char *roots[] = {(char *)out, NULL};
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT, NULL);
     for (FTSENT *entry; tree && (entry = fts_read(tree)) != NULL;) {
-        const char *end = strrchr(entry->fts_name, '.');
-        if (entry->fts_info != FTS_D && entry->fts_name[0] == '.' && end && strcmp(end, ".part") == 0)
+        if (entry->fts_info != FTS_D && is_left_over(entry->fts_name))
             unlink(entry->fts_path);
     }
     if (tree)

@@ -12,14 +12,15 @@ struct job {
     const json_t *spec; /* resolved (proto/spec.h): every field of the kind is there */
     struct team *team;
     struct link *link;
-    int threads;            /* a rank may use */
-    long id;                /* 0 when run by hand, without a daemon */
+    int threads; /* a rank may use */
+    long id;     /* 0 when run by hand, without a daemon */
     int attempt;
 };
 
 /* 0, or a negative errno and a sentence. -ECANCELED: asked to stop, and what was finished is on disk. */
 typedef int job_run(struct job *job, struct err *err);
 
-job_run mock_run, inject_run, cutouts_run, split_run, audit_run, export_run, gallery_run, train_run, evaluate_run;
+job_run mock_run, inject_run, cutouts_run, split_run, audit_run, export_run, gallery_run, model_run,
+    train_run, evaluate_run, ckpt_run;
 
 #endif

@@ -23,6 +23,8 @@ static const struct kind {
     {"mock", mock_run},         {"inject", inject_run}, {"cutouts", cutouts_run},
     {"split", split_run},       {"train", train_run},   {"evaluate", evaluate_run, true},
     {"audit", audit_run, true}, {"export", export_run}, {"gallery", gallery_run},
+    {"model", model_run},
+    {"ckpt", ckpt_run},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -57,12 +59,13 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
     return code ? err_prefix(err, "%s", path) : 0;
 }
 
-/* The output directory is made before: none could be made outside of it after. */
+/* The output directory (NULL: the kind has none) is made before: none could be made outside of it after. */
 static int run_confined(struct job *job, const struct kind *kind, const char *out, struct err *err)
 {
-    const char *writable[] = {out, getenv("DECOY_ATTEMPT_DIR"), NULL};
-    bool fresh = !path_exists(out);
-    int code = path_make_directories(out, 0777, err);
+    const char *writable[3] = {getenv("DECOY_ATTEMPT_DIR")};
+    writable[writable[0] ? 1 : 0] = out;
+    bool fresh = out && !path_exists(out);
+    int code = out ? path_make_directories(out, 0777, err) : 0;
     if (!code)
         code = confine_rank(writable, kind->programs, err);
     if (!code)
@@ -84,7 +87,7 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
     if (!code && out)
         code = outdir_check(kind->name, out, err);
     if (!code)
-        code = out ? run_confined(job, kind, out, err) : kind->run(job, err);
+        code = run_confined(job, kind, out, err);
     if (code == -ECANCELED)
         link_note(job->link, "stopped as asked; what was finished is kept");
     else if (code)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from mutate import mutate
-from trial import SEED, run, say, trials
+from trial import SEED, run, say, trials, words_of
 
 warnings.filterwarnings('ignore')
 CHANNELS = [(kind, band) for band in 'grz' for kind in ('image', 'invvar')]
@@ -140,7 +140,7 @@ def test_spoilt_fits_costs_its_brick_only(model, tmp_path):
             assert oracle, f'{name}: {what} in {path} was read as neither astropy nor fitsio reads it'
             fate[f'read as {oracle[0]} reads it'] += 1
     assert fate['put aside'] > count / 4, fate # the mutations bite
-    say(f'T6 cutouts: {count} spoilt files among {len(good)} good bricks, seed {SEED}: {dict(fate)}; good bricks lost: 0')
+    say('T6 cutouts, spoilt files', count, SEED, f'{words_of(fate)}; of {len(good)} good bricks lost: 0')
 
 
 def test_injection_outlives_spoilt_fits(model, tmp_path):
@@ -155,7 +155,7 @@ def test_injection_outlives_spoilt_fits(model, tmp_path):
     assert {'b00000', 'b00001'} <= made
     assert len(reasons) + result['made'] == count + 2 and len(reasons) == result['quarantined'] > count / 4
     assert not list((tmp_path / 'fake').rglob('.*.part'))
-    say(f'T6 inject: {count} spoilt files among 2 good bricks, seed {SEED + 1}: {len(reasons)} put aside; good bricks lost: 0')
+    say('T6 inject, spoilt files', count, SEED + 1, f'{len(reasons)} put aside; of 2 good bricks lost: 0')
 
 
 def test_reader_that_dies_costs_its_brick_only(model, tmp_path):

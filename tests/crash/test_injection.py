@@ -112,8 +112,8 @@ def test_text_is_refused_or_literal(box, kind, tmp_path):
         for piece in NEVER:
             assert check_one(box, kind, field, of, value_of(of, piece, box, dice), tmp_path / 'strace') != 0, f'{kind} --{field} {piece!r} was taken'
             count += 1
-    say(f'S3 {kind}: {count} hostile values in {len(fields)} fields, seed {SEED}: {taken} taken literally, the others refused; '
-        f'files elsewhere, programs, connections: 0{"" if STRACE else " (without strace)"}')
+    say(f'S3 {kind}, hostile values', count, SEED, f'in {len(fields)} fields: {taken} taken literally, the others refused; files elsewhere, programs, '
+        f'connections: 0{"" if STRACE else " (without strace)"}')
 
 
 @pytest.mark.parametrize('name', ['survey(out)', 'survey[1]', '!survey', 'survey[flux_g > 0]', 'http:survey', '-', 'a;b', '$(b)', '%n', ' x'])

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from trial import MPI, SEED, run, say, trials, words
+from trial import MPI, SEED, run, say, trials, words, words_of
 
 
 def visible(root):
@@ -174,7 +174,7 @@ def test_cutouts_killed_at_random_show_whole_files_only(survey, tmp_path):
     oracle, took_s = oracle_of(tmp_path, 'cutouts', fields, out)
     assert len(oracle) == 13
     fates, looks = torture(tmp_path, 'cutouts', fields, out, oracle, trials(60) * 6 // 10, 0.15, took_s, dice)
-    say(f'T5 cutouts: {dict(fates)}, seed {SEED}; {looks} files read under their final names, 0 torn or wrong')
+    say('T5 cutouts, kills', fates['killed'], SEED, f'{words_of(fates)}; {looks} files read under their final names, torn or wrong: 0')
 
 
 def test_split_killed_at_random_shows_whole_files_only(survey, tmp_path):
@@ -182,7 +182,7 @@ def test_split_killed_at_random_shows_whole_files_only(survey, tmp_path):
     fields, out, dice = dict(cutouts=tmp_path / 'cut', shard=16), tmp_path / 'out', random.Random(SEED + 1)
     oracle, took_s = oracle_of(tmp_path, 'split', fields, out)
     fates, looks = torture(tmp_path, 'split', fields, out, oracle, trials(60) * 4 // 10, 0.15, took_s, dice)
-    say(f'T5 split: {dict(fates)}, seed {SEED + 1}; {looks} files read under their final names, 0 torn or wrong')
+    say('T5 split, kills', fates['killed'], SEED + 1, f'{words_of(fates)}; {looks} files read under their final names, torn or wrong: 0')
 
 
 def test_reader_notices_a_writer_that_writes_in_place(survey, tmp_path):

@@ -49,7 +49,7 @@ def test_dead_rank_costs_the_bricks_in_hand():
         again = [path for path, inode in kept.items() if made[path] != inode]
         assert not again, 'finished bricks were made a second time'
         assert 4 <= BRICKS - row['result']['real']['fresh'] <= BRICKS - 1, row['result']
-        say(f'T7 cutouts: one of 3 ranks killed after {BRICKS - row["result"]["real"]["fresh"]} of {BRICKS} bricks: the others made in attempt 2, '
-            f'finished bricks made twice: 0')
+        say('T7 cutouts, ranks killed', 1, 0, f'one of 3 ranks after {BRICKS - row["result"]["real"]["fresh"]} of {BRICKS} bricks, the others made '
+            'in attempt 2; finished bricks made twice: 0')
     finally:
         decoy.close()

@@ -15,9 +15,13 @@ def trials(usual):
     return int(os.environ.get('CRASH_N', usual))
 
 
-def say(text):
-    """A line for the record (tests/RECORD.md)."""
-    print('RECORD', text)
+def say(what, count, seed, text):
+    """A line for the record (record.py): the promise and its subject, trials, seed, and what came of them."""
+    print(f'\nRECORD\t{what}\t{count}\t{seed}\t{text}')
+
+
+def words_of(counts):
+    return ', '.join(f'{count} {name}' for name, count in sorted(counts.items()) if count)
 
 
 def words(directory, kind, ranks=1, **fields):

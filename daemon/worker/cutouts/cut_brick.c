@@ -44,6 +44,8 @@ struct work {
     struct selection selection;
     uint64_t checksum; /* of the output */
     double then_s, seconds[PHASE_MAX];
+    char names[SOURCE_PLANES_MAX][8]; /* of the channels; the writer keeps the pointers to its end */
+    const char *channels[SOURCE_PLANES_MAX];
 };
 
 /* Counts the time since the last call for a phase. */
@@ -208,16 +210,14 @@ static void name_channels(const char *bands, char names[][8], const char **chann
     }
 }
 
-static int open_writer(const struct work *work, struct cutout_writer **writer, struct err *err)
+static int open_writer(struct work *work, struct cutout_writer **writer, struct err *err)
 {
-    char names[SOURCE_PLANES_MAX][8];
-    const char *channels[SOURCE_PLANES_MAX];
     CLEANUP(free_ptr) char *folder = path_directory(work->source.output);
-    name_channels(work->cutting->bands, names, channels);
+    name_channels(work->cutting->bands, work->names, work->channels);
     const struct cutout_shape shape = {.count = work->selection.count,
                                        .stamp = work->cutting->stamp_px,
                                        .channel_count = work->source.plane_count,
-                                       .channels = channels,
+                                       .channels = work->channels,
                                        .half = work->cutting->half};
     int code = path_make_directories(folder, 0777, err);
     return code ? code : cutout_writer_open(writer, work->source.output, &shape, err);

@@ -10,7 +10,7 @@
 struct cutout_shape {
     size_t count; /* stamps */
     int stamp, channel_count;
-    const char *const *channels; /* {"g", "ivar_g", ...} */
+    const char *const *channels; /* {"g", "ivar_g", ...}; there until the writer has ended */
     bool half;                   /* float16: see CUTOUT_IVAR_SCALE */
 };
 

@@ -23,12 +23,7 @@ enum { KERNEL_LEAST_PX = 5 };
 
 bool conv_spectral_suits(const struct model_layer *model)
 {
-#if defined __x86_64__
-    bool able = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    bool able = false; /* never timed elsewhere */
-#endif
-    return able && model->stride_px == 1 && model->kernel_px >= KERNEL_LEAST_PX &&
+    return layer_kernels_suit() && model->stride_px == 1 && model->kernel_px >= KERNEL_LEAST_PX &&
            model->kernel_px <= SPECTRAL_KERNEL_MAX &&
            spectral_side(model->in.side_px, model->out.side_px, model->kernel_px, model->pad_before_px) > 0;
 }

@@ -1,5 +1,5 @@
 /* Private to net/. Eight floats at once: what our own kernels are written in. Compiled for AVX2 and FMA on
- * x86 (meson.build); spectral_suits says whether the processor has them. */
+ * x86 (meson.build); layer_kernels_suit says whether the processor has them. */
 #ifndef DECOY_NET_LANES_H
 #define DECOY_NET_LANES_H
 

@@ -4,6 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+bool layer_kernels_suit(void)
+{
+#if defined __x86_64__
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false; /* never timed elsewhere */
+#endif
+}
+
 void layer_destroy(struct layer *layer)
 {
     struct program *programs[] = {&layer->load, &layer->forward, &layer->backward};
@@ -39,8 +48,10 @@ void layer_call(struct program *program, op_call *call, void *context)
 void *layer_buffer(struct layer *layer, size_t size, struct err *err)
 {
     void *buffer = op_allocate(size, err);
-    if (buffer)
+    if (buffer) {
         layer->buffers[layer->buffer_count++] = buffer;
+        layer->buffer_bytes += size;
+    }
     return buffer;
 }
 

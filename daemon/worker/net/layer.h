@@ -38,6 +38,7 @@ struct layer {
     void *own;                        /* their plan, owned */
     void *buffers[LAYER_BUFFERS_MAX]; /* weights in the kernels' layouts, workspaces; owned */
     int buffer_count;
+    size_t buffer_bytes;
 };
 
 /* One function a kind: fills the three programs. A failed one leaves what layer_destroy frees. */
@@ -49,7 +50,8 @@ void layer_destroy(struct layer *layer);
 int layer_run(const struct program *program, const struct engine *engine, struct err *err);
 
 /* For the kinds. */
-struct op *layer_op(struct program *program);                           /* the next free one */
+bool layer_kernels_suit(void);                /* whether this processor runs our own kernels (lanes.h) */
+struct op *layer_op(struct program *program); /* the next free one */
 void layer_call(struct program *program, op_call *call, void *context); /* appends a kernel of our own */
 void *layer_buffer(struct layer *layer, size_t size, struct err *err);
 dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_shape shape); /* nhwc */

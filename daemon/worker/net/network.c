@@ -201,6 +201,18 @@ void network_track(struct network *network, const float *gradient)
         network->parameters[i] += share * (gradient[i] - network->parameters[i]);
 }
 
+struct network_memory network_memory(const struct network *network)
+{
+    struct network_memory memory = {0};
+    for (int i = 0; i <= network->model->layer_count; i++) {
+        size_t size = activation_size(network, i);
+        memory.activations += is_fork(network, i) ? 0 : size;
+        memory.derivatives += (network->diffs[i] ? size : 0) + (network->fork_diffs[i] ? size : 0);
+        memory.kernels += i ? network->layers[i - 1].buffer_bytes : 0;
+    }
+    return memory;
+}
+
 void network_set_hook(struct network *network, network_hook *hook, void *context)
 {
     network->hook = hook;

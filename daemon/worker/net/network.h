@@ -64,6 +64,13 @@ int network_backward(struct network *network, float *gradient, struct err *err);
 void network_track(struct network *network, const float *gradient);
 const float *network_input_gradient(const struct network *network); /* (N, S, S, C) */
 
+/* Bytes that it has allocated for a micro-batch, besides the parameter block. */
+struct network_memory {
+    size_t activations, derivatives, kernels;
+};
+
+struct network_memory network_memory(const struct network *network);
+
 /* Called after each layer's part with clock_monotonic_s times; NULL: no hook. phase: "forward" or "backward".
  */
 typedef void network_hook(void *context, const char *layer, const char *phase, double start_s, double end_s);

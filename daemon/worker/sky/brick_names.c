@@ -44,7 +44,7 @@ static int name_order(const void *name, const void *brick)
 
 bool brick_names_have(const struct brick_names *names, const char *name)
 {
-    return bsearch(name, names->bricks, names->count, sizeof *names->bricks, name_order) != NULL;
+    return names->count && bsearch(name, names->bricks, names->count, sizeof *names->bricks, name_order) != NULL;
 }
 
 static size_t count_lines(const char *text)

@@ -166,6 +166,20 @@ static int read_block(struct fits_header *header, gzFile file, bool *ended, stru
     return 0;
 }
 
+/* The cards that the standard wants first: SIMPLE = T, or XTENSION, then BITPIX and NAXIS. Where they are not, CFITSIO
+ * reads nothing, and neither do we. */
+static int check_first(const struct fits_header *header, struct err *err)
+{
+    char simple[CARD];
+    int code = fits_header_text(header, header->hdu == 1 ? "SIMPLE" : "XTENSION", simple, sizeof simple, err);
+    if (!code &&
+        (header->count < 3 || !card_is(header->cards + CARD, "BITPIX") ||
+         !card_is(header->cards + 2 * CARD, "NAXIS") || (header->hdu == 1 && strcmp(simple, "T") != 0)))
+        code = err_set(err, -EINVAL, "%s: HDU %d does not begin as FITS wants it: %s, BITPIX, NAXIS",
+                       header->path, header->hdu, header->hdu == 1 ? "SIMPLE = T" : "XTENSION");
+    return code;
+}
+
 /* The next HDU's header. 1: there is none. */
 static int read_header(struct fits_header *header, gzFile file, struct err *err)
 {
@@ -181,7 +195,7 @@ static int read_header(struct fits_header *header, gzFile file, struct err *err)
         return header->hdu > 1
                    ? 1
                    : err_set(err, -EINVAL, "%s is no FITS file: it does not begin with SIMPLE", header->path);
-    return 0;
+    return check_first(header, err);
 }
 
 /* Bytes of the data that follow, whole blocks; *axes is NAXIS. */

@@ -66,28 +66,3 @@ int fits_input_check_size(fitsfile *file, long long bytes, const char *path, str
             path, bytes, (long long)data, size);
     return 0;
 }
-
-long long fits_input_key(fitsfile *file, const char *name, long long fallback)
-{
-    LONGLONG value = 0;
-    int status = 0;
-    fits_write_errmark();
-    fits_read_key(file, TLONGLONG, name, &value, NULL, &status);
-    fits_clear_errmark();
-    return status ? fallback : value;
-}
-
-void fits_input_text(fitsfile *file, const char *name, char *value, size_t size)
-{
-    char text[FLEN_VALUE] = "";
-    int status = 0;
-    fits_write_errmark();
-    if (fits_read_key(file, TSTRING, name, text, NULL, &status))
-        text[0] = '\0';
-    fits_clear_errmark();
-    snprintf(value, size, "%s", text);
-    for (char *at = value; *at; at++) {
-        if (*at < ' ' || *at > '~')
-            *at = '?';
-    }
-}

@@ -1,4 +1,4 @@
-/* Opening FITS files of the world: what plane_read.c and table_read.c share. Private to sky/. */
+/* Opening FITS files of the world by CFITSIO, and what plane_tiles.c and table_read.c share. Private to sky/. */
 #ifndef DECOY_SKY_FITS_INPUT_H
 #define DECOY_SKY_FITS_INPUT_H
 
@@ -23,11 +23,5 @@ int fits_input_failed(int status, const char *what, const char *path, struct err
 
 /* -EIO and a sentence when the present HDU's data unit, `bytes` long, does not lie within the file. */
 int fits_input_check_size(fitsfile *file, long long bytes, const char *path, struct err *err);
-
-/* An integer keyword of the present HDU; fallback where it is not there or no integer. */
-long long fits_input_key(fitsfile *file, const char *name, long long fallback);
-
-/* A text keyword of the present HDU; "" where it is not there. What FITS does not allow in it becomes '?'. */
-void fits_input_text(fitsfile *file, const char *name, char *value, size_t size);
 
 #endif

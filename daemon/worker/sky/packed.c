@@ -112,10 +112,12 @@ static int read_quantizer(struct packed *packed, const struct fits_header *heade
     struct quantizer *quantizer = &packed->quantizer;
     const long long none = INT64_MIN;
     long long blank, offset, bits;
-    char scale[CARD];
+    char scale[CARD], zero[CARD];
     int code = fits_header_int(header, "ZBITPIX", 0, &bits, err);
     if (!code)
         code = fits_header_text(header, "ZSCALE", scale, sizeof scale, err);
+    if (!code)
+        code = fits_header_text(header, "ZZERO", zero, sizeof zero, err);
     if (!code)
         code = read_real(header, "ZSCALE", 1, &quantizer->scale, packed->path, err);
     if (!code)
@@ -141,8 +143,11 @@ static int read_quantizer(struct packed *packed, const struct fits_header *heade
     packed->method = strcmp(plane->compression, "RICE_1") == 0   ? METHOD_RICE
                      : strcmp(plane->compression, "GZIP_2") == 0 ? METHOD_SHUFFLED_GZIP
                                                                  : METHOD_GZIP;
-    packed->raw =
-        bits < 0 && (strcmp(plane->quantize, "NONE") == 0 || (!scale[0] && !packed->fields[SCALE].there));
+    bool scaled = scale[0] || packed->fields[SCALE].there, zeroed = zero[0] || packed->fields[ZERO].there;
+    packed->raw = bits < 0 && (strcmp(plane->quantize, "NONE") == 0 || !scaled);
+    if (bits < 0 && (scaled != zeroed || (!scaled && (quantizer->dither || packed->method == METHOD_RICE))))
+        return err_set(err, -EINVAL, "%s: its pixels are quantized, and their %s is missing", packed->path,
+                       scaled ? "ZZERO" : "ZSCALE");
     return 0;
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from test_cutouts import DATA, HEADER, SIDE, X, Y, check_stamps, path_of, real_data, rows_at, run, survey, tree, write_planes, write_run, write_table  # noqa: F401
+from test_cutouts import CHANNELS, DATA, HEADER, SIDE, X, Y, check_stamps, path_of, real_data, rows_at, run, survey, tree, write_planes, write_run, write_table  # noqa: F401
 
 STEP = 0.262 / 3600
 
@@ -255,6 +255,7 @@ def test_a_stamp_without_data_in_a_band_is_left_out(survey, tmp_path):
     assert (result["selected"], result["edge"], result["blank"], result["stamps"]) == (24, 9, 2, 13)
     with h5py.File(tmp_path / "out/real/010/0101p010.h5") as file:
         assert list(file["objid"]) == [0, 1, 3]
+        assert list(file["image"].attrs["channels"].astype("U")) == CHANNELS  # of a file written anew
         check_stamps(file, survey)
 
 
