@@ -64,6 +64,7 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
             .slots = (int)spec_int(resolved, "slots"),
             .grace_s = spec_real(resolved, "grace"),
             .keep_days = spec_real(resolved, "keep_days"),
+            .listen = spec_text(resolved, "listen") ? str_format("%s", spec_text(resolved, "listen")) : NULL,
         };
     json_decref(values);
     json_decref(resolved);

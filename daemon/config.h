@@ -11,6 +11,7 @@ struct config {
     int slots;        /* threads to keep busy; 0: the CPUs it may run on */
     double grace_s;   /* from SIGTERM to SIGKILL */
     double keep_days; /* what ended before is forgotten; 0: nothing */
+    char *listen;     /* "IFACE[:PORT]" to serve at by TCP, the owner's to free; NULL: no TCP */
 };
 
 /* flags: {field: value} of the command line. */
