@@ -112,6 +112,7 @@ class Daemon:
         self.state = self.directory / 'state'
         self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
         self.process = None
+        self.before = None  # what its process does before it is decoyd
         self.start()
 
     def command(self):
@@ -119,7 +120,7 @@ class Daemon:
 
     def start(self):
         log = open(self.directory / 'log', 'a')
-        self.process = subprocess.Popen([DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log)
+        self.process = subprocess.Popen([DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log, preexec_fn=self.before)
         log.close()
         self.peer = Peer(self.state)
         self.peer.ask('hello')
