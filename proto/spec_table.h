@@ -180,6 +180,12 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"trace_steps", SPEC_INT, "5", LIMITS(0, 1000), .help = "steps to trace; 0: none"},
 };
 
+static const struct spec_field CKPT_FIELDS[] = {
+    {"action", SPEC_CHOICE, "ls", .choices = "ls|verify",
+     .help = "list the checkpoints, or fail when one of them is damaged"},
+    {"run", SPEC_INPUT, .required = true, .help = "output of a train job"},
+};
+
 static const struct spec_field EVALUATE_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true,
      .help = "directory of predictions.h5, verdict.json, report.html and galleries"},
@@ -249,6 +255,7 @@ static const struct spec_kind KINDS[] = {
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     VERB("model", "what a model file makes of a stamp, layer by layer, and what it costs", MODEL_FIELDS, SPEC_LOOK, "action file"),
     KIND("train", "train the network to tell fake from real", TRAIN_FIELDS),
+    VERB("ckpt", "checkpoints of a training: which there are, and whether they are whole", CKPT_FIELDS, SPEC_LOOK, "action run"),
     KIND("evaluate", "predict every test example once and give the verdict", EVALUATE_FIELDS),
 };
 

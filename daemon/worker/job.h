@@ -21,6 +21,6 @@ struct job {
 typedef int job_run(struct job *job, struct err *err);
 
 job_run mock_run, inject_run, cutouts_run, split_run, audit_run, export_run, gallery_run, model_run,
-    train_run, evaluate_run;
+    train_run, evaluate_run, ckpt_run;
 
 #endif

@@ -24,6 +24,7 @@ static const struct kind {
     {"split", split_run},       {"train", train_run},   {"evaluate", evaluate_run, true},
     {"audit", audit_run, true}, {"export", export_run}, {"gallery", gallery_run},
     {"model", model_run},
+    {"ckpt", ckpt_run},
 };
 
 static const struct kind *find_kind(const char *name)

@@ -29,6 +29,7 @@ struct input {
     int stamp_px, channel_count;
     struct channel *channels;
     float *image, *invvar; /* work: planes of one band */
+    uint32_t *bits;        /* and room for the median */
 };
 
 static int find_text(const char *const *texts, int count, const char *text, int *index)
@@ -87,8 +88,9 @@ static int fill_channels(struct input *input, const struct input_channel *channe
     size_t plane = (size_t)input->stamp_px * (size_t)input->stamp_px;
     input->channels = calloc((size_t)input->channel_count, sizeof *input->channels);
     input->image = calloc(plane, sizeof(float));
-    input->invvar = calloc(2 * plane, sizeof(float)); /* twice: the median needs room */
-    if (!input->channels || !input->image || !input->invvar)
+    input->invvar = calloc(plane, sizeof(float));
+    input->bits = calloc(plane, sizeof *input->bits);
+    if (!input->channels || !input->image || !input->invvar || !input->bits)
         return err_set(err, -ENOMEM, "out of memory");
     for (int c = 0; c < input->channel_count; c++)
         input->channels[c] = (struct channel){.name = str_format("%s", channels[c].name),
@@ -133,6 +135,7 @@ void input_destroy(struct input *input)
     free(input->channels);
     free(input->image);
     free(input->invvar);
+    free(input->bits);
     free(input);
 }
 
@@ -198,39 +201,49 @@ size_t input_size(const struct input *input)
     return (size_t)input->stamp_px * (size_t)input->stamp_px * (size_t)input->channel_count;
 }
 
-/* Positive floats order as their bits do, so the k-th smallest is found digit by digit: 11, 11 and 10 bits.
- * values is used up. */
-static float select_positive(float *values, size_t count, size_t k)
+/* Positive floats order as their bits do, so the k-th smallest is found among these: counted in bins over their
+ * range, then, in the bin that holds it, again. A stamp's invvar spreads over a first range so evenly that few
+ * are left for a second. bits is used up. */
+static uint32_t select_bits(uint32_t *bits, size_t count, size_t k)
 {
-    static const int SHIFTS[] = {21, 10, 0};
-    for (int digit = 0; digit < 3; digit++) {
-        uint32_t counts[2048] = {0}, mask = digit < 2 ? 2047 : 1023, bits, bin = 0;
-        for (size_t i = 0; i < count; i++) {
-            memcpy(&bits, &values[i], sizeof bits);
-            counts[bits >> SHIFTS[digit] & mask]++;
-        }
+    enum { BINS_LOG2 = 11, BINS = 1 << BINS_LOG2 };
+    uint32_t low = UINT32_MAX, high = 0;
+    for (size_t i = 0; i < count; i++) {
+        low = bits[i] < low ? bits[i] : low;
+        high = bits[i] > high ? bits[i] : high;
+    }
+    while (low < high) {
+        uint32_t counts[BINS] = {0}, bin = 0;
+        int length = 32 - __builtin_clz(high - low), shift = length > BINS_LOG2 ? length - BINS_LOG2 : 0;
+        for (size_t i = 0; i < count; i++)
+            counts[(bits[i] - low) >> shift]++;
         while (k >= counts[bin])
             k -= counts[bin++];
         size_t kept = 0;
-        for (size_t i = 0; i < count; i++) {
-            memcpy(&bits, &values[i], sizeof bits);
-            values[kept] = values[i];
-            kept += (bits >> SHIFTS[digit] & mask) == bin;
+        for (size_t i = 0; i < count && shift; i++) {
+            uint32_t value = bits[i];
+            bits[kept] = value;
+            kept += (value - low) >> shift == bin;
         }
         count = kept;
+        low += bin << shift;
+        high = low + (1u << shift) - 1;
     }
-    return values[0];
+    return low;
 }
 
 /* 0 when no pixel is good. work: room for count values. */
-static float median_positive(const float *invvar, float *work, size_t count)
+static float median_positive(const float *invvar, uint32_t *work, size_t count)
 {
     size_t good = 0;
     for (size_t i = 0; i < count; i++) {
-        work[good] = invvar[i];
+        memcpy(&work[good], &invvar[i], sizeof *work);
         good += invvar[i] > 0;
     }
-    return good ? select_positive(work, good, (good - 1) / 2) : 0;
+    float median = 0;
+    uint32_t bits = good ? select_bits(work, good, (good - 1) / 2) : 0;
+    memcpy(&median, &bits, sizeof median);
+    return median;
 }
 
 /* asinh(x) / 2 in place, to 2e-7 absolute: log(|x| + sqrt(x^2 + 1)) with the polynomial of Cephes' logf
@@ -332,7 +345,7 @@ static void convert_band(struct input *input, const float *pixels, float *conver
     for (size_t i = 0; invvar < 0 && i < count; i++)
         v[i] = 1;
     clean_band(x, v, count);
-    float v0 = median_positive(v, v + count, count);
+    float v0 = median_positive(v, input->bits, count);
     if (image >= 0) {
         scale_image(input, &input->channels[image], x, count, v0);
         put_plane(x, converted + image, count, channels);

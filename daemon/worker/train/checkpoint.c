@@ -18,7 +18,7 @@
 #define SIZE_MOST ((size_t)64 << 30)
 enum { SEAL_SIZE = 16, VERSION = 2 };
 
-static char *path_of(const char *directory, int64_t step)
+char *checkpoint_path(const char *directory, int64_t step)
 {
     return str_format("%s/ckpt-%" PRId64 ".h5", directory, step);
 }
@@ -194,23 +194,36 @@ static int check_setup(const char *path, const json_t *setup, const json_t *attr
         path, key, was, is);
 }
 
+/* A whole file of that step; it stays open for its blocks. */
+static int open_checkpoint(struct h5 **file, const char *path, int64_t step, struct train_state *state,
+                           json_t **attributes, struct err *err)
+{
+    int code = check_seal(path, err);
+    if (!code)
+        code = h5_open(file, path, err);
+    if (!code)
+        code = h5_read_attributes(*file, "/", attributes, err);
+    if (code)
+        return code;
+    code = read_state(*attributes, state, err);
+    if (!code && state->step != step)
+        code = err_set(err, -EBADMSG, "is of step %" PRId64, state->step);
+    return code ? err_prefix(err, "%s", path) : 0;
+}
+
+int checkpoint_verify(const char *path, int64_t step, json_t **attributes, struct err *err)
+{
+    CLEANUP(h5_close_ptr) struct h5 *file = NULL;
+    struct train_state state;
+    return open_checkpoint(&file, path, step, &state, attributes, err);
+}
+
 static int read_checkpoint(const char *path, int64_t step, struct checkpoint *checkpoint, json_t **attributes,
                            struct err *err)
 {
     CLEANUP(h5_close_ptr) struct h5 *file = NULL;
-    int code = check_seal(path, err);
-    if (!code)
-        code = h5_open(&file, path, err);
-    if (!code)
-        code = h5_read_attributes(file, "/", attributes, err);
-    if (code)
-        return code;
-    code = read_state(*attributes, &checkpoint->state, err);
-    if (!code && checkpoint->state.step != step)
-        code = err_set(err, -EBADMSG, "is of step %" PRId64, checkpoint->state.step);
-    if (code)
-        return err_prefix(err, "%s", path);
-    if (checkpoint->setup)
+    int code = open_checkpoint(&file, path, step, &checkpoint->state, attributes, err);
+    if (!code && checkpoint->setup)
         code = check_setup(path, checkpoint->setup, *attributes, err);
     for (int i = 0; i < BLOCK_COUNT && !code; i++)
         code = read_block(file, *attributes, &BLOCKS[i], checkpoint, err);
@@ -220,7 +233,7 @@ static int read_checkpoint(const char *path, int64_t step, struct checkpoint *ch
 int checkpoint_load(const char *directory, int64_t step, struct checkpoint *checkpoint, json_t **attributes,
                     struct err *err)
 {
-    CLEANUP(free_ptr) char *path = path_of(directory, step);
+    CLEANUP(free_ptr) char *path = checkpoint_path(directory, step);
     struct checkpoint scratch = *checkpoint;
     json_t *found = NULL;
     int code = path_exists(path) ? read_checkpoint(path, step, &scratch, &found, err)
@@ -258,7 +271,7 @@ static int read_back(const char *path, const struct checkpoint *saved, struct er
 
 int checkpoint_save(const char *directory, const struct checkpoint *checkpoint, struct err *err)
 {
-    CLEANUP(free_ptr) char *path = path_of(directory, checkpoint->state.step);
+    CLEANUP(free_ptr) char *path = checkpoint_path(directory, checkpoint->state.step);
     CLEANUP(outfile_discard_ptr) struct outfile *file = NULL;
     int code = outfile_open(&file, path, err);
     if (!code)
@@ -276,8 +289,7 @@ static int compare_falling(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* Steps of the checkpoints there are, newest first; *steps is the caller's. */
-static int list_steps(const char *directory, int64_t **steps, size_t *count, struct err *err)
+int checkpoint_list(const char *directory, int64_t **steps, size_t *count, struct err *err)
 {
     DIR *stream = opendir(directory);
     *count = 0;
@@ -308,9 +320,9 @@ int checkpoint_prune(const char *directory, int keep, int64_t newest_step, int64
 {
     CLEANUP(free_ptr) int64_t *steps = NULL;
     size_t count;
-    int kept = 0, code = list_steps(directory, &steps, &count, err);
+    int kept = 0, code = checkpoint_list(directory, &steps, &count, err);
     for (size_t i = 0; i < count && !code; i++) {
-        CLEANUP(free_ptr) char *path = path_of(directory, steps[i]);
+        CLEANUP(free_ptr) char *path = checkpoint_path(directory, steps[i]);
         bool wanted = steps[i] <= newest_step && kept++ < keep;
         if (!wanted && steps[i] != best_step && unlink(path) != 0)
             code = err_set(err, -errno, "cannot delete %s: %s", path, strerror(errno));
@@ -354,7 +366,7 @@ int checkpoint_load_newest(const char *directory, struct checkpoint *checkpoint,
 {
     CLEANUP(free_ptr) int64_t *steps = NULL;
     size_t count;
-    int code = list_steps(directory, &steps, &count, err);
+    int code = checkpoint_list(directory, &steps, &count, err);
     if (code)
         return code;
     for (size_t i = 0; i < count; i++) {

@@ -61,4 +61,11 @@ int checkpoint_load_newest(const char *directory, struct checkpoint *checkpoint,
 int checkpoint_load(const char *directory, int64_t step, struct checkpoint *checkpoint, json_t **attributes,
                     struct err *err);
 
+/* Steps of the checkpoints there are, newest first; *steps is the caller's to free, as is a path. */
+int checkpoint_list(const char *directory, int64_t **steps, size_t *count, struct err *err);
+char *checkpoint_path(const char *directory, int64_t step);
+
+/* Whether a file is whole and of that step. *attributes: its own, the caller's, also of one that is not. */
+int checkpoint_verify(const char *path, int64_t step, json_t **attributes, struct err *err);
+
 #endif

@@ -119,7 +119,7 @@ def check_model():
         with open(run + '/input.json') as file:
             fingerprint = json.load(file)['fingerprint']
         subprocess.run([PROBE, 'score', run, '16', '6', '20', directory, fingerprint], check=True)
-        net = torch_network.network(run + '/model.yaml', 16, 6).double()
+        net = torch_network.network(run + '/model.yaml', 16, 6).double().eval()
         torch_network.load(net, torch_network.read_safetensors(run + '/best.safetensors').values())
         x = torch.from_numpy(normalise(stamps)).permute(0, 3, 1, 2).requires_grad_()
         score = torch.softmax(net(x), 1)[:, 1]
