@@ -1,7 +1,6 @@
 """One decoyd a state directory, and what keeps it from serving."""
 import pathlib
 import re
-import resource
 import subprocess
 
 import pytest
@@ -54,7 +53,7 @@ def test_bad_words_on_the_command_line():
 def test_a_low_limit_of_open_files_is_told_and_jobs_get_the_limit_as_it_was(daemon):
     daemon.stop()
     assert 'room for about' not in daemon.log()
-    daemon.before = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))
+    daemon.before = ['prlimit', '--nofile=200:300']
     daemon.start()
     assert 'may open 300 files only, which is room for about 236 clients' in daemon.log()
     job = daemon.submit('sleep=60')
