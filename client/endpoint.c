@@ -14,7 +14,6 @@
 #include <sys/un.h>
 #include <zmq.h>
 
-#define PROTOCOL         1
 #define GREETING_S       5.0
 #define MONITOR_ENDPOINT "inproc://monitor"
 
@@ -83,20 +82,20 @@ static int other_version(const struct endpoint *endpoint, struct err *err)
     return err_set(
         err, -EPROTO,
         "the daemon of %s does not speak protocol %d of this decoy %s; use the decoy of its own version",
-        endpoint->state, PROTOCOL, DECOY_VERSION);
+        endpoint->state, FRAME_VERSION, DECOY_VERSION);
 }
 
 static int greet(struct endpoint *endpoint, struct err *err)
 {
     bool last;
-    int code = endpoint_ask(endpoint, "hello", json_object(), err);
+    int code = endpoint_ask(endpoint, "hello", json_pack("{s[i]}", "protocols", FRAME_VERSION), err);
     if (!code)
         code = endpoint_next(endpoint, GREETING_S, &endpoint->hello, &last, err);
     if (code == -ETIMEDOUT)
         return err_set(err, code, "the daemon of %s does not answer", endpoint->state);
     if (code)
         return code;
-    return json_integer_value(json_object_get(endpoint->hello, "protocol")) == PROTOCOL
+    return json_integer_value(json_object_get(endpoint->hello, "protocol")) == FRAME_VERSION
                ? 0
                : other_version(endpoint, err);
 }

@@ -11,11 +11,27 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whether a client speaks ours among the protocols it names; one that names none speaks the first. */
+static bool speaks_ours(const json_t *protocols)
+{
+    json_t *number;
+    size_t i;
+    json_array_foreach((json_t *)protocols, i, number)
+    {
+        if (json_integer_value(number) == FRAME_VERSION)
+            return true;
+    }
+    return !protocols;
+}
+
 int verb_hello(struct call *call, struct err *err)
 {
-    (void)err;
-    call->answer = json_pack("{ss si si ss ss}", "version", DECOY_VERSION, "protocol", 1, "pid",
-                             (int)getpid(), "state", call->daemon->state, "host", call->daemon->host);
+    if (!speaks_ours(json_object_get(call->body, "protocols")))
+        return call_refuse(call, err, "bad_version", "decoyd " DECOY_VERSION " speaks protocol %d",
+                           FRAME_VERSION);
+    call->answer = json_pack("{ss si s[i] si ss ss}", "version", DECOY_VERSION, "protocol", FRAME_VERSION,
+                             "protocols", FRAME_VERSION, "pid", (int)getpid(), "state", call->daemon->state,
+                             "host", call->daemon->host);
     return 0;
 }
 
