@@ -79,6 +79,18 @@ static void forget_edits(struct file *file)
     file->edit_count = 0;
 }
 
+/* All of them are on the platter. */
+static void settle(struct file *file)
+{
+    for (int i = 0; i < file->edit_count; i++) {
+        if (file->edits[i].data)
+            put(&file->safe, file->edits[i].at, file->edits[i].data, file->edits[i].size);
+        else
+            resize(&file->safe, file->edits[i].at);
+    }
+    forget_edits(file);
+}
+
 static void add_edit(struct file *file, int64_t at, const void *data, int size)
 {
     if (file->edit_count == file->edit_room) {
@@ -219,10 +231,11 @@ static int file_write(sqlite3_file *base, const void *data, int size, sqlite3_in
     struct file *file = ((struct handle *)base)->file;
     if (disk.cut)
         return SQLITE_IOERR_WRITE;
-    add_edit(file, at, data, size); /* the one that is under way when the power goes may be done in part */
+    add_edit(file, at, data,
+             size); /* that under way when the power goes may be done in part, when the process dies, whole */
+    put(&file->now, at, data, size);
     if (is_dark())
         return SQLITE_IOERR_WRITE;
-    put(&file->now, at, data, size);
     return SQLITE_OK;
 }
 
@@ -244,8 +257,7 @@ static int file_sync(sqlite3_file *base, int flags)
         return SQLITE_IOERR_FSYNC;
     if (disk.lies)
         return SQLITE_OK;
-    forget_edits(handle->file);
-    copy(&handle->file->safe, &handle->file->now);
+    settle(handle->file);
     if (handle->sync_directory)
         sync_names();
     handle->sync_directory = false;
