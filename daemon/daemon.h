@@ -34,6 +34,7 @@ struct daemon {
     struct streams *streams;
     struct acts *acts;
     struct forgetting *forgetting;
+    bool copied;       /* the state directory is a copy: what runs is its original's */
     char *drained;     /* why it starts no jobs for now ("" without a reason), NULL when it does */
     json_t *recovered; /* ids of the jobs that ran when the daemon before it died */
     bool ending;       /* being shut down: starts nothing */

@@ -138,7 +138,8 @@ static int open_parts(struct part *part, struct err *err)
         return code;
     daemon->queue = queue_create();
     daemon->history = history_create(daemon->store, daemon->queue, on_event, daemon);
-    return recover_queue(daemon, err);
+    code = recover_place(daemon, err);
+    return code ? code : recover_queue(daemon, err);
 }
 
 static int serve(struct part *part, struct err *err)
