@@ -62,6 +62,19 @@ static void show_clock(const json_t *status)
            clock_format_local(json_integer_value(json_object_get(status, "until_us")), end));
 }
 
+/* Who may connect and how. A daemon of before says nothing of it. */
+static void show_reach(const json_t *reach, const char *state)
+{
+    const char *address = json_string_value(json_object_get(reach, "address"));
+    if (!reach)
+        return;
+    printf("reach   user %ld on its host", member(reach, "uid"));
+    if (address)
+        printf("; %ld key%s by %s, with `decoy --endpoint %s/endpoint.json`", member(reach, "keys"),
+               member(reach, "keys") == 1 ? "" : "s", address, state);
+    printf("; %ld refused\n", member(reach, "refused"));
+}
+
 static void show_status(const json_t *status)
 {
     char span[CLOCK_TEXT_MAX];
@@ -77,6 +90,7 @@ static void show_status(const json_t *status)
     printf("slots   %ld of %ld in use\n", member(status, "slots_used"), member(status, "slots"));
     show_clock(status);
     show_counts(json_object_get(status, "counts"));
+    show_reach(json_object_get(status, "reach"), row_text(status, "state"));
 }
 
 int status_run(struct client *client, struct err *err)

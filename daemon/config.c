@@ -81,6 +81,7 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
             .close_before_s = spec_real(resolved, "close_before"),
             .least_run_s = spec_real(resolved, "least_run"),
             .keep_days = spec_real(resolved, "keep_days"),
+            .listen = spec_text(resolved, "listen") ? str_format("%s", spec_text(resolved, "listen")) : NULL,
         };
     if (!code)
         code = read_until(resolved, &config->until_us, err);

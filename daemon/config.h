@@ -15,6 +15,7 @@ struct config {
     double close_before_s; /* the queue closes this long before that end */
     double least_run_s;    /* a job is not started with less than this before the queue closes */
     double keep_days; /* what ended before is forgotten; 0: nothing */
+    char *listen;     /* "IFACE[:PORT]" to serve at by TCP, the owner's to free; NULL: no TCP */
 };
 
 /* flags: {field: value} of the command line. */

@@ -45,12 +45,13 @@ int verb_status(struct call *call, struct err *err)
         return code;
     json_t *states = call_counts(counts, true);
     call->answer = json_pack(
-        "{ss si ss ss sf si si so si sb ss? sO sf sI sI}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
+        "{ss si ss ss sf si si so si sb ss? sO sf so sI sI}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
         daemon->host, "state", daemon->state, "uptime_s", clock_monotonic_s() - daemon->started_s, "slots",
         daemon->slots.total, "slots_used", daemon->slots.used, "counts", states, "clients",
         (int)streams_clients(daemon->streams), "ending", daemon->ending, "drained", daemon->drained,
-        "recovered", daemon->recovered, "keep_days", daemon->config.keep_days, "until_us",
-        (json_int_t)deadline_end_us(daemon->deadline), "closes_us", (json_int_t)deadline_closes_us(daemon->deadline));
+        "recovered", daemon->recovered, "keep_days", daemon->config.keep_days, "reach", zsock_reach(daemon->zsock),
+        "until_us", (json_int_t)deadline_end_us(daemon->deadline), "closes_us",
+        (json_int_t)deadline_closes_us(daemon->deadline));
     return 0;
 }
 

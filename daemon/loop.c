@@ -149,10 +149,9 @@ static int open_parts(struct part *part, struct err *err)
 static int serve(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
-    CLEANUP(free_ptr) char *endpoint = str_format("ipc://%s/decoyd.sock", daemon->state);
     fdlimit_raise();
-    int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, service_on_quiet,
-                            daemon, err);
+    int code = zsock_create(&daemon->zsock, daemon->loop, daemon->state, daemon->config.listen,
+                            service_on_message, service_on_quiet, daemon, err);
     if (!code)
         code = recover_runs(daemon, err);
     if (!code) {
@@ -199,6 +198,7 @@ static void close_parts(struct part *part)
     json_decref(daemon->recovered);
     free(daemon->drained);
     free(daemon->worker);
+    free(daemon->config.listen);
     free(daemon->state);
 }
 

@@ -238,6 +238,9 @@ static const struct spec_field DAEMON_FIELDS[] = {
      .help = "a job is not started with less time than this before the queue closes"},
     {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
      .help = "forget jobs, with their logs, this long after their end (default: never)"},
+    {"listen", SPEC_TEXT, .choices = "IFACE[:PORT]",
+     .help = "serve by TCP too, at one interface (eth0, or its IPv4 address); who has no key of "
+             "authorized_keys is refused"},
 };
 
 #define KIND(name, summary, fields)                                                                          \
