@@ -71,7 +71,7 @@ char *row_progress(const json_t *row)
     const json_t *progress = json_object_get(row, "progress");
     char done[CLOCK_TEXT_MAX], total[CLOCK_TEXT_MAX];
     if (!json_is_object(progress))
-        return str_format("%s", "");
+        return strdup("");
     print_count(json_number_value(json_object_get(progress, "done")), done);
     print_count(json_number_value(json_object_get(progress, "total")), total);
     return str_format("%s/%s %s", done, total, row_text(progress, "unit"));

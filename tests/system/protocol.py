@@ -63,6 +63,7 @@ class Peer:
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 2)
         self.socket.connect(f'ipc://{state}/decoyd.sock')
         self.count = 0
         self.asked = {}  # {request id: (verb, body)}
@@ -111,16 +112,22 @@ class Daemon:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
         self.state = self.directory / 'state'
         self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
-        self.process = None
+        self.process, self.before = None, []  # before: words to run decoyd by
         self.start()
 
     def command(self):
         return subprocess.run([DECOYD, '--state', self.state], env=self.environment, text=True, stderr=subprocess.PIPE, timeout=20, check=False)
 
     def start(self):
+        self.launch()
+        self.connect()
+
+    def launch(self):
         log = open(self.directory / 'log', 'a')
-        self.process = subprocess.Popen([DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log)
+        self.process = subprocess.Popen([*self.before, DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log)
         log.close()
+
+    def connect(self):
         self.peer = Peer(self.state)
         self.peer.ask('hello')
 

@@ -13,13 +13,13 @@
 
 static size_t calls, largest;
 
+#if COUNTING
 static void count(size_t size)
 {
     calls++;
     largest = size > largest ? size : largest;
 }
 
-#if COUNTING
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
