@@ -4,6 +4,8 @@
 #include "common/cleanup.h"
 #include "common/str.h"
 
+#include <string.h>
+
 /* Which state stands for an array with jobs in several: the first that any is in. */
 static const char *const ORDER[] = {"running", "ready",     "waiting", "held",
                                     "failed",  "cancelled", "skipped", "succeeded"};
@@ -87,14 +89,15 @@ char *array_row_counts(const json_t *row)
     char *text = NULL;
     size_t size;
     long total = 0;
+    if (!counts)
+        return strdup("");
     FILE *stream = open_memstream(&text, &size);
     if (!stream)
         abort();
     for (int i = 0; i < STATES; i++)
         total += count_of(counts, ORDER[i]);
-    if (counts)
-        fprintf(stream, "%ld of %ld done", count_of(counts, "succeeded"), total);
-    for (int i = 0; counts && i < STATES - 1; i++) {
+    fprintf(stream, "%ld of %ld done", count_of(counts, "succeeded"), total);
+    for (int i = 0; i < STATES - 1; i++) {
         if (count_of(counts, ORDER[i]))
             fprintf(stream, ", %ld %s", count_of(counts, ORDER[i]), ORDER[i]);
     }

@@ -1,6 +1,5 @@
 /* See curve.h. */
 #include "client/curve.h"
-#include "common/cleanup.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,19 +20,40 @@ void curve_range(const json_t *points, double *least, double *greatest)
     }
 }
 
-/* Marks the points in a grid of width x height dots, top row first. */
-static void mark(const json_t *points, unsigned char *grid, int width, int height)
+struct grid {
+    unsigned char *dots; /* width x height, top row first */
+    int width, height;
+};
+
+/* A line of dots from one place to another. */
+static void join(struct grid *grid, int column, int row, int to_column, int to_row)
+{
+    int wide = to_column - column, high = to_row - row;
+    int steps = abs(wide) > abs(high) ? abs(wide) : abs(high);
+    for (int i = 0; i <= steps; i++) {
+        double part = steps ? (double)i / steps : 0;
+        int x = column + (int)lrint(part * wide), y = row + (int)lrint(part * high);
+        grid->dots[y * grid->width + x] = 1;
+    }
+}
+
+static void mark(const json_t *points, struct grid *grid)
 {
     double least, greatest, first = coordinate(points, 0, 0),
                             last = coordinate(points, json_array_size(points) - 1, 0);
     curve_range(points, &least, &greatest);
     double wide = last > first ? last - first : 1, high = greatest > least ? greatest - least : 1;
+    int before_column = -1, before_row = 0;
     for (size_t i = 0; i < json_array_size(points); i++) {
         double x = (coordinate(points, i, 0) - first) / wide, y = (coordinate(points, i, 1) - least) / high;
         if (!(x >= 0 && x <= 1) || !isfinite(y))
             continue;
-        int column = (int)lrint(x * (width - 1)), row = height - 1 - (int)lrint(y * (height - 1));
-        grid[row * width + column] = 1;
+        int column = (int)lrint(x * (grid->width - 1)),
+            row = grid->height - 1 - (int)lrint(y * (grid->height - 1));
+        join(grid, before_column < 0 ? column : before_column, before_column < 0 ? row : before_row, column,
+             row);
+        before_column = column;
+        before_row = row;
     }
 }
 
@@ -64,21 +84,23 @@ char *curve_draw(const json_t *points, int width, int height, bool utf8)
     size_t size;
     if (json_array_size(points) < 2 || width < 2 || height < 1)
         return NULL;
-    CLEANUP(free_ptr) unsigned char *grid = calloc((size_t)(width * across), (size_t)(height * down));
+    struct grid grid = {calloc((size_t)(width * across), (size_t)(height * down)), width * across,
+                        height * down};
     FILE *stream = open_memstream(&text, &size);
-    if (!stream || !grid)
+    if (!stream || !grid.dots)
         abort();
-    mark(points, grid, width * across, height * down);
+    mark(points, &grid);
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++) {
             if (utf8)
-                put_cell(stream, braille(grid, width * across, column, row));
+                put_cell(stream, braille(grid.dots, grid.width, column, row));
             else
-                putc(grid[row * width + column] ? '*' : ' ', stream);
+                putc(grid.dots[row * width + column] ? '*' : ' ', stream);
         }
         if (row + 1 < height)
             putc('\n', stream);
     }
     fclose(stream);
+    free(grid.dots);
     return text;
 }

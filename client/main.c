@@ -106,7 +106,8 @@ const struct verb VERBS[] = {
     {"explain", "ID", "why a job is where it is, in one sentence", NULL,
      "{\"v\", \"job\", \"state\", \"code\", \"text\"}", NULL, NULL, 1, 1, explain_run},
     {"show", "ID|DIR", "all about one job, or what a dataset's directory holds", NULL,
-     "{\"v\", \"job\": ROW with \"spec\", \"attempts\"}, or the members of a dataset's manifest", NULL, NULL, 1, 1, show_run},
+     "{\"v\", \"job\": ROW with \"spec\", \"attempts\"}, or the members of a dataset's manifest", NULL, NULL,
+     1, 1, show_run},
     /* follow.c, history.c */
     {"watch", "[ID...]", "progress bars with rate and time left",
      "Without an ID all jobs, until Ctrl-C; with IDs until they have ended. Exit code 1: one of them did not "

@@ -116,7 +116,7 @@ void print_wrapped(FILE *stream, const char *text, int at, int indent, int width
 
 struct table {
     const struct table_column *columns;
-    size_t width, rows; /* cells in a row; rows */
+    size_t width, rows, room; /* cells in a row; rows; rows that there is memory for */
     char **cells;
 };
 
@@ -142,9 +142,12 @@ void table_destroy(struct table *table)
 
 void table_add(struct table *table, const char *const *cells)
 {
-    table->cells = reallocarray(table->cells, (table->rows + 1) * table->width, sizeof *table->cells);
-    if (!table->cells)
-        abort();
+    if (table->rows == table->room) {
+        table->room = table->room ? 2 * table->room : 64;
+        table->cells = reallocarray(table->cells, table->room * table->width, sizeof *table->cells);
+        if (!table->cells)
+            abort();
+    }
     for (size_t i = 0; i < table->width; i++)
         table->cells[table->rows * table->width + i] = strdup(cells[i]);
     table->rows++;

@@ -71,7 +71,7 @@ char *row_progress(const json_t *row)
     const json_t *progress = json_object_get(row, "progress");
     char done[CLOCK_TEXT_MAX], total[CLOCK_TEXT_MAX];
     if (!json_is_object(progress))
-        return str_format("%s", "");
+        return strdup("");
     print_count(json_number_value(json_object_get(progress, "done")), done);
     print_count(json_number_value(json_object_get(progress, "total")), total);
     return str_format("%s/%s %s", done, total, row_text(progress, "unit"));
@@ -92,8 +92,8 @@ static char *draw_bar(double fraction, int width, bool utf8)
     return text;
 }
 
-/* What follows the bar: percent, counts, rate, time left and, if asked, loss. */
-static char *describe(const json_t *row, double fraction, bool with_loss)
+/* What follows the bar: percent, counts and time left; from level 1 on the rate, from 2 on the loss. */
+static char *describe(const json_t *row, double fraction, int level)
 {
     const json_t *progress = json_object_get(row, "progress"), *left = json_object_get(progress, "left_s");
     const json_t *loss = json_object_get(json_object_get(row, "metrics"), "loss");
@@ -105,11 +105,11 @@ static char *describe(const json_t *row, double fraction, bool with_loss)
     if (!stream)
         abort();
     fprintf(stream, "%3d %%  %s", (int)(100 * fraction), counts);
-    if (rate > 0)
+    if (rate > 0 && level >= 1)
         fprintf(stream, "  %s/s", print_count(rate, number));
     if (rate > 0 && json_is_number(left))
         fprintf(stream, "  %s left", clock_format_span(json_number_value(left), number));
-    if (with_loss && json_is_number(loss))
+    if (level >= 2 && json_is_number(loss))
         fprintf(stream, "  loss %.3f", json_number_value(loss));
     fclose(stream);
     return text;
@@ -131,11 +131,11 @@ char *row_bar(const json_t *row, int width, bool utf8)
         whole = str_format("%sstarted", head);
         return print_cut(whole, width);
     }
-    CLEANUP(free_ptr) char *tail = describe(row, fraction, true);
-    int room = width - print_columns(head) - print_columns(tail) - 1;
-    if (room < BAR_LEAST) {
+    CLEANUP(free_ptr) char *tail = NULL;
+    int room = 0;
+    for (int level = 2; level >= 0 && room < BAR_LEAST; level--) {
         free(tail);
-        tail = describe(row, fraction, false);
+        tail = describe(row, fraction, level);
         room = width - print_columns(head) - print_columns(tail) - 1;
     }
     CLEANUP(free_ptr)

@@ -335,7 +335,7 @@ int acts_adopt(struct acts *acts, struct job *job, const struct attempt *attempt
     run->status.interrupted = true;
     acts->daemon->slots.used += (int)slots_needed(job->row);
     bool same_boot = strcmp(boot_id, attempt->boot_id) == 0;
-    if (!same_boot || signal_run(run, SIGTERM) == 0) {
+    if (!same_boot || acts->daemon->copied || signal_run(run, SIGTERM) == 0) {
         run_end(run);
         return 0;
     }

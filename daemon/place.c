@@ -66,3 +66,12 @@ int place_lock(const char *state, const char *host, int *fd_out, struct err *err
     fd = -1;
     return 0;
 }
+
+int place_name(const char *state, char name[24], struct err *err)
+{
+    struct stat status;
+    if (stat(state, &status) != 0)
+        return err_set(err, -errno, "cannot look at %s: %s", state, strerror(errno));
+    snprintf(name, 24, "%llu", (unsigned long long)status.st_ino);
+    return 0;
+}

@@ -11,4 +11,7 @@ int place_prepare(const char *state, struct err *err);
 /* The lock, held until *fd is closed or the process is gone; -EBUSY names who holds it. */
 int place_lock(const char *state, const char *host, int *fd, struct err *err);
 
+/* What tells a directory from a copy of it, and stays when it is renamed: its inode, as text. */
+int place_name(const char *state, char name[24], struct err *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #define FRAME_PROTOCOL "decoy1"
+#define FRAME_VERSION  1 /* of the bodies; hello agrees on it */
 
 enum { FRAME_COUNT = 4, FRAME_VERB_MAX = 31, FRAME_ID_MAX = 32, FRAME_BODY_MAX = 1 << 20 };
 

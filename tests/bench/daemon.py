@@ -36,6 +36,16 @@ def timed(action, count):
     return times
 
 
+def one_fsync(daemon, n=300):
+    """What the disk asks for each commit, by whoever: the bound of the next figure."""
+    with open(daemon.directory / 'fsync', 'ab', buffering=0) as file:
+        def append():
+            file.write(b'x' * 4096)
+            os.fdatasync(file.fileno())
+        times = timed(append, n)
+    report('an append of 4 KiB and its fdatasync, alone', 1e3 * statistics.median(times), 'ms', '', n, percentiles(times, 1e3))
+
+
 def submit_to_acknowledgement(daemon, n=2000):
     times = timed(lambda: daemon.peer.ask('submit', jobs=[HELD]), n)
     report('submit to acknowledgement', 1e3 * statistics.median(times), 'ms', '< 1', n, percentiles(times, 1e3))
@@ -166,6 +176,7 @@ def main():
     a_thousand_wait()
     daemon = Daemon()
     try:
+        one_fsync(daemon)
         submit_to_acknowledgement(daemon)
         submits_from_eight(daemon)
         event_to_waiting_client(daemon)

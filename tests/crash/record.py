@@ -12,7 +12,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECORD = ROOT / 'tests' / 'RECORD.md'
 # Test, what it records first, trials a round, trials that a release wants.
 PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test_kill.py', 'T5 cutouts, kills', 200, 12000),
-        ('test_injection.py', 'S3 cutouts, hostile values', 100, 100000), ('test_rank_death.py', 'T7 cutouts, ranks killed', 1, 100)]
+        ('test_injection.py', 'S3 cutouts, hostile values', 100, 100000), ('test_rank_death.py', 'T7 cutouts, ranks killed', 1, 100), ('test_daemon_kill.py', 'Q1 kills under submits', 1000, 100000),
+        ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
+        ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000),
+        ('interleave', 'Q3 interleavings', 20000, 10000000)]
 HEAD = '''# Record of trials
 
 What `./run record` ran: each line is one round with a seed of its own, on the commit and machine it names. Zero failures in N trials bound
@@ -40,8 +43,10 @@ def round_of(test, what, trials, environment):
     seed = 1000 + sum(row[3] == what for row in rows())
     commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     place = [datetime.date.today().isoformat(), commit, f'{platform.machine()}, Linux {platform.release().split("-")[0]}, {os.cpu_count()} cores']
-    done = subprocess.run(['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)],
-                          env=dict(environment, CRASH_N=str(trials), CRASH_SEED=str(seed)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    program = [environment['DECOY_BUILD'] + '/tests/crash/' + test]
+    if test.endswith('.py'):
+        program = ['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)]
+    done = subprocess.run(program, env=dict(environment, CRASH_N=str(trials), CRASH_SEED=str(seed)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     for line in done.stdout.splitlines():
         if line.startswith('RECORD\t'):
             add(place + line.split('\t')[1:])

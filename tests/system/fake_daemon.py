@@ -8,7 +8,9 @@ import os
 import threading
 import time
 
+import jsonschema
 import zmq
+from protocol import check_message
 
 EVENT_US = 1_700_000_000_000_000
 
@@ -18,7 +20,7 @@ class FakeDaemon:
         os.makedirs(state, mode=0o700, exist_ok=True)
         self.frame, self.protocol, self.mute = frame, protocol, mute
         self.outcome, self.result = outcome or {}, result or {}
-        self.jobs, self.asked, self.stopped = {}, [], False
+        self.jobs, self.asked, self.bad, self.stopped = {}, [], [], False
         self.path = os.path.join(state, 'decoyd.sock')
         self.state = state
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -36,6 +38,7 @@ class FakeDaemon:
         self.thread.join()
         self.socket.close()
         self.context.term()
+        assert not self.bad, self.bad  # the client's requests are as proto/schema says
 
     def serve(self):
         while not self.stopped:
@@ -44,6 +47,10 @@ class FakeDaemon:
             peer, frame, verb, request, body = self.socket.recv_multipart()
             verb, body = verb.decode(), json.loads(body)
             self.asked.append((verb, body))
+            try:
+                check_message('request', verb, body)
+            except (KeyError, jsonschema.ValidationError) as error:
+                self.bad.append(str(error))
             if verb in self.mute:
                 continue
             self.reply = lambda kind, value: self.socket.send_multipart(
@@ -70,7 +77,8 @@ class FakeDaemon:
     def on_status(self, body):
         self.reply(b'ok', {'version': '0.0.1', 'pid': os.getpid(), 'host': 'here', 'state': self.state, 'uptime_s': 61,
                            'slots': 4, 'slots_used': 0, 'counts': {'succeeded': len(self.jobs), 'failed': 0},
-                           'clients': 1, 'ending': False, 'drained': None, 'recovered': [], 'keep_days': 0})
+                           'clients': 1, 'ending': False, 'drained': None, 'recovered': [], 'keep_days': 0, 'until_us': 0, 'closes_us': 0,
+                           'reach': {'uid': 0, 'address': None, 'keys': 0, 'refused': 0}})
 
     def on_submit(self, body):
         first = len(self.jobs) + 1

@@ -1,4 +1,5 @@
 """decoyd with fake workers (fake_worker.py), spoken to by its protocol and nothing else."""
+import functools
 import json
 import os
 import pathlib
@@ -8,12 +9,45 @@ import subprocess
 import tempfile
 import time
 
+import jsonschema
 import pytest
 import zmq
 
 DECOYD = pathlib.Path(os.environ['DECOY_BUILD']) / 'daemon' / 'decoyd'
 WORKER = pathlib.Path(__file__).resolve().parent / 'fake_worker.py'
 JOB = {'kind': 'mock', 'fields': {'out': '/x/quick'}}
+
+
+SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / 'proto' / 'schema'
+
+
+def strict(schema):
+    """What a schema lets pass for the sake of later versions must not be there today: it would be undocumented."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    hardened = {name: strict(part) for name, part in schema.items()}
+    if 'properties' in schema and isinstance(schema['properties'], dict):
+        hardened.setdefault('additionalProperties', False)
+    return hardened
+
+
+@functools.cache
+def validator(name, verb, event=None):
+    """Of a verb's body; of an event's that of its name alone, for the sake of speed."""
+    read = {path.stem: strict(json.loads(path.read_text())) for path in SCHEMAS.glob('*.json')}
+    resolver = jsonschema.RefResolver(read[name]['$id'], read[name], store={schema['$id']: schema for schema in read.values()})
+    schema = read[name]['$defs'][verb]
+    if event:
+        schema = next(one for one in read[name]['$defs']['events']['oneOf'] if one['properties']['name']['const'] == event)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema, resolver=resolver)
+
+
+def check_message(name, verb, body):
+    """A body is as proto/schema/NAME.json says."""
+    validator(name, verb, body.get('name') if name == 'event' else None).validate(body)
 
 
 class Refused(Exception):
@@ -29,12 +63,15 @@ class Peer:
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 2)
         self.socket.connect(f'ipc://{state}/decoyd.sock')
         self.count = 0
+        self.asked = {}  # {request id: (verb, body)}
 
     def send(self, verb, **body):
         self.count += 1
         name = b'r%d' % self.count
+        self.asked[name] = verb, body
         self.socket.send_multipart([b'decoy1', verb.encode(), name, json.dumps(body).encode()])
         return name
 
@@ -42,7 +79,14 @@ class Peer:
         assert self.socket.poll(int(1000 * seconds)), f'no reply within {seconds} s'
         frames = self.socket.recv_multipart()
         assert len(frames) == 4 and frames[0] == b'decoy1'
-        return frames[1].decode(), frames[2], json.loads(frames[3])
+        kind, name, body = frames[1].decode(), frames[2], json.loads(frames[3])
+        verb, request = self.asked.get(name, (None, None))
+        if kind == 'error':
+            check_message('reply', 'error', body)
+        elif verb:
+            check_message('request', verb, request)  # what was not refused was a good request
+            check_message('reply' if kind == 'ok' else 'event', verb, body)
+        return kind, name, body
 
     def stream(self, verb, seconds=20, **body):
         """The bodies of events, then that of ok."""
@@ -68,16 +112,22 @@ class Daemon:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
         self.state = self.directory / 'state'
         self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
-        self.process = None
+        self.process, self.before = None, []  # before: words to run decoyd by
         self.start()
 
     def command(self):
         return subprocess.run([DECOYD, '--state', self.state], env=self.environment, text=True, stderr=subprocess.PIPE, timeout=20, check=False)
 
     def start(self):
+        self.launch()
+        self.connect()
+
+    def launch(self):
         log = open(self.directory / 'log', 'a')
-        self.process = subprocess.Popen([DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log)
+        self.process = subprocess.Popen([*self.before, DECOYD, '--state', self.state, '--foreground'], env=self.environment, stderr=log)
         log.close()
+
+    def connect(self):
         self.peer = Peer(self.state)
         self.peer.ask('hello')
 

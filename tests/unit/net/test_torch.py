@@ -2,7 +2,8 @@
 - one Adam step of each preset (without dropout) from the same weights on the same batch: loss to 1e-6, gradients
   to 3e-5 of each tensor's largest, running statistics to 1e-6, weights after the step to 2e-6 (where a gradient is not rounding noise: Adam's
   first step is rate x sign(gradient));
-- a trained model's safetensors and normalisation rebuilt in numpy and PyTorch give the predictor's scores."""
+- a trained model's safetensors and normalisation rebuilt in numpy and PyTorch give the predictor's scores, also by
+  etc/decoy_torch.py."""
 import json
 import os
 import subprocess
@@ -21,6 +22,8 @@ import synthetic
 import torch_network
 
 PROBE, WORKER, MODELS, TINY = sys.argv[1:5]
+sys.path.insert(0, os.path.join(MODELS, '..'))
+import decoy_torch
 torch.set_num_threads(1)
 
 
@@ -119,10 +122,11 @@ def check_model():
         with open(run + '/input.json') as file:
             fingerprint = json.load(file)['fingerprint']
         subprocess.run([PROBE, 'score', run, '16', '6', '20', directory, fingerprint], check=True)
-        net = torch_network.network(run + '/model.yaml', 16, 6).double()
+        net = torch_network.network(run + '/model.yaml', 16, 6).double().eval()
         torch_network.load(net, torch_network.read_safetensors(run + '/best.safetensors').values())
         x = torch.from_numpy(normalise(stamps)).permute(0, 3, 1, 2).requires_grad_()
         score = torch.softmax(net(x), 1)[:, 1]
+        near('scores of etc/decoy_torch.py', np.fromfile(directory + '/score.f64'), decoy_torch.Network(run, 'best.safetensors')(x.detach().float())[:, 1], 1e-5)
         score.sum().backward()
         near('scores', np.fromfile(directory + '/score.f64'), score.detach().numpy(), 1e-5)
         near('gradients of scores', np.fromfile(directory + '/score_gradient.f32', 'f4').reshape(x.shape[0], 16, 16, 6),
