@@ -8,6 +8,7 @@
 #include "common/str.h"
 #include "daemon/act.h"
 #include "daemon/background.h"
+#include "daemon/deadline.h"
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
@@ -44,7 +45,8 @@ void daemon_fail(struct daemon *daemon, const struct err *err)
 
 bool daemon_starts_jobs(const struct daemon *daemon)
 {
-    return !daemon->ending && !daemon->failed && !daemon->drained;
+    return !daemon->ending && !daemon->failed && !daemon->drained &&
+           deadline_left_s(daemon->deadline) >= daemon->config.least_run_s;
 }
 
 void daemon_check_end(struct daemon *daemon)
@@ -53,17 +55,17 @@ void daemon_check_end(struct daemon *daemon)
         uv_stop(daemon->loop);
 }
 
-void daemon_shut_down(struct daemon *daemon)
+void daemon_shut_down(struct daemon *daemon, const char *reason)
 {
     struct err err = {0};
     struct job *job;
     if (daemon->ending)
         return;
-    log_info("shutting down; %zu jobs run", acts_running(daemon->acts));
+    log_info("shutting down: %s; %zu jobs run", reason, acts_running(daemon->acts));
     daemon->ending = true;
     notify_stopping();
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
-        if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, "decoyd was shut down", &err) != 0) {
+        if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, reason, &err) != 0) {
             daemon_fail(daemon, &err);
             return;
         }
@@ -74,7 +76,7 @@ void daemon_shut_down(struct daemon *daemon)
 static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
-    daemon_shut_down(handle->data);
+    daemon_shut_down(handle->data, "decoyd was shut down");
 }
 
 static void on_event(void *context, struct job *job, const struct job_event *event)
@@ -137,6 +139,8 @@ static int open_parts(struct part *part, struct err *err)
         code = acts_create(&daemon->acts, daemon, err);
     if (!code)
         code = forgetting_create(&daemon->forgetting, daemon, err);
+    if (!code)
+        code = deadline_create(&daemon->deadline, daemon, err);
     if (code)
         return code;
     daemon->queue = queue_create();
@@ -169,6 +173,8 @@ static void close_parts(struct part *part)
         acts_close(daemon->acts);
     if (daemon->forgetting)
         forgetting_close(daemon->forgetting);
+    if (daemon->deadline)
+        deadline_close(daemon->deadline);
     if (daemon->streams)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
@@ -182,6 +188,7 @@ static void close_parts(struct part *part)
     }
     acts_destroy(daemon->acts);
     free(daemon->forgetting);
+    free(daemon->deadline);
     submits_destroy(daemon->submits);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);
