@@ -363,7 +363,11 @@ static int show_directory(const struct client *client, const char *directory, st
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "manifest.json");
     json_t *manifest = NULL;
-    int code = json_read_file(path, &manifest, err);
+    int code = path_exists(path) ? json_read_file(path, &manifest, err)
+                                 : err_set(err, -ENOENT,
+                                           "%s is not a finished dataset: it has no manifest.json, which "
+                                           "split writes last",
+                                           directory);
     CLEANUP(free_ptr) char *text = dataset_format(manifest, print_width());
     if (!code && !text)
         code = err_set(err, -EINVAL, "%s is not the manifest of a dataset", path);

@@ -13,6 +13,7 @@
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
 #include "daemon/hosts.h"
+#include "daemon/notify.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
 #include "daemon/service.h"
@@ -29,6 +30,7 @@ struct part {
     struct daemon daemon;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
+    struct notify notify;
     const json_t *flags;
     bool has_loop;
     int lock;
@@ -62,6 +64,7 @@ void daemon_shut_down(struct daemon *daemon, const char *reason)
         return;
     log_info("shutting down: %s; %zu jobs run", reason, acts_running(daemon->acts));
     daemon->ending = true;
+    notify_stopping();
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
         if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, reason, &err) != 0) {
             daemon_fail(daemon, &err);
@@ -187,6 +190,7 @@ static void close_parts(struct part *part)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
     if (part->has_loop) {
+        notify_close(&part->notify);
         uv_close((uv_handle_t *)&part->term, NULL);
         uv_close((uv_handle_t *)&part->interrupt, NULL);
         uv_close((uv_handle_t *)&part->hangup, NULL);
@@ -221,6 +225,7 @@ static void run(struct part *part, int *ready)
     log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots on %zu host%s", daemon->state, daemon->host,
              daemon->slots.total, daemon->slots.count, daemon->slots.count == 1 ? "" : "s");
     background_ready(ready, NULL);
+    notify_ready(&part->notify, daemon->loop);
     uv_run(daemon->loop, UV_RUN_DEFAULT);
     log_info("decoyd ends%s", daemon->failed ? " because of an error" : "");
 }
