@@ -3,6 +3,7 @@
 #include "client/help.h"
 #include "client/print.h"
 #include "client/select.h"
+#include "common/path.h"
 #include "common/str.h"
 #include "proto/directory.h"
 
@@ -21,6 +22,7 @@ int exit_of(int code)
         return EXIT_NO_DAEMON;
     case -EREMOTEIO:
     case -EPROTO:
+    case -EPERM:
         return EXIT_REFUSED;
     case -ETIMEDOUT:
         return EXIT_TIMEOUT;
@@ -158,8 +160,20 @@ static int run_verb(struct client *client, int argc, char **argv, struct err *er
     }
     if (code < 0 || check_words(client, err) != 0)
         return EXIT_USAGE;
-    directory_find(json_string_value(json_object_get(common, "state")), &client->state,
-                   NULL); /* verbs that need it say so */
+    const char *file = json_string_value(json_object_get(common, "endpoint")),
+               *state = json_string_value(json_object_get(common, "state"));
+    if (file && state) {
+        err_set(err, -EINVAL, "--state and --endpoint name two daemons");
+        return EXIT_USAGE;
+    }
+    if (file && (!path_exists(file) || path_is_directory(file))) {
+        err_set(err, -EINVAL, "--endpoint: there is no file %s; `decoy up --listen IFACE` writes one", file);
+        return EXIT_USAGE;
+    }
+    if (file)
+        client->state = path_absolute(file);
+    else
+        directory_find(state, &client->state, NULL); /* verbs that need it say so */
     return client->verb->run(client, err);
 }
 

@@ -20,7 +20,7 @@ enum exit_code {
 };
 
 struct client {
-    char *state; /* absolute path of the daemon's directory; NULL where the environment names none */
+    char *state; /* absolute path of the daemon's directory, or of its endpoint file; NULL where nothing names one */
     bool json;   /* --json: one object {"v": 1, ...} instead of text */
     const struct verb *verb;
     struct flags flags;

@@ -1,24 +1,28 @@
 /* See endpoint.h; ZeroMQ is spoken here alone.
  *
  * ZeroMQ connects to a socket that nobody listens on without a word and waits for ever. So the address is
- * tried with connect(2) first, reconnecting is off, and a monitor tells when the daemon has gone. */
+ * tried with connect(2) first (knock.h), reconnecting is off, and a monitor tells when the daemon has gone. */
 #include "client/endpoint.h"
+#include "client/knock.h"
 #include "common/clock.h"
+#include "common/path.h"
 #include "common/str.h"
 #include "proto/frame.h"
 #include "proto/json.h"
+#include "proto/keyfile.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <zmq.h>
 
 #define GREETING_S       5.0
 #define MONITOR_ENDPOINT "inproc://monitor"
 
+enum { HEARTBEAT_MS = 5000, SILENCE_MS = 20000 };
+
 struct endpoint {
-    char *state;
+    char *state;     /* the daemon's directory, or its endpoint file */
+    bool by_tcp;     /* the latter */
     void *context, *socket, *monitor;
     json_t *hello;
     unsigned request;
@@ -30,39 +34,30 @@ struct frames {
     zmq_msg_t part[FRAME_COUNT];
 };
 
-static int no_daemon(const char *state, struct err *err)
-{
-    return err_set(err, -ENOTCONN, "no decoyd serves %s; start it with `decoy up`", state);
-}
-
-/* Whether somebody listens at the path. */
-static int try_connect(const char *state, const char *path, struct err *err)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return err_set(err, -EINVAL, "%s is too long for a socket's path; choose a shorter --state", path);
-    strcpy(address.sun_path, path);
-    CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_set(err, -errno, "cannot make a socket: %s", strerror(errno));
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return 0;
-    if (errno == EACCES || errno == EPERM)
-        return err_set(err, -ENOTCONN, "%s belongs to another user", path);
-    return no_daemon(state, err);
-}
-
 static int zmq_failure(const char *what, struct err *err)
 {
     return err_set(err, -EIO, "cannot %s: %s", what, zmq_strerror(zmq_errno()));
 }
 
-static int connect_socket(struct endpoint *endpoint, const char *path, struct err *err)
+/* CURVE, and a word now and then, so that a host that is lost is noticed. */
+static int secure(void *socket, const struct keyfile_endpoint *remote, struct err *err)
+{
+    int heartbeat = HEARTBEAT_MS, silence = SILENCE_MS;
+    int failed = zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, remote->server_key, KEY_SIZE);
+    failed |= zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, remote->client.public_key, KEY_SIZE);
+    failed |= zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, remote->client.secret_key, KEY_SIZE);
+    zmq_setsockopt(socket, ZMQ_HEARTBEAT_IVL, &heartbeat, sizeof heartbeat);
+    zmq_setsockopt(socket, ZMQ_HEARTBEAT_TIMEOUT, &silence, sizeof silence);
+    return failed ? zmq_failure("use the keys", err) : 0;
+}
+
+/* remote is NULL for the local socket. */
+static int connect_socket(struct endpoint *endpoint, const char *address, const struct keyfile_endpoint *remote,
+                          struct err *err)
 {
     int none = 0, never = -1;
     int64_t limit = 16 << 20;
     const int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
-    CLEANUP(free_ptr) char *address = str_format("ipc://%s", path);
     endpoint->context = zmq_ctx_new();
     endpoint->socket = endpoint->context ? zmq_socket(endpoint->context, ZMQ_DEALER) : NULL;
     endpoint->monitor = endpoint->socket ? zmq_socket(endpoint->context, ZMQ_PAIR) : NULL;
@@ -71,6 +66,8 @@ static int connect_socket(struct endpoint *endpoint, const char *path, struct er
     zmq_setsockopt(endpoint->socket, ZMQ_LINGER, &none, sizeof none);
     zmq_setsockopt(endpoint->socket, ZMQ_RECONNECT_IVL, &never, sizeof never);
     zmq_setsockopt(endpoint->socket, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
+    if (remote && secure(endpoint->socket, remote, err) != 0)
+        return -EIO;
     if (zmq_socket_monitor(endpoint->socket, MONITOR_ENDPOINT, events) != 0 ||
         zmq_connect(endpoint->monitor, MONITOR_ENDPOINT) != 0 || zmq_connect(endpoint->socket, address) != 0)
         return zmq_failure("connect to decoyd", err);
@@ -93,6 +90,11 @@ static int greet(struct endpoint *endpoint, struct err *err)
         code = endpoint_next(endpoint, GREETING_S, &endpoint->hello, &last, err);
     if (code == -ETIMEDOUT)
         return err_set(err, code, "the daemon of %s does not answer", endpoint->state);
+    if (code == -ENOTCONN && endpoint->by_tcp)
+        return err_set(err, -EPERM,
+                       "decoyd refuses the keys of %s: its authorized_keys does not hold the client's, or the "
+                       "file is of another decoyd",
+                       endpoint->state);
     if (code)
         return code;
     return json_integer_value(json_object_get(endpoint->hello, "protocol")) == FRAME_VERSION
@@ -115,13 +117,29 @@ static void disconnect(struct endpoint *endpoint)
     endpoint->hello = NULL;
 }
 
-int endpoint_reopen(struct endpoint *endpoint, struct err *err)
+static int connect_local(struct endpoint *endpoint, struct err *err)
 {
     CLEANUP(free_ptr) char *path = str_format("%s/decoyd.sock", endpoint->state);
-    disconnect(endpoint);
-    int code = try_connect(endpoint->state, path, err);
+    CLEANUP(free_ptr) char *address = str_format("ipc://%s", path);
+    int code = knock_local(endpoint->state, path, err);
+    return code ? code : connect_socket(endpoint, address, NULL, err);
+}
+
+static int connect_tcp(struct endpoint *endpoint, struct err *err)
+{
+    struct keyfile_endpoint remote;
+    int code = keyfile_read_endpoint(endpoint->state, &remote, err);
+    if (code == -ENOENT)
+        return err_set(err, -ENOTCONN, "%s; its decoyd has ended, or was started without --listen", err ? err->text : "");
     if (!code)
-        code = connect_socket(endpoint, path, err);
+        code = knock_tcp(remote.address, err);
+    return code ? code : connect_socket(endpoint, remote.address, &remote, err);
+}
+
+int endpoint_reopen(struct endpoint *endpoint, struct err *err)
+{
+    disconnect(endpoint);
+    int code = endpoint->by_tcp ? connect_tcp(endpoint, err) : connect_local(endpoint, err);
     return code ? code : greet(endpoint, err);
 }
 
@@ -134,6 +152,7 @@ int endpoint_open(struct endpoint **out, const char *state, struct err *err)
     if (!endpoint)
         return err_set(err, -ENOMEM, "out of memory");
     endpoint->state = str_format("%s", state);
+    endpoint->by_tcp = path_exists(state) && !path_is_directory(state);
     endpoint->wake = -1;
     int code = endpoint_reopen(endpoint, err);
     if (!code)
@@ -158,6 +177,11 @@ void endpoint_wake_on(struct endpoint *endpoint, int fd)
 const char *endpoint_state(const struct endpoint *endpoint)
 {
     return endpoint->state;
+}
+
+bool endpoint_by_tcp(const struct endpoint *endpoint)
+{
+    return endpoint->by_tcp;
 }
 
 const json_t *endpoint_hello(const struct endpoint *endpoint)

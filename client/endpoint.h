@@ -12,7 +12,8 @@
 
 struct endpoint;
 
-/* Connects and greets. -ENOTCONN: nobody listens there; -EPROTO: a daemon of another protocol;
+/* Connects and greets; state is a daemon's directory or, for TCP, its endpoint.json. -EPERM: the other side is not ours,
+ * or we are refused; -ENOTCONN: nobody listens there; -EPROTO: a daemon of another protocol;
  * -ETIMEDOUT: it does not answer. */
 int endpoint_open(struct endpoint **out, const char *state, struct err *err);
 /* The same for an endpoint whose daemon went away; it stays usable for this call only when that fails. */
@@ -23,7 +24,8 @@ CLEANUP_DEFINE(endpoint_close_ptr, struct endpoint, endpoint_close)
 /* From now on waiting ends with -EINTR when fd can be read; -1: no more. */
 void endpoint_wake_on(struct endpoint *endpoint, int fd);
 
-const char *endpoint_state(const struct endpoint *endpoint); /* the daemon's directory; borrowed */
+const char *endpoint_state(const struct endpoint *endpoint); /* the daemon's directory or endpoint file; borrowed */
+bool endpoint_by_tcp(const struct endpoint *endpoint);
 
 /* What the daemon answered to hello; borrowed. */
 const json_t *endpoint_hello(const struct endpoint *endpoint);

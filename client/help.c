@@ -12,6 +12,8 @@ enum { INDENT = 26, HELP_WIDTH = 80 };
 static const struct spec_field COMMON_FIELDS[] = {
     {"state", SPEC_OUTPUT,
      .help = "the daemon's directory; otherwise $DECOY_STATE, else ~/.local/state/decoy"},
+    {"endpoint", SPEC_INPUT,
+     .help = "instead: the endpoint.json of a daemon on another host, which was started with --listen"},
     {"json", SPEC_BOOL, .help = "one JSON object a line, {\"v\": 1, ...}"},
     {"help", SPEC_BOOL, .help = "this text"},
 };

@@ -50,6 +50,31 @@ static void show_counts(const json_t *counts)
     puts(any ? "" : " none");
 }
 
+/* When the queue closes, where that is known. */
+static void show_clock(const json_t *status)
+{
+    char closes[CLOCK_TEXT_MAX], end[CLOCK_TEXT_MAX], left[CLOCK_TEXT_MAX];
+    int64_t closes_us = json_integer_value(json_object_get(status, "closes_us"));
+    if (!closes_us)
+        return;
+    printf("clock   the queue closes at %s, in %s; the allocation ends at %s\n", clock_format_local(closes_us, closes),
+           clock_format_span(1e-6 * (double)(closes_us - clock_realtime_us()), left),
+           clock_format_local(json_integer_value(json_object_get(status, "until_us")), end));
+}
+
+/* Who may connect and how. A daemon of before says nothing of it. */
+static void show_reach(const json_t *reach, const char *state)
+{
+    const char *address = json_string_value(json_object_get(reach, "address"));
+    if (!reach)
+        return;
+    printf("reach   user %ld on its host", member(reach, "uid"));
+    if (address)
+        printf("; %ld key%s by %s, with `decoy --endpoint %s/endpoint.json`", member(reach, "keys"),
+               member(reach, "keys") == 1 ? "" : "s", address, state);
+    printf("; %ld refused\n", member(reach, "refused"));
+}
+
 static void show_status(const json_t *status)
 {
     char span[CLOCK_TEXT_MAX];
@@ -63,7 +88,9 @@ static void show_status(const json_t *status)
                json_string_length(drained) ? "; " : "");
     printf("state   %s\n", row_text(status, "state"));
     printf("slots   %ld of %ld in use\n", member(status, "slots_used"), member(status, "slots"));
+    show_clock(status);
     show_counts(json_object_get(status, "counts"));
+    show_reach(json_object_get(status, "reach"), row_text(status, "state"));
 }
 
 int status_run(struct client *client, struct err *err)
@@ -317,7 +344,11 @@ static int show_directory(const struct client *client, const char *directory, st
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "manifest.json");
     json_t *manifest = NULL;
-    int code = json_read_file(path, &manifest, err);
+    int code = path_exists(path) ? json_read_file(path, &manifest, err)
+                                 : err_set(err, -ENOENT,
+                                           "%s is not a finished dataset: it has no manifest.json, which "
+                                           "split writes last",
+                                           directory);
     CLEANUP(free_ptr) char *text = dataset_format(manifest, print_width());
     if (!code && !text)
         code = err_set(err, -EINVAL, "%s is not the manifest of a dataset", path);

@@ -4,6 +4,7 @@
 #include "client/endpoint.h"
 #include "client/print.h"
 #include "common/clock.h"
+#include "common/path.h"
 #include "common/program.h"
 #include "common/str.h"
 
@@ -45,7 +46,9 @@ static void become_daemon(const char *program, const struct client *client, int 
         const struct spec_field *field = spec_field_find(spec_daemon_options(), name, NULL);
         CLEANUP(free_ptr) char *flag = flag_name(field);
         if (count + 1 < ARGUMENTS_MAX)
-            arguments[count++] = str_format("%s=%.17g", flag, json_number_value(value));
+            arguments[count++] = json_is_string(value)
+                                     ? str_format("%s=%s", flag, json_string_value(value))
+                                     : str_format("%s=%.17g", flag, json_number_value(value));
     }
     arguments[count] = NULL;
     int null = open("/dev/null", O_RDONLY);
@@ -117,6 +120,11 @@ static int start_daemon(const struct client *client, struct err *err)
 static int open_started(struct client *client, struct endpoint **endpoint, bool *started, struct err *err)
 {
     *started = false;
+    if (client->state && !path_is_directory(client->state) && path_exists(client->state)) {
+        err_set(err, -EINVAL, "`decoy %s` starts decoyd on this machine; %s is no directory of its state",
+                client->verb->name, client->state);
+        return EXIT_USAGE;
+    }
     int code = endpoint_open(endpoint, client->state, err);
     if (code == -ENOTCONN) {
         int failed = start_daemon(client, err);
@@ -188,6 +196,17 @@ static int await_end(pid_t pid, int process, double patience_s, struct err *err)
                    pid);
 }
 
+/* Until a daemon on another host hangs up. */
+static int await_silence(struct endpoint *endpoint, double patience_s, struct err *err)
+{
+    json_t *body = NULL;
+    bool last;
+    int code;
+    while ((code = endpoint_next(endpoint, patience_s, &body, &last, err)) == 0)
+        json_decref(body);
+    return code == -ENOTCONN || code == -ESHUTDOWN ? 0 : code;
+}
+
 int down_run(struct client *client, struct err *err)
 {
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
@@ -197,13 +216,14 @@ int down_run(struct client *client, struct err *err)
     if (code)
         return exit_of(code);
     pid_t pid = (pid_t)json_integer_value(json_object_get(endpoint_hello(endpoint), "pid"));
-    process = pid > 0 ? pidfd_open(pid, 0) : -1;
+    process = pid > 0 && !endpoint_by_tcp(endpoint) ? pidfd_open(pid, 0) : -1;
     code = endpoint_call(endpoint, "shutdown", json_object(), &answer, err);
     json_decref(answer);
     if (code == -ENOTCONN) /* it ended before its answer was out */
         code = 0;
     if (!code)
-        code = await_end(pid, process, patience(client), err);
+        code = endpoint_by_tcp(endpoint) ? await_silence(endpoint, patience(client), err)
+                                         : await_end(pid, process, patience(client), err);
     if (code)
         return exit_of(code);
     *err = (struct err){0};

@@ -1,7 +1,9 @@
 /* See clock.h. */
 #include "common/clock.h"
+#include "common/str.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t clock_realtime_us(void)
@@ -25,6 +27,77 @@ const char *clock_format_utc(int64_t realtime_us, char text[CLOCK_TEXT_MAX])
     gmtime_r(&seconds, &parts);
     strftime(text, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts);
     return text;
+}
+
+const char *clock_format_local(int64_t realtime_us, char text[CLOCK_TEXT_MAX])
+{
+    time_t seconds = (time_t)(realtime_us / 1000000), now = time(NULL);
+    struct tm parts, today;
+    localtime_r(&seconds, &parts);
+    localtime_r(&now, &today);
+    bool same_day = parts.tm_yday == today.tm_yday && parts.tm_year == today.tm_year;
+    strftime(text, CLOCK_TEXT_MAX, same_day ? "%H:%M:%S" : "%a %Y-%m-%d %H:%M:%S", &parts);
+    return text;
+}
+
+/* The next time that the clock on the wall shows text. */
+static bool parse_time_of_day(const char *text, time_t now, time_t *seconds)
+{
+    struct tm parts;
+    localtime_r(&now, &parts);
+    parts.tm_sec = 0;
+    const char *rest = strptime(text, "%H:%M", &parts);
+    if (rest && *rest == ':')
+        rest = strptime(rest + 1, "%S", &parts);
+    if (!rest || *rest)
+        return false;
+    parts.tm_isdst = -1;
+    *seconds = mktime(&parts);
+    if (*seconds <= now) {
+        parts.tm_mday++;
+        parts.tm_isdst = -1;
+        *seconds = mktime(&parts);
+    }
+    return true;
+}
+
+static bool parse_date(const char *text, time_t *seconds)
+{
+    struct tm parts = {.tm_isdst = -1};
+    const char *rest = strptime(text, "%Y-%m-%d", &parts);
+    if (!rest || (*rest != 'T' && *rest != ' '))
+        return false;
+    rest = strptime(rest + 1, "%H:%M", &parts);
+    if (rest && *rest == ':')
+        rest = strptime(rest + 1, "%S", &parts);
+    bool utc = rest && strcmp(rest, "Z") == 0;
+    if (!rest || (*rest && !utc))
+        return false;
+    *seconds = utc ? timegm(&parts) : mktime(&parts);
+    return true;
+}
+
+bool clock_parse(const char *text, int64_t now_us, int64_t *time_us)
+{
+    time_t seconds;
+    double span_s;
+    int64_t number;
+    if (*text == '+') {
+        if (!str_to_seconds(text + 1, &span_s) || !(span_s < 1e10))
+            return false;
+        *time_us = now_us + (int64_t)(1e6 * span_s);
+        return true;
+    }
+    if (*text == '@') {
+        if (!str_to_int(text + 1, &number) || number < 0 || number > (int64_t)1e11)
+            return false;
+        *time_us = number * 1000000;
+        return true;
+    }
+    if (!parse_time_of_day(text, (time_t)(now_us / 1000000), &seconds) && !parse_date(text, &seconds))
+        return false;
+    *time_us = (int64_t)seconds * 1000000;
+    return true;
 }
 
 const char *clock_format_span(double seconds, char text[CLOCK_TEXT_MAX])

@@ -26,7 +26,7 @@ static void outfile_free(struct outfile *file)
     free(file);
 }
 
-int outfile_open(struct outfile **out, const char *path, struct err *err)
+static int open_aside(struct outfile **out, const char *path, mode_t mode, struct err *err)
 {
     static atomic_uint counter;
     CLEANUP(free_ptr) char *directory = path_directory(path);
@@ -36,7 +36,7 @@ int outfile_open(struct outfile **out, const char *path, struct err *err)
     file->path = str_format("%s", path);
     file->temporary = str_format("%s/.%s.%d-%u.part", directory, path_name(path), (int)getpid(), atomic_fetch_add(&counter, 1));
     unlink(file->temporary); /* of an earlier process with this pid */
-    file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file->fd < 0) {
         int code = err_set(err, -errno, "cannot write in %s: %s", directory, strerror(errno));
         outfile_free(file);
@@ -44,6 +44,11 @@ int outfile_open(struct outfile **out, const char *path, struct err *err)
     }
     *out = file;
     return 0;
+}
+
+int outfile_open(struct outfile **out, const char *path, struct err *err)
+{
+    return open_aside(out, path, 0666, err);
 }
 
 const char *outfile_temporary(const struct outfile *file)
@@ -105,13 +110,23 @@ int outfile_write(struct outfile *file, const void *data, size_t size, struct er
     return 0;
 }
 
-int file_publish(const char *path, const void *data, size_t size, struct err *err)
+static int publish(const char *path, mode_t mode, const void *data, size_t size, struct err *err)
 {
     CLEANUP(outfile_discard_ptr) struct outfile *file = NULL;
-    int code = outfile_open(&file, path, err);
+    int code = open_aside(&file, path, mode, err);
     if (!code)
         code = outfile_write(file, data, size, err);
     return code ? code : outfile_publish(TAKE(file), err);
+}
+
+int file_publish(const char *path, const void *data, size_t size, struct err *err)
+{
+    return publish(path, 0666, data, size, err);
+}
+
+int file_publish_private(const char *path, const void *data, size_t size, struct err *err)
+{
+    return publish(path, 0600, data, size, err);
 }
 
 int file_read(const char *path, size_t limit, char **data, size_t *size, struct err *err)

@@ -25,6 +25,8 @@ CLEANUP_DEFINE(outfile_discard_ptr, struct outfile, outfile_discard)
 
 /* All of it in one call. */
 int file_publish(const char *path, const void *data, size_t size, struct err *err);
+/* The same for a secret: the file is never open to others, not even while it is written. */
+int file_publish_private(const char *path, const void *data, size_t size, struct err *err);
 
 /* Reads at most limit bytes; a larger file is an error. *data ends with an extra NUL and is the caller's. The
  * linker knows it by another name: CFITSIO exports a file_read, which a program could get instead. */

@@ -1,6 +1,7 @@
 /* See config.h. */
 #include "daemon/config.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "proto/json.h"
@@ -53,6 +54,20 @@ static int collect(const json_t *flags, const char *state, json_t **values, stru
     return code;
 }
 
+/* 0 where no end was told. */
+static int read_until(const json_t *resolved, int64_t *until_us, struct err *err)
+{
+    const char *text = spec_text(resolved, "until");
+    int64_t now_us = clock_realtime_us();
+    *until_us = 0;
+    if (!text)
+        return 0;
+    if (!clock_parse(text, now_us, until_us))
+        return err_set(err, -EINVAL, "until must be a time such as 18:30, 2026-01-31T18:30, +4h or @1769857200, not %.40s",
+                       text);
+    return *until_us > now_us ? 0 : err_set(err, -EINVAL, "until: %.40s is past", text);
+}
+
 int config_read(struct config *config, const json_t *flags, const char *state, struct err *err)
 {
     json_t *values = NULL, *resolved = NULL;
@@ -63,8 +78,13 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
         *config = (struct config){
             .slots = (int)spec_int(resolved, "slots"),
             .grace_s = spec_real(resolved, "grace"),
+            .close_before_s = spec_real(resolved, "close_before"),
+            .least_run_s = spec_real(resolved, "least_run"),
             .keep_days = spec_real(resolved, "keep_days"),
+            .listen = spec_text(resolved, "listen") ? str_format("%s", spec_text(resolved, "listen")) : NULL,
         };
+    if (!code)
+        code = read_until(resolved, &config->until_us, err);
     json_decref(values);
     json_decref(resolved);
     return code;

@@ -6,11 +6,16 @@
 #include "common/err.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct config {
     int slots;        /* threads to keep busy; 0: the CPUs it may run on */
     double grace_s;   /* from SIGTERM to SIGKILL */
+    int64_t until_us;      /* the end of the allocation as told, 0: not told */
+    double close_before_s; /* the queue closes this long before that end */
+    double least_run_s;    /* a job is not started with less than this before the queue closes */
     double keep_days; /* what ended before is forgotten; 0: nothing */
+    char *listen;     /* "IFACE[:PORT]" to serve at by TCP, the owner's to free; NULL: no TCP */
 };
 
 /* flags: {field: value} of the command line. */

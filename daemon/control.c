@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/str.h"
 #include "daemon/act.h"
+#include "daemon/deadline.h"
 #include "daemon/forget.h"
 #include "daemon/service.h"
 #include "daemon/stream.h"
@@ -44,11 +45,13 @@ int verb_status(struct call *call, struct err *err)
         return code;
     json_t *states = call_counts(counts, true);
     call->answer = json_pack(
-        "{ss si ss ss sf si si so si sb ss? sO sf}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
+        "{ss si ss ss sf si si so si sb ss? sO sf so sI sI}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
         daemon->host, "state", daemon->state, "uptime_s", clock_monotonic_s() - daemon->started_s, "slots",
         daemon->slots.total, "slots_used", daemon->slots.used, "counts", states, "clients",
         (int)streams_clients(daemon->streams), "ending", daemon->ending, "drained", daemon->drained,
-        "recovered", daemon->recovered, "keep_days", daemon->config.keep_days);
+        "recovered", daemon->recovered, "keep_days", daemon->config.keep_days, "reach", zsock_reach(daemon->zsock),
+        "until_us", (json_int_t)deadline_end_us(daemon->deadline), "closes_us",
+        (json_int_t)deadline_closes_us(daemon->deadline));
     return 0;
 }
 
@@ -56,7 +59,7 @@ int verb_shutdown(struct call *call, struct err *err)
 {
     (void)err;
     call->answer = json_object();
-    daemon_shut_down(call->daemon);
+    daemon_shut_down(call->daemon, "decoyd was shut down");
     return 0;
 }
 

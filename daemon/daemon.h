@@ -17,6 +17,7 @@ struct submits;    /* submit.h */
 struct streams;    /* stream.h */
 struct acts;       /* act.h */
 struct forgetting; /* forget.h */
+struct deadline;   /* deadline.h */
 
 struct daemon {
     uv_loop_t *loop;
@@ -34,6 +35,7 @@ struct daemon {
     struct streams *streams;
     struct acts *acts;
     struct forgetting *forgetting;
+    struct deadline *deadline;
     bool copied;       /* the state directory is a copy: what runs is its original's */
     char *drained;     /* why it starts no jobs for now ("" without a reason), NULL when it does */
     json_t *recovered; /* ids of the jobs that ran when the daemon before it died */
@@ -45,8 +47,8 @@ struct daemon {
  */
 void daemon_fail(struct daemon *daemon, const struct err *err);
 
-/* Good-order end: running jobs are asked to stop and put back, then the loop ends. */
-void daemon_shut_down(struct daemon *daemon);
+/* Good-order end: running jobs are asked to stop for that reason and put back, then the loop ends. */
+void daemon_shut_down(struct daemon *daemon, const char *reason);
 
 /* Whether jobs may start now. */
 bool daemon_starts_jobs(const struct daemon *daemon);

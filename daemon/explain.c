@@ -2,6 +2,7 @@
  * reason that fits is given: what would have to change for the job to start. */
 #include "common/clock.h"
 #include "common/str.h"
+#include "daemon/deadline.h"
 #include "daemon/run.h"
 #include "daemon/service.h"
 
@@ -126,6 +127,16 @@ static struct explanation explain_turn(const struct daemon *daemon, const struct
                                       slots_needed(row), end));
 }
 
+static struct explanation explain_no_time(const struct daemon *daemon)
+{
+    char left[CLOCK_TEXT_MAX], least[CLOCK_TEXT_MAX], closes[CLOCK_TEXT_MAX];
+    return explain("no_time", str_format("the queue closes at %s, in %s, and no job is started with less than %s left "
+                                         "(--least-run); it goes on in the next allocation",
+                                         clock_format_local(deadline_closes_us(daemon->deadline), closes),
+                                         clock_format_span(deadline_left_s(daemon->deadline), left),
+                                         clock_format_span(daemon->config.least_run_s, least)));
+}
+
 static struct explanation explain_ready(const struct daemon *daemon, const struct job_row *row)
 {
     const struct job_life *life = &row->life;
@@ -139,6 +150,8 @@ static struct explanation explain_ready(const struct daemon *daemon, const struc
     if (daemon->drained)
         return explain("drained", str_format("decoyd is drained%s%s; `decoy resume` starts jobs again",
                                              *daemon->drained ? ": " : "", daemon->drained));
+    if (deadline_left_s(daemon->deadline) < daemon->config.least_run_s)
+        return explain_no_time(daemon);
     if (life->not_before_us > now_us)
         return explain("resting", str_format("it rests for another %s after %d failure%s%s%s",
                                              clock_format_span(

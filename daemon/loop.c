@@ -8,9 +8,11 @@
 #include "common/str.h"
 #include "daemon/act.h"
 #include "daemon/background.h"
+#include "daemon/deadline.h"
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
+#include "daemon/notify.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
 #include "daemon/service.h"
@@ -27,6 +29,7 @@ struct part {
     struct daemon daemon;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
+    struct notify notify;
     const json_t *flags;
     bool has_loop;
     int lock;
@@ -42,7 +45,8 @@ void daemon_fail(struct daemon *daemon, const struct err *err)
 
 bool daemon_starts_jobs(const struct daemon *daemon)
 {
-    return !daemon->ending && !daemon->failed && !daemon->drained;
+    return !daemon->ending && !daemon->failed && !daemon->drained &&
+           deadline_left_s(daemon->deadline) >= daemon->config.least_run_s;
 }
 
 void daemon_check_end(struct daemon *daemon)
@@ -51,16 +55,17 @@ void daemon_check_end(struct daemon *daemon)
         uv_stop(daemon->loop);
 }
 
-void daemon_shut_down(struct daemon *daemon)
+void daemon_shut_down(struct daemon *daemon, const char *reason)
 {
     struct err err = {0};
     struct job *job;
     if (daemon->ending)
         return;
-    log_info("shutting down; %zu jobs run", acts_running(daemon->acts));
+    log_info("shutting down: %s; %zu jobs run", reason, acts_running(daemon->acts));
     daemon->ending = true;
+    notify_stopping();
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
-        if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, "decoyd was shut down", &err) != 0) {
+        if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, reason, &err) != 0) {
             daemon_fail(daemon, &err);
             return;
         }
@@ -71,7 +76,7 @@ void daemon_shut_down(struct daemon *daemon)
 static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
-    daemon_shut_down(handle->data);
+    daemon_shut_down(handle->data, "decoyd was shut down");
 }
 
 static void on_event(void *context, struct job *job, const struct job_event *event)
@@ -134,6 +139,8 @@ static int open_parts(struct part *part, struct err *err)
         code = acts_create(&daemon->acts, daemon, err);
     if (!code)
         code = forgetting_create(&daemon->forgetting, daemon, err);
+    if (!code)
+        code = deadline_create(&daemon->deadline, daemon, err);
     if (code)
         return code;
     daemon->queue = queue_create();
@@ -145,10 +152,9 @@ static int open_parts(struct part *part, struct err *err)
 static int serve(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
-    CLEANUP(free_ptr) char *endpoint = str_format("ipc://%s/decoyd.sock", daemon->state);
     fdlimit_raise();
-    int code = zsock_create(&daemon->zsock, daemon->loop, endpoint, service_on_message, service_on_quiet,
-                            daemon, err);
+    int code = zsock_create(&daemon->zsock, daemon->loop, daemon->state, daemon->config.listen,
+                            service_on_message, service_on_quiet, daemon, err);
     if (!code)
         code = recover_runs(daemon, err);
     if (!code) {
@@ -167,10 +173,13 @@ static void close_parts(struct part *part)
         acts_close(daemon->acts);
     if (daemon->forgetting)
         forgetting_close(daemon->forgetting);
+    if (daemon->deadline)
+        deadline_close(daemon->deadline);
     if (daemon->streams)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
     if (part->has_loop) {
+        notify_close(&part->notify);
         uv_close((uv_handle_t *)&part->term, NULL);
         uv_close((uv_handle_t *)&part->interrupt, NULL);
         uv_close((uv_handle_t *)&part->hangup, NULL);
@@ -179,6 +188,7 @@ static void close_parts(struct part *part)
     }
     acts_destroy(daemon->acts);
     free(daemon->forgetting);
+    free(daemon->deadline);
     submits_destroy(daemon->submits);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);
@@ -192,6 +202,7 @@ static void close_parts(struct part *part)
     json_decref(daemon->recovered);
     free(daemon->drained);
     free(daemon->worker);
+    free(daemon->config.listen);
     free(daemon->state);
 }
 
@@ -201,6 +212,7 @@ static void run(struct part *part, int *ready)
     log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots", daemon->state, daemon->host,
              daemon->slots.total);
     background_ready(ready, NULL);
+    notify_ready(&part->notify, daemon->loop);
     uv_run(daemon->loop, UV_RUN_DEFAULT);
     log_info("decoyd ends%s", daemon->failed ? " because of an error" : "");
 }

@@ -4,6 +4,8 @@
  * work. */
 #include "daemon/zsock.h"
 #include "common/cleanup.h"
+#include "common/str.h"
+#include "daemon/auth.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,6 +19,7 @@ struct zsock {
     uv_poll_t poll;       /* wakes the loop */
     uv_prepare_t prepare; /* runs before it sleeps */
     uv_idle_t idle;       /* keeps it from sleeping */
+    struct auth *auth;    /* who may connect */
     int open_handles;
     zsock_on_message *on_message;
     zsock_on_quiet *on_quiet;
@@ -33,8 +36,9 @@ static int set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
-static int open_socket(struct zsock *zsock, const char *endpoint, struct err *err)
+static int open_socket(struct zsock *zsock, const char *state, struct err *err)
 {
+    CLEANUP(free_ptr) char *endpoint = str_format("ipc://%s/decoyd.sock", state);
     uid_t owner = geteuid();
     zsock->context = zmq_ctx_new();
     zsock->socket = zsock->context ? zmq_socket(zsock->context, ZMQ_ROUTER) : NULL;
@@ -168,6 +172,7 @@ void zsock_close(struct zsock *zsock)
 {
     if (!zsock)
         return;
+    auth_close(zsock->auth);
     if (zsock->open_handles == 0) {
         free_zsock(zsock);
         return;
@@ -178,7 +183,7 @@ void zsock_close(struct zsock *zsock)
     uv_close((uv_handle_t *)&zsock->idle, on_closed);
 }
 
-int zsock_create(struct zsock **out, uv_loop_t *loop, const char *endpoint, zsock_on_message *on_message,
+int zsock_create(struct zsock **out, uv_loop_t *loop, const char *state, const char *listen, zsock_on_message *on_message,
                  zsock_on_quiet *on_quiet, void *context, struct err *err)
 {
     struct zsock *zsock = calloc(1, sizeof *zsock);
@@ -187,7 +192,11 @@ int zsock_create(struct zsock **out, uv_loop_t *loop, const char *endpoint, zsoc
     zsock->on_message = on_message;
     zsock->on_quiet = on_quiet;
     zsock->user = context;
-    int code = open_socket(zsock, endpoint, err);
+    int code = open_socket(zsock, state, err);
+    if (!code)
+        code = auth_create(&zsock->auth, loop, zsock->context, zsock->socket, state, err);
+    if (!code && listen)
+        code = auth_listen(zsock->auth, listen, err);
     if (!code)
         code = start_handles(zsock, loop, err);
     if (code) {
@@ -196,6 +205,11 @@ int zsock_create(struct zsock **out, uv_loop_t *loop, const char *endpoint, zsoc
     }
     *out = zsock;
     return 0;
+}
+
+json_t *zsock_reach(const struct zsock *zsock)
+{
+    return auth_json(zsock->auth);
 }
 
 int zsock_send(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,

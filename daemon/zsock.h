@@ -1,4 +1,5 @@
-/* The ROUTER socket, on libuv's loop. ZeroMQ is here and nowhere else in the daemon. */
+/* The ROUTER socket, on libuv's loop. ZeroMQ is here and in auth.c, which decides who may connect, and nowhere else in
+ * the daemon. */
 #ifndef DECOY_DAEMON_ZSOCK_H
 #define DECOY_DAEMON_ZSOCK_H
 
@@ -25,9 +26,13 @@ typedef void zsock_on_message(void *context, const struct peer *peer, const stru
 /* Nothing more has arrived, or a good deal was taken: the loop goes on to other work. */
 typedef void zsock_on_quiet(void *context);
 
-/* Binds; the caller holds the lock of the state directory, so that a socket file found is a dead one's. */
-int zsock_create(struct zsock **out, uv_loop_t *loop, const char *endpoint, zsock_on_message *on_message,
-                 zsock_on_quiet *on_quiet, void *context, struct err *err);
+/* Binds STATE/decoyd.sock and, where listen ("IFACE[:PORT]") is not NULL, TCP with CURVE. The caller holds the lock of
+ * the state directory, so that a socket file found is a dead one's. */
+int zsock_create(struct zsock **out, uv_loop_t *loop, const char *state, const char *listen,
+                 zsock_on_message *on_message, zsock_on_quiet *on_quiet, void *context, struct err *err);
+
+/* Who may connect and how, and how many were refused: auth_json. */
+json_t *zsock_reach(const struct zsock *zsock);
 
 /* Closes its handles and the socket; what was sent leaves within a second. The memory is freed by the loop.
  */

@@ -230,8 +230,17 @@ static const struct spec_field DAEMON_FIELDS[] = {
      .help = "threads to keep busy (default: as many as CPUs it may run on)"},
     {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
      .help = "time that a job has to stop when asked, before it is killed"},
+    {"until", SPEC_TEXT,
+     .help = "the end of the allocation: 18:30, 2026-01-31T18:30, +4h or @SECONDS (default: what Slurm says, else none)"},
+    {"close_before", SPEC_SPAN, "60", LIMITS(1, 86400), .unit = "s",
+     .help = "this long before that end, running jobs save themselves and go back into the queue, and decoyd ends"},
+    {"least_run", SPEC_SPAN, "30", LIMITS(0, 86400), .unit = "s",
+     .help = "a job is not started with less time than this before the queue closes"},
     {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
      .help = "forget jobs, with their logs, this long after their end (default: never)"},
+    {"listen", SPEC_TEXT, .choices = "IFACE[:PORT]",
+     .help = "serve by TCP too, at one interface (eth0, or its IPv4 address); who has no key of "
+             "authorized_keys is refused"},
 };
 
 #define KIND(name, summary, fields)                                                                          \

@@ -1,4 +1,6 @@
 """One decoyd a state directory, and what keeps it from serving."""
+import pathlib
+import re
 import subprocess
 
 import pytest
@@ -46,3 +48,14 @@ def test_bad_words_on_the_command_line():
         done = subprocess.run([DECOYD, *words], stderr=subprocess.PIPE, text=True, check=False, timeout=10)
         assert done.returncode == status and part in done.stderr and done.stderr.count('\n') == 1
     assert subprocess.run([DECOYD, '--version'], stdout=subprocess.PIPE, text=True, check=True).stdout.startswith('decoyd ')
+
+
+def test_a_low_limit_of_open_files_is_told_and_jobs_get_the_limit_as_it_was(daemon):
+    daemon.stop()
+    assert 'room for about' not in daemon.log()
+    daemon.before = ['prlimit', '--nofile=200:300']
+    daemon.start()
+    assert 'may open 300 files only, which is room for about 236 clients' in daemon.log()
+    job = daemon.submit('sleep=60')
+    limits = pathlib.Path(f'/proc/{daemon.pids(job)[0]}/limits').read_text()
+    assert re.search(r'Max open files +200 +300', limits)

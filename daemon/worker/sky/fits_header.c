@@ -217,8 +217,11 @@ static int data_size(const struct fits_header *header, long long *size, long lon
     for (int i = 1; i <= *axes && !code; i++) {
         char name[24];
         snprintf(name, sizeof name, "NAXIS%d", i);
-        code = fits_header_int(header, name, 0, &side, err);
-        if (!code && (side < 0 || (side && items > DATA_MAX / side)))
+        code = fits_header_int(header, name, -1, &side, err);
+        if (!code && side < 0)
+            code = err_set(err, -EINVAL, "%s: %s in HDU %d is missing or negative", header->path, name,
+                           header->hdu);
+        if (!code && side && items > DATA_MAX / side)
             code = err_set(err, -EINVAL, "%s: %s in HDU %d is %lld", header->path, name, header->hdu, side);
         if (!code)
             items *= side;

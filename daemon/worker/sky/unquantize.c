@@ -51,7 +51,7 @@ INLINE void scale_row(const struct quantizer *quantizer, const int32_t *restrict
     const bool blanks = quantizer->has_blank;
     for (long i = 0; i < count; i++) {
         float value = finite_or_zero((float)((double)values[i] * scale + zero));
-        pixels[i] = blanks & (values[i] == blank) ? 0 : value;
+        pixels[i] = (blanks & (values[i] == blank)) ? 0 : value;
     }
 }
 

@@ -120,7 +120,7 @@ static int add_source(struct scan *scan, struct stampfile *stamps, const char *p
                       bool with_keys, struct err *err)
 {
     const struct cutout_column *columns;
-    size_t column_count;
+    size_t column_count = 0;
     const size_t count = stampfile_count(stamps);
     int code = count > UINT32_MAX ? err_set(err, -EFBIG, "%s has more than 2^32 stamps", path)
                                   : stampfile_columns(stamps, &columns, &column_count, err);

@@ -185,6 +185,25 @@ static void damaged_headers_are_survived(void **state)
     unlink(spoiled_path);
 }
 
+/* Taken for 0, a number of rows that is not told would lose all of a brick's galaxies without a word. */
+static void a_table_that_tells_no_number_of_rows_is_refused(void **state)
+{
+    (void)state;
+    CLEANUP(free_ptr) char *bytes = NULL, *spoiled_path = path_join(root, "spoiled.fits");
+    struct table *table = NULL;
+    struct err err;
+    size_t size, at = HEADER_AT;
+    assert_int_equal(file_read(path, 1 << 20, &bytes, &size, NULL), 0);
+    while (at < HEADER_AT + HEADER_SIZE && memcmp(bytes + at, "NAXIS2  ", 8) != 0)
+        at += 80;
+    assert_in_range(at, HEADER_AT, HEADER_AT + HEADER_SIZE - 80);
+    memcpy(bytes + at, "COMMENT   ", 10);
+    assert_int_equal(file_publish(spoiled_path, bytes, size, NULL), 0);
+    assert_int_equal(table_open(&table, spoiled_path, &err), -EINVAL);
+    assert_contains(err.text, "NAXIS2 in HDU 2 is missing");
+    unlink(spoiled_path);
+}
+
 static void a_table_cut_short_is_refused(void **state)
 {
     (void)state;
@@ -205,6 +224,7 @@ int main(void)
         cmocka_unit_test(text_is_stripped_and_padded_with_nul),
         cmocka_unit_test(what_cannot_be_read_is_named_with_file_and_column),
         cmocka_unit_test(damaged_headers_are_survived),
+        cmocka_unit_test(a_table_that_tells_no_number_of_rows_is_refused),
         cmocka_unit_test(a_table_cut_short_is_refused),
     };
     return cmocka_run_group_tests(tests, make_table, remove_table);
