@@ -1,4 +1,5 @@
-/* Lines to standard error: "2026-01-31T12:00:00Z info: text". Only mains, handlers and workers log. */
+/* Lines to standard error: "2026-01-31T12:00:00Z info: text"; to systemd's journal, which knows the time, "<6>text" with
+ * the priority of syslog(3). Only mains, handlers and workers log. */
 #ifndef DECOY_COMMON_LOG_H
 #define DECOY_COMMON_LOG_H
 

@@ -12,6 +12,8 @@
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
+#include "daemon/hosts.h"
+#include "daemon/notify.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
 #include "daemon/service.h"
@@ -28,6 +30,7 @@ struct part {
     struct daemon daemon;
     uv_loop_t loop;
     uv_signal_t term, interrupt, hangup;
+    struct notify notify;
     const json_t *flags;
     bool has_loop;
     int lock;
@@ -61,6 +64,7 @@ void daemon_shut_down(struct daemon *daemon, const char *reason)
         return;
     log_info("shutting down: %s; %zu jobs run", reason, acts_running(daemon->acts));
     daemon->ending = true;
+    notify_stopping();
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
         if (job->run && acts_stop(daemon->acts, job, STOP_SHUTDOWN, reason, &err) != 0) {
             daemon_fail(daemon, &err);
@@ -114,6 +118,16 @@ static int open_store(struct daemon *daemon, struct err *err)
     return code ? code : store_setting(daemon->store, "drained", &daemon->drained, err);
 }
 
+static int find_hosts(struct daemon *daemon, struct err *err)
+{
+    struct hosts_given given = {.slots = daemon->config.slots,
+                                .self = daemon->host,
+                                .hosts = daemon->config.hosts,
+                                .nodelist = getenv("SLURM_JOB_NODELIST"),
+                                .cpus = getenv("SLURM_JOB_CPUS_PER_NODE")};
+    return hosts_find(&daemon->slots, &given, err);
+}
+
 static int open_parts(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
@@ -121,7 +135,7 @@ static int open_parts(struct part *part, struct err *err)
     if (!code)
         code = config_read(&daemon->config, part->flags, daemon->state, err);
     if (!code)
-        code = slots_init(&daemon->slots, daemon->config.slots, err);
+        code = find_hosts(daemon, err);
     if (!code)
         code = program_find_worker(&daemon->worker, err);
     if (!code)
@@ -176,6 +190,7 @@ static void close_parts(struct part *part)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
     if (part->has_loop) {
+        notify_close(&part->notify);
         uv_close((uv_handle_t *)&part->term, NULL);
         uv_close((uv_handle_t *)&part->interrupt, NULL);
         uv_close((uv_handle_t *)&part->hangup, NULL);
@@ -199,15 +214,18 @@ static void close_parts(struct part *part)
     free(daemon->drained);
     free(daemon->worker);
     free(daemon->config.listen);
+    free(daemon->config.hosts);
+    slots_clear(&daemon->slots);
     free(daemon->state);
 }
 
 static void run(struct part *part, int *ready)
 {
     struct daemon *daemon = &part->daemon;
-    log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots", daemon->state, daemon->host,
-             daemon->slots.total);
+    log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots on %zu host%s", daemon->state, daemon->host,
+             daemon->slots.total, daemon->slots.count, daemon->slots.count == 1 ? "" : "s");
     background_ready(ready, NULL);
+    notify_ready(&part->notify, daemon->loop);
     uv_run(daemon->loop, UV_RUN_DEFAULT);
     log_info("decoyd ends%s", daemon->failed ? " because of an error" : "");
 }

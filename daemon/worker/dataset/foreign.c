@@ -85,10 +85,11 @@ static int find_files(const char *directory, struct files *files, struct err *er
     if (code)
         return err_set(err, code, "cannot read %s: %s", directory, strerror(-code));
     if (files->count == 0)
-        return err_set(err, -ENOENT,
-                       "%s is not a finished dataset: it has no manifest.json (nor the original's "
-                       "<AAA>/<brick>/xtrain_<k>.npy)",
-                       directory);
+        return err_set(
+            err, -ENOENT,
+            "%s is not a finished dataset: it has no manifest.json, which split writes last (nor the "
+            "original's <AAA>/<brick>/xtrain_<k>.npy)",
+            directory);
     qsort(files->items, files->count, sizeof *files->items, compare_files);
     return 0;
 }

@@ -71,14 +71,11 @@ static int list_files(const struct file_list *list, json_t **files, struct err *
 }
 
 /* made_from with the brick's own input files. */
-static int describe_origin(const struct brickwork *work, const struct brick *brick, json_t **origin,
+static int describe_origin(const struct brickwork *work, const struct file_list *inputs, json_t **origin,
                            struct err *err)
 {
-    CLEANUP(file_list_free) struct file_list inputs = {0};
     json_t *files = NULL;
-    int code = work->inputs ? work->inputs(work->context, brick, &inputs, err) : 0;
-    if (!code)
-        code = list_files(&inputs, &files, err);
+    int code = list_files(inputs, &files, err);
     if (code)
         return code;
     *origin = json_deep_copy(work->made_from);
@@ -86,13 +83,17 @@ static int describe_origin(const struct brickwork *work, const struct brick *bri
     return 0;
 }
 
-static int make_brick(const struct brickwork *work, const struct brick *brick, const json_t *origin,
+static int make_brick(const struct brickwork *work, const struct brick *brick, const struct file_list *inputs,
                       const char *receipt, json_t **counts, struct err *err)
 {
+    CLEANUP(json_release) json_t *origin = NULL;
     CLEANUP(yield_free) struct brick_yield yield = {0};
     CLEANUP(json_release) json_t *files = NULL;
+    int code = describe_origin(work, inputs, &origin, err);
+    if (code)
+        return code;
     unlink(receipt);
-    int code = work->make(work->context, brick, &yield, err);
+    code = work->make(work->context, brick, &yield, err);
     if (!code)
         code = list_files(&yield.files, &files, err);
     if (code)
@@ -123,12 +124,13 @@ static int do_brick(void *context, long index, json_t **report, bool *fatal, str
     const struct brickwork *work = context;
     const struct brick *brick = &work->bricks[index];
     CLEANUP(free_ptr) char *receipt = receipt_path(work, brick);
-    CLEANUP(json_release) json_t *origin = NULL;
+    CLEANUP(file_list_free) struct file_list inputs = {0};
     CLEANUP(json_release) json_t *counts = NULL;
-    int code = describe_origin(work, brick, &origin, err);
-    bool kept = !code && receipt_holds(receipt, origin, &counts);
+    int code = find_inputs(context, index, &inputs, err);
+    bool kept = !code && receipt_holds(receipt, work->made_from, (const char *const *)inputs.items,
+                                       inputs.count, &counts);
     if (!code && !kept)
-        code = make_brick(work, brick, origin, receipt, &counts, err);
+        code = make_brick(work, brick, &inputs, receipt, &counts, err);
     *fatal = is_fatal(code);
     if (!code)
         *report = json_pack("{sb sO}", "kept", kept, "counts", counts);

@@ -8,7 +8,9 @@
 #include "tests/unit/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
 
 enum { WIDTH = 230, HEIGHT = 150 };
 #define SIGMA 0.003
@@ -154,28 +156,55 @@ static void an_empty_table_can_be_written(void **state)
     assert_int_equal(table_rows(table), 0);
 }
 
+static void set_time(const char *path, time_t seconds)
+{
+    const struct timespec times[] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* For the files that were made and for the inputs alike. */
 static void a_receipt_holds_until_a_file_changes(void **state)
 {
     (void)state;
-    CLEANUP(free_ptr) char *file = path_join(directory, "made");
     CLEANUP(free_ptr) char *path = path_join(directory, "r/receipt.json");
-    const char *const paths[] = {file};
+    CLEANUP(free_ptr) char *made = path_join(directory, "made");
+    CLEANUP(free_ptr) char *input = path_join(directory, "input");
+    const char *const ins[] = {input}, *const outs[] = {made}, *const both[] = {input, made};
     json_t *origin = json_pack("{s:i}", "seed", 1), *other = json_pack("{s:i}", "seed", 2);
-    json_t *counts = json_pack("{s:i}", "fakes", 7), *files = NULL, *read = NULL;
-    assert_int_equal(file_publish(file, "content", 7, NULL), 0);
-    assert_int_equal(receipt_list_files(paths, 1, &files, NULL), 0);
-    assert_false(receipt_holds(path, origin, &read));
-    assert_int_equal(receipt_publish(path, origin, counts, files, NULL), 0);
-    assert_true(receipt_holds(path, origin, &read));
+    json_t *counts = json_pack("{s:i}", "fakes", 7), *inputs = NULL, *files = NULL;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(file_publish(both[i], "content", 7, NULL), 0);
+        set_time(both[i], 1000);
+    }
+    assert_int_equal(receipt_list_files(ins, 1, &inputs, NULL), 0);
+    assert_int_equal(receipt_list_files(outs, 1, &files, NULL), 0);
+    json_t *whole = json_copy(origin), *read = NULL;
+    json_object_set(whole, "inputs", inputs);
+    assert_false(receipt_holds(path, origin, ins, 1, &read));
+    assert_int_equal(receipt_publish(path, whole, counts, files, NULL), 0);
+    assert_true(receipt_holds(path, origin, ins, 1, &read));
     assert_true(json_equal(read, counts));
-    assert_false(receipt_holds(path, other, &read));
-    assert_int_equal(file_publish(file, "c0ntent", 7, NULL), 0);
-    assert_false(receipt_holds(path, origin, &read));
-    json_decref(origin);
-    json_decref(other);
-    json_decref(counts);
-    json_decref(files);
     json_decref(read);
+    assert_false(receipt_holds(path, other, ins, 1, &read));
+    assert_false(receipt_holds(path, origin, outs, 1, &read));
+    assert_false(receipt_holds(path, origin, NULL, 0, &read));
+    for (int i = 0; i < 2; i++) {
+        set_time(both[i], 2000); /* a copy */
+        assert_true(receipt_holds(path, origin, ins, 1, &read));
+        json_decref(read);
+        assert_int_equal(file_publish(both[i], "c0ntent", 7, NULL), 0);
+        assert_false(receipt_holds(path, origin, ins, 1, &read));
+        set_time(both[i], 1000); /* not read again */
+        assert_true(receipt_holds(path, origin, ins, 1, &read));
+        json_decref(read);
+        assert_int_equal(file_publish(both[i], "contents", 8, NULL), 0);
+        set_time(both[i], 1000);
+        assert_false(receipt_holds(path, origin, ins, 1, &read));
+        assert_int_equal(file_publish(both[i], "content", 7, NULL), 0);
+    }
+    json_t *const all[] = {origin, other, counts, inputs, files, whole};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        json_decref(all[i]);
 }
 
 int main(void)
