@@ -24,6 +24,7 @@ int store_failed(struct store *store, struct err *err)
                : status == SQLITE_NOTADB ? -EINVAL
                : status == SQLITE_NOMEM  ? -ENOMEM
                                          : -EIO;
+    store->full = code == -ENOSPC;
     return err_set(err, code, "%s: %s", store->path, sqlite3_errmsg(store->db));
 }
 
@@ -165,10 +166,20 @@ int store_commit(struct store *store, struct err *err)
     return run(store, store_bind(store, COMMIT, ""), err);
 }
 
+/* The log grows until it is written back; on a small disk it may be what fills it. A write-back that fails has changed nothing
+ * that counts: the log stays, and the next one begins where this one did. */
+static void write_back(struct store *store)
+{
+    store->full = false;
+    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 void store_rollback(struct store *store)
 {
     if (!sqlite3_get_autocommit(store->db))
         run(store, store_bind(store, ROLLBACK, ""), NULL);
+    if (store->full)
+        write_back(store);
 }
 
 int store_mark(struct store *store, struct err *err)

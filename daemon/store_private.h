@@ -49,6 +49,7 @@ enum statement {
 struct store {
     sqlite3 *db;
     char *path;
+    bool full; /* the last failure was that of a full disk */
     sqlite3_stmt *statements[STATEMENT_MAX];
 };
 

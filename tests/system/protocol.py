@@ -108,9 +108,9 @@ class Peer:
 
 
 class Daemon:
-    def __init__(self, slots=2, grace=10, worker=WORKER, **environment):
+    def __init__(self, slots=2, grace=10, worker=WORKER, state=None, **environment):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
-        self.state = self.directory / 'state'
+        self.state = state or self.directory / 'state'
         self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
         self.process, self.before = None, []  # before: words to run decoyd by
         self.start()

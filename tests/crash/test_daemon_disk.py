@@ -1,0 +1,81 @@
+"""decoyd on a disk that is really full (promise Q7): a file system of 16 MiB, filled up and freed."""
+import pathlib
+import random
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+from ledger import Ledger
+from trial import SEED, say, trials
+
+from protocol import Daemon, Refused
+
+
+@pytest.fixture(params=[16])
+def small(request):
+    """A daemon whose state directory is a file system of so many MiB."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
+    mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={request.param}m,mode=0700', 'tmpfs', place], stderr=subprocess.PIPE, text=True, check=False)
+    if mounted.returncode:
+        place.rmdir()
+        pytest.skip(f'no file system can be mounted here: {mounted.stderr.strip()}')
+    daemon = Daemon(worker='/bin/true', state=place)
+    daemon.size = request.param
+    yield daemon
+    daemon.close()
+    subprocess.run(['umount', '-l', place], check=True)
+    place.rmdir()
+
+
+def fill(daemon, leave):
+    """All but so many bytes."""
+    with open(daemon.state / 'filler', 'wb', 0) as filler:
+        try:
+            while True:
+                filler.write(bytes(4096))
+        except OSError:
+            filler.truncate(max(filler.tell() - leave, 0))
+
+
+def submit(daemon, ledger, key, count):
+    """True when it was acknowledged."""
+    jobs = [{'kind': 'mock', 'fields': {'out': '/x/' + 40 * 'y'}, 'key': f'{key}.{i}', 'options': {'hold': i > 0, 'retries': 0}} for i in range(count)]
+    try:
+        for i, job in enumerate(daemon.peer.ask('submit', jobs=jobs, seconds=2)['ids']):
+            ledger.acknowledge(f'{key}.{i}', job)
+        return True
+    except (Refused, AssertionError):
+        return False
+
+
+def revive(daemon):
+    """Starts it again if it has stopped; True when it had."""
+    if daemon.process.poll() is None:
+        return False
+    assert daemon.process.returncode == 1, f'it died of {daemon.process.returncode}\n{daemon.log()}'
+    daemon.peer.close()
+    daemon.start()
+    return True
+
+
+def test_full_disk_is_survived(small):
+    dice, ledger, cycles, refused, stops = random.Random(SEED), Ledger(), trials(20), 0, 0
+    for cycle in range(cycles):
+        fill(small, dice.choice([0, 4096, 16384]))
+        key, full = 0, False
+        while not full and key < 200:
+            full = not submit(small, ledger, f'c{cycle}.{key}', dice.choice([1, 5]))
+            key += 1
+        assert full, 'the disk never filled'
+        refused += full
+        (small.state / 'filler').unlink()
+        stops += revive(small)
+        assert submit(small, ledger, f'c{cycle}.after', 1), small.log()
+        shutil.rmtree(small.state / 'jobs', ignore_errors=True)
+        small.peer.ask('forget', jobs=[])
+    ends = small.finish(*[job for key, job in ledger.ids.items() if key.endswith('.after.0')])
+    assert len(ends) == cycles and set(ends) <= {'succeeded', 'failed'}
+    small.kill()
+    assert not ledger.check(small.state)
+    say(f'Q7 full disks of {small.size} MiB', cycles, SEED, f'0 lost of {len(ledger.ids)} acknowledged jobs, 0 corrupt; it stopped and was started {stops} times')
