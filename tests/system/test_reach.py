@@ -225,8 +225,8 @@ def test_a_daemon_is_ended_by_tcp():
 @as_root
 def test_another_user_is_refused_at_the_socket(daemon):
     """Even where all directories on the way let him."""
-    script = ('import zmq,sys; d=zmq.Context().socket(zmq.DEALER); d.linger=0; d.reconnect_ivl=-1; d.connect("ipc://%s/decoyd.sock"); '
-              'd.send_multipart([b"decoy1",b"status",b"x",b"{}"]); sys.exit(bool(d.poll(1000)))' % daemon.state)
+    script = ('import zmq,os; d=zmq.Context().socket(zmq.DEALER); d.linger=0; d.reconnect_ivl=-1; d.connect("ipc://%s/decoyd.sock"); '
+              'd.send_multipart([b"decoy1",b"status",b"x",b"{}"]); os._exit(bool(d.poll(1000)))' % daemon.state)
     become = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '/usr/bin/python3', '-c', script]
     assert subprocess.run(['/usr/bin/python3', '-c', script], check=False).returncode == 1  # the owner is answered
     for path in [daemon.directory, daemon.state]:
