@@ -50,6 +50,24 @@ static void show_counts(const json_t *counts)
     puts(any ? "" : " none");
 }
 
+static void show_hosts(const json_t *hosts)
+{
+    const json_t *host;
+    size_t i;
+    if (json_array_size(hosts) < 2)
+        return;
+    fputs("hosts   ", stdout);
+    json_array_foreach((json_t *)hosts, i, host)
+    {
+        printf("%s%s ", i ? ", " : "", row_text(host, "name"));
+        if (json_is_true(json_object_get(host, "lost")))
+            fputs("lost", stdout);
+        else
+            printf("%ld of %ld", member(host, "used"), member(host, "slots"));
+    }
+    putchar('\n');
+}
+
 /* When the queue closes, where that is known. */
 static void show_clock(const json_t *status)
 {
@@ -88,6 +106,7 @@ static void show_status(const json_t *status)
                json_string_length(drained) ? "; " : "");
     printf("state   %s\n", row_text(status, "state"));
     printf("slots   %ld of %ld in use\n", member(status, "slots_used"), member(status, "slots"));
+    show_hosts(json_object_get(status, "hosts"));
     show_clock(status);
     show_counts(json_object_get(status, "counts"));
     show_reach(json_object_get(status, "reach"), row_text(status, "state"));

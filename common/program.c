@@ -25,8 +25,7 @@ char *program_beside(const char *const *places, size_t count)
     return NULL;
 }
 
-/* The first directory of $PATH that has it; NULL when none has. */
-static char *search_path(const char *name)
+char *program_in_path(const char *name)
 {
     const char *list = getenv("PATH");
     CLEANUP(free_ptr) char *copy = strdup(list ? list : "");
@@ -54,7 +53,7 @@ int program_find_worker(char **path, struct err *err)
     if (!found)
         found = program_beside(PLACES, sizeof PLACES / sizeof *PLACES);
     if (!found)
-        found = search_path("decoy-worker");
+        found = program_in_path("decoy-worker");
     if (!found) {
         CLEANUP(free_ptr) char *directory = own_directory();
         return err_set(err, -ENOENT, "there is no decoy-worker in %s or $PATH; set DECOY_WORKER to its path",

@@ -10,6 +10,9 @@
  * NULL when none is. */
 char *program_beside(const char *const *places, size_t count);
 
+/* The program in the first directory of $PATH that has it, in fresh memory; NULL when none has. */
+char *program_in_path(const char *name);
+
 /* decoy-worker: what $DECOY_WORKER names, else beside the running program (installed, or in the build tree),
  * else by $PATH. *path is fresh memory. -ENOENT with a sentence. */
 int program_find_worker(char **path, struct err *err);

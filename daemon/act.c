@@ -12,7 +12,9 @@
 #include "daemon/attempt.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/path.h"
 #include "common/str.h"
+#include "daemon/hosts.h"
 #include "daemon/process.h"
 
 #include <errno.h>
@@ -56,14 +58,18 @@ size_t acts_running(const struct acts *acts)
     return acts->running;
 }
 
-static struct run *run_create(struct acts *acts, struct job *job)
+/* placement: NULL for what an earlier daemon started. */
+static struct run *run_create(struct acts *acts, struct job *job, const struct placement *placement)
 {
     struct run *run = calloc(1, sizeof *run);
     if (!run)
         abort();
     run->acts = acts;
     run->job = job;
-    run->progress = progress_create(job->row->ranks);
+    run->progress = progress_create(placement ? placement->ranks : job->row->ranks);
+    run->placement = placement ? *placement : (struct placement){0};
+    run->launched = placement ? spawn_launches(placement) : job->row->ranks > 1;
+    run->elsewhere = placement && spawn_elsewhere(placement, &acts->daemon->config);
     uv_timer_init(acts->daemon->loop, &run->timer);
     run->timer.data = run;
     run->next = acts->runs;
@@ -99,7 +105,9 @@ static int signal_run(const struct run *run, int number)
     pid_t session = (pid_t)run->attempt.pid;
     const char *token =
         run->adopted || run->leader_gone ? run->attempt.token : NULL; /* else the pid is surely ours */
-    bool ranks_only = run->job->row->ranks > 1 && number == SIGTERM;
+    bool ranks_only = run->launched && number == SIGTERM;
+    if (run->elsewhere && number == SIGTERM && !run->leader_gone) /* mpirun and srun hand this one on to every rank */
+        return kill(session, SIGUSR2) == 0;
     int count = process_signal_session(session, token, ranks_only ? PROCESS_BUT_LEADER : PROCESS_ALL, number);
     if (count == 0 && ranks_only) /* mpirun has no ranks yet */
         count = process_signal_session(session, token, PROCESS_ALL, number);
@@ -123,11 +131,26 @@ static void arm(struct run *run)
 
 /* --- the end of an attempt --- */
 
+static void look_for_lost_host(struct run *run)
+{
+    struct daemon *daemon = run->acts->daemon;
+    CLEANUP(free_ptr) char *path = path_join(run->directory, "stderr");
+    bool failed = run->status.status != 0 || run->status.signal != 0;
+    int host = run->elsewhere && failed ? hosts_lost(&daemon->slots, &run->placement, path) : -1;
+    if (host < 0)
+        return;
+    run->lost = daemon->slots.hosts[host].name;
+    run->status.interrupted = true; /* it is put back, at no cost of a retry */
+    log_warning("host %s was lost: no more jobs go there", run->lost);
+    slots_lose(&daemon->slots, host);
+}
+
 static void run_end(struct run *run)
 {
     struct daemon *daemon = run->acts->daemon;
     struct job *job = run->job;
     struct err err = {0};
+    look_for_lost_host(run);
     enum job_event_name outcome = job_outcome(&job->row->life, job->row->retries, &run->status);
     if (attempt_record_end(daemon, run, outcome, &err) != 0) {
         daemon_fail(daemon, &err);
@@ -135,7 +158,7 @@ static void run_end(struct run *run)
     }
     log_info("job %lld attempt %d: %s%s%s", (long long)job->row->id, run->attempt.attempt,
              job_event_text(outcome), *job->row->life.reason ? ": " : "", job->row->life.reason);
-    slots_give(&daemon->slots, job->row);
+    slots_give(&daemon->slots, &run->placement);
     run_close(run);
     daemon_check_end(daemon);
     acts_schedule(run->acts);
@@ -156,7 +179,7 @@ static bool sweep(struct run *run)
 /* The grace time is over. */
 static void insist(struct run *run)
 {
-    bool tell_mpirun = run->job->row->ranks > 1 && !run->told_mpirun;
+    bool tell_mpirun = run->launched && !run->told_mpirun;
     run->told_mpirun = true;
     if (tell_mpirun) {
         process_signal_session((pid_t)run->attempt.pid, NULL, PROCESS_ALL, SIGTERM);
@@ -244,9 +267,13 @@ int acts_stop(struct acts *acts, struct job *job, enum job_stop stop, const char
 int acts_checkpoint(struct acts *acts, struct job *job, int *asked, struct err *err)
 {
     pid_t session = (pid_t)job->run->attempt.pid;
-    int ranks = PROCESS_CATCHES_USR1 |
-                (job->row->ranks > 1 ? PROCESS_BUT_LEADER : 0); /* mpirun would pass it on again */
+    int ranks = PROCESS_CATCHES_USR1 | (!job->run->launched ? 0
+                                        : job->run->elsewhere
+                                            ? PROCESS_LEADER /* hands it on to every rank, here and there */
+                                            : PROCESS_BUT_LEADER);
     *asked = job->run->adopted ? 0 : process_signal_session(session, NULL, ranks, 0);
+    if (*asked > 0 && job->run->elsewhere)
+        *asked = job->run->placement.ranks;
     if (*asked == 0)
         return 0;
     int code = history_one(acts->daemon->history, job, EVENT_CHECKPOINT_ASKED,
@@ -263,7 +290,7 @@ static void give_up_start(struct run *run, const struct err *why)
     struct daemon *daemon = run->acts->daemon;
     struct err err = {0};
     log_warning("job %lld cannot be started: %s", (long long)run->attempt.job, why->text);
-    slots_give(&daemon->slots, run->job->row);
+    slots_give(&daemon->slots, &run->placement);
     int code = attempt_record_no_start(daemon, run, why, &err);
     run_close(run);
     if (code)
@@ -271,25 +298,25 @@ static void give_up_start(struct run *run, const struct err *why)
 }
 
 /* Its slots are taken. */
-static void start(struct acts *acts, struct job *job)
+static void start(struct acts *acts, struct job *job, const struct placement *placement)
 {
     struct daemon *daemon = acts->daemon;
     struct child child = {.gate = -1};
     struct err err = {0};
-    struct run *run = run_create(acts, job);
+    struct run *run = run_create(acts, job, placement);
     run->attempt.job = job->row->id;
     run->attempt.attempt = job->row->life.attempt + 1;
     run->directory = spawn_directory(daemon->state, job->row->id, run->attempt.attempt);
     int code = store_load_spec(daemon->store, job->row, &err);
     if (!code)
-        code = spawn_prepare(&child, &run->attempt, job->row, daemon->state, daemon->worker, &err);
+        code = spawn_prepare(&child, &run->attempt, job->row, placement, daemon, &err);
     if (code) {
         give_up_start(run, &err);
         return;
     }
     if (attempt_record_start(daemon, run, &err) != 0) {
         spawn_cancel(&child);
-        slots_give(&daemon->slots, job->row);
+        slots_give(&daemon->slots, &run->placement);
         run_close(run);
         daemon_fail(daemon, &err);
         return;
@@ -308,11 +335,12 @@ static void on_later(uv_timer_t *timer)
     struct acts *acts = timer->data;
     struct daemon *daemon = acts->daemon;
     struct job *job;
+    struct placement placement;
     int64_t now_us = clock_realtime_us(), wake_us = 0;
     while (daemon_starts_jobs(daemon) &&
-           (job = queue_next(daemon->queue, daemon->slots.total, now_us, &wake_us)) &&
-           slots_take(&daemon->slots, job->row))
-        start(acts, job);
+           (job = queue_next(daemon->queue, &daemon->slots, now_us, &wake_us)) &&
+           slots_take(&daemon->slots, job->row, &placement))
+        start(acts, job, &placement);
     if (wake_us && daemon_starts_jobs(daemon))
         uv_timer_start(&acts->later, on_later, (uint64_t)((wake_us - now_us) / 1000) + 1, 0);
 }
@@ -328,12 +356,12 @@ int acts_adopt(struct acts *acts, struct job *job, const struct attempt *attempt
     int code = process_boot_id(boot_id, err);
     if (code)
         return code;
-    struct run *run = run_create(acts, job);
+    struct run *run = run_create(acts, job, NULL);
+    slots_take(&acts->daemon->slots, job->row, &run->placement);
     run->attempt = *attempt;
     run->directory = spawn_directory(acts->daemon->state, attempt->job, attempt->attempt);
     run->adopted = true;
     run->status.interrupted = true;
-    acts->daemon->slots.used += (int)slots_needed(job->row);
     bool same_boot = strcmp(boot_id, attempt->boot_id) == 0;
     if (!same_boot || acts->daemon->copied || signal_run(run, SIGTERM) == 0) {
         run_end(run);

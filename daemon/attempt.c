@@ -11,6 +11,8 @@ static void explain(const struct run *run, enum job_event_name outcome, char rea
     const struct job_life *life = &run->job->row->life;
     if (*life->reason || outcome == EVENT_CANCELLED)
         snprintf(reason, JOB_REASON_MAX, "%s", life->reason); /* why it was asked to stop */
+    else if (run->lost)
+        snprintf(reason, JOB_REASON_MAX, "host %s was lost", run->lost);
     else if (run->status.interrupted)
         snprintf(reason, JOB_REASON_MAX, "decoyd ended while it ran");
     else if (outcome == EVENT_REQUEUED)

@@ -3,12 +3,14 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/path.h"
+#include "common/program.h"
 #include "common/str.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 /* Puts what DECOY_FIELD holds into values. */
 static int add_environment(const struct spec_field *field, json_t *values, struct err *err)
@@ -68,6 +70,14 @@ static int read_until(const json_t *resolved, int64_t *until_us, struct err *err
     return *until_us > now_us ? 0 : err_set(err, -EINVAL, "until: %.40s is past", text);
 }
 
+/* mpirun where there is one: it notices a lost host in seconds. */
+static bool choose_srun(const char *launcher)
+{
+    CLEANUP(free_ptr) char *mpirun = strcmp(launcher, "auto") == 0 ? program_in_path("mpirun") : NULL;
+    CLEANUP(free_ptr) char *srun = mpirun ? NULL : program_in_path("srun");
+    return strcmp(launcher, "srun") == 0 || (strcmp(launcher, "auto") == 0 && !mpirun && srun);
+}
+
 int config_read(struct config *config, const json_t *flags, const char *state, struct err *err)
 {
     json_t *values = NULL, *resolved = NULL;
@@ -78,6 +88,8 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
         *config = (struct config){
             .slots = (int)spec_int(resolved, "slots"),
             .grace_s = spec_real(resolved, "grace"),
+            .hosts = spec_text(resolved, "hosts") ? str_format("%s", spec_text(resolved, "hosts")) : NULL,
+            .srun = choose_srun(spec_text(resolved, "launcher")),
             .close_before_s = spec_real(resolved, "close_before"),
             .least_run_s = spec_real(resolved, "least_run"),
             .keep_days = spec_real(resolved, "keep_days"),

@@ -6,11 +6,14 @@
 #include "common/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config {
     int slots;        /* threads to keep busy; 0: the CPUs it may run on */
     double grace_s;   /* from SIGTERM to SIGKILL */
+    char *hosts;      /* "h1:16,h2:16", the owner's to free; NULL: those of the allocation, or this one */
+    bool srun;        /* starts the ranks; else mpirun */
     int64_t until_us;      /* the end of the allocation as told, 0: not told */
     double close_before_s; /* the queue closes this long before that end */
     double least_run_s;    /* a job is not started with less than this before the queue closes */

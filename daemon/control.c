@@ -5,6 +5,7 @@
 #include "daemon/act.h"
 #include "daemon/deadline.h"
 #include "daemon/forget.h"
+#include "daemon/hosts.h"
 #include "daemon/service.h"
 #include "daemon/stream.h"
 
@@ -45,13 +46,13 @@ int verb_status(struct call *call, struct err *err)
         return code;
     json_t *states = call_counts(counts, true);
     call->answer = json_pack(
-        "{ss si ss ss sf si si so si sb ss? sO sf so sI sI}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
+        "{ss si ss ss sf si si so si sb ss? sO sf so sI sI so}", "version", DECOY_VERSION, "pid", (int)getpid(), "host",
         daemon->host, "state", daemon->state, "uptime_s", clock_monotonic_s() - daemon->started_s, "slots",
         daemon->slots.total, "slots_used", daemon->slots.used, "counts", states, "clients",
         (int)streams_clients(daemon->streams), "ending", daemon->ending, "drained", daemon->drained,
         "recovered", daemon->recovered, "keep_days", daemon->config.keep_days, "reach", zsock_reach(daemon->zsock),
         "until_us", (json_int_t)deadline_end_us(daemon->deadline), "closes_us",
-        (json_int_t)deadline_closes_us(daemon->deadline));
+        (json_int_t)deadline_closes_us(daemon->deadline), "hosts", hosts_json(&daemon->slots));
     return 0;
 }
 

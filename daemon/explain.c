@@ -60,10 +60,10 @@ static struct explanation explain_held(const struct daemon *daemon, const struct
                               reason, (long long)row->id, unmet ? " once these have ended: " : "", list));
 }
 
-static bool starts_before(const struct job *job, const struct job_row *row, int64_t now_us, long slots)
+static bool starts_before(const struct job *job, const struct job_row *row, int64_t now_us, const struct slots *slots)
 {
     const struct job_life *life = &job->row->life;
-    bool able = life->state == JOB_READY && life->not_before_us <= now_us && slots_needed(job->row) <= slots;
+    bool able = life->state == JOB_READY && life->not_before_us <= now_us && slots_ranks(slots, job->row) > 0;
     return able && (life->priority > row->life.priority ||
                     (life->priority == row->life.priority && job->row->id < row->id));
 }
@@ -109,7 +109,7 @@ static struct explanation explain_turn(const struct daemon *daemon, const struct
     char needs[32];
     int before = 0, available = daemon->slots.total - daemon->slots.used;
     for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
-        if (!starts_before(job, row, now_us, daemon->slots.total))
+        if (!starts_before(job, row, now_us, &daemon->slots))
             continue;
         bool earlier = !first || job->row->life.priority > first->row->life.priority;
         first = earlier ? job : first;
@@ -143,7 +143,7 @@ static struct explanation explain_ready(const struct daemon *daemon, const struc
     int64_t now_us = clock_realtime_us();
     char span[CLOCK_TEXT_MAX];
     struct err why = {0};
-    if (slots_check(&daemon->slots, row, &why) != 0)
+    if (slots_ranks(&daemon->slots, row) == 0 && slots_check(&daemon->slots, row, &why) != 0)
         return explain("too_big", str_format("%s", why.text));
     if (daemon->ending)
         return explain("ending", str_format("decoyd is ending; the next `decoy up` goes on with it"));

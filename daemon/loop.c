@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
+#include "daemon/hosts.h"
 #include "daemon/notify.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
@@ -117,6 +118,16 @@ static int open_store(struct daemon *daemon, struct err *err)
     return code ? code : store_setting(daemon->store, "drained", &daemon->drained, err);
 }
 
+static int find_hosts(struct daemon *daemon, struct err *err)
+{
+    struct hosts_given given = {.slots = daemon->config.slots,
+                                .self = daemon->host,
+                                .hosts = daemon->config.hosts,
+                                .nodelist = getenv("SLURM_JOB_NODELIST"),
+                                .cpus = getenv("SLURM_JOB_CPUS_PER_NODE")};
+    return hosts_find(&daemon->slots, &given, err);
+}
+
 static int open_parts(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
@@ -124,7 +135,7 @@ static int open_parts(struct part *part, struct err *err)
     if (!code)
         code = config_read(&daemon->config, part->flags, daemon->state, err);
     if (!code)
-        code = slots_init(&daemon->slots, daemon->config.slots, err);
+        code = find_hosts(daemon, err);
     if (!code)
         code = program_find_worker(&daemon->worker, err);
     if (!code)
@@ -203,14 +214,16 @@ static void close_parts(struct part *part)
     free(daemon->drained);
     free(daemon->worker);
     free(daemon->config.listen);
+    free(daemon->config.hosts);
+    slots_clear(&daemon->slots);
     free(daemon->state);
 }
 
 static void run(struct part *part, int *ready)
 {
     struct daemon *daemon = &part->daemon;
-    log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots", daemon->state, daemon->host,
-             daemon->slots.total);
+    log_info("decoyd " DECOY_VERSION " serves %s on %s with %d slots on %zu host%s", daemon->state, daemon->host,
+             daemon->slots.total, daemon->slots.count, daemon->slots.count == 1 ? "" : "s");
     background_ready(ready, NULL);
     notify_ready(&part->notify, daemon->loop);
     uv_run(daemon->loop, UV_RUN_DEFAULT);

@@ -106,7 +106,8 @@ static bool is_chosen(pid_t pid, const struct choice *choice)
 {
     struct process process;
     bool leader = pid == choice->session;
-    if (pid < 2 || (choice->who & PROCESS_BUT_LEADER && leader) || look(pid, &process) != 0)
+    if (pid < 2 || (choice->who & PROCESS_BUT_LEADER && leader) ||
+        (choice->who & PROCESS_LEADER && !leader) || look(pid, &process) != 0)
         return false;
     if ((process.session == choice->session) == choice->strays || process.state == 'Z' ||
         process.state == 'X')

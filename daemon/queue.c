@@ -79,14 +79,14 @@ struct job *queue_at(struct queue *queue, size_t index)
     return index < queue->count ? queue->jobs[index] : NULL;
 }
 
-struct job *queue_next(struct queue *queue, long slots, int64_t now_us, int64_t *wake_us)
+struct job *queue_next(struct queue *queue, const struct slots *slots, int64_t now_us, int64_t *wake_us)
 {
     struct job *best = NULL;
     *wake_us = 0;
     for (size_t i = 0; i < queue->count; i++) {
         struct job *job = queue->jobs[i];
         int64_t not_before_us = job->row->life.not_before_us;
-        if (job->row->life.state != JOB_READY || slots_needed(job->row) > slots)
+        if (job->row->life.state != JOB_READY || slots_ranks(slots, job->row) == 0)
             continue;
         if (not_before_us > now_us) {
             if (!*wake_us || not_before_us < *wake_us)

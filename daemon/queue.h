@@ -16,6 +16,7 @@ struct job {
     uint64_t revision; /* of its last visible change (watch.h) */
 };
 
+struct slots; /* slots.h */
 struct queue;
 
 struct queue *queue_create(void); /* aborts when memory is out */
@@ -30,7 +31,7 @@ struct job *queue_at(struct queue *queue, size_t index); /* in order of id; NULL
 /* The ready job that is first in order among those whose time has come; NULL when there is none. *wake_us is
  * the earliest not_before of the others, 0 without any. Jobs that need more than `slots` (the daemon was
  * started anew with fewer) are passed over. */
-struct job *queue_next(struct queue *queue, long slots, int64_t now_us, int64_t *wake_us);
+struct job *queue_next(struct queue *queue, const struct slots *slots, int64_t now_us, int64_t *wake_us);
 
 /* Forgets the ended jobs; pointers to them are void. */
 void queue_forget_ended(struct queue *queue);

@@ -5,6 +5,7 @@
 #include "daemon/curve.h"
 #include "daemon/progress.h"
 #include "daemon/queue.h"
+#include "daemon/slots.h"
 #include "daemon/spawn.h"
 #include "daemon/store.h"
 
@@ -30,6 +31,10 @@ struct run {
     bool adopted;           /* of an earlier daemon: not our child */
     bool leader_gone;       /* reaped; what is left of its session is being ended */
     struct job_exit status; /* once leader_gone */
+    struct placement placement;
+    bool launched;      /* the leader is mpirun or srun */
+    bool elsewhere;     /* ranks are not in the leader's session: on other hosts, or srun's */
+    const char *lost;   /* the host that was lost with it, or NULL */
 };
 
 #endif

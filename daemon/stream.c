@@ -80,7 +80,8 @@ static struct row_extra extra_of(const struct streams *streams, const struct job
         extra.progress = progress_json(job->run->progress);
         extra.metrics = job->run->metrics;
     }
-    if (job->row->life.state == JOB_READY && slots_check(&streams->daemon->slots, job->row, why) != 0)
+    if (job->row->life.state == JOB_READY && slots_ranks(&streams->daemon->slots, job->row) == 0 &&
+        slots_check(&streams->daemon->slots, job->row, why) != 0)
         extra.reason = why->text;
     return extra;
 }

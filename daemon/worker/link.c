@@ -39,12 +39,13 @@ static void on_signal(int number)
         stop_asked = 1;
 }
 
-static void catch_signals(void)
+void link_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -83,7 +84,6 @@ int link_create(struct link **out, int rank, struct err *err)
         fcntl(link->reports, F_SETFD, FD_CLOEXEC);
     link->token = str_format("%s", token ? token : "");
     link->directory = directory ? str_format("%s", directory) : NULL;
-    catch_signals();
     int code = endpoint ? connect_socket(link, endpoint, err) : 0;
     if (code) {
         link_destroy(link);

@@ -12,6 +12,9 @@
 
 struct link;
 
+/* SIGTERM, SIGINT, SIGUSR2 (by way of a launcher): stop; SIGUSR1: a checkpoint. To be called first thing. */
+void link_catch_signals(void);
+
 int link_create(struct link **out, int rank, struct err *err);
 void link_destroy(struct link *link);
 

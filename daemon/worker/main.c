@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/path.h"
+#include "daemon/worker/bind.h"
 #include "daemon/worker/confine.h"
 #include "daemon/worker/job.h"
 #include "daemon/worker/outdir.h"
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
     struct job job = {0};
     json_t *spec = NULL;
     const struct kind *kind = NULL;
+    link_catch_signals(); /* before MPI starts: a launcher may hand signals on from then on */
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return print_version();
     }
@@ -124,6 +126,7 @@ int main(int argc, char **argv)
         log_error("%s", err.text);
         return STATUS_USAGE;
     }
+    bind_rank(job.threads);
     int code = run_job(&job, kind, &err);
     json_decref(spec);
     return code == 0 ? 0 : code == -ECANCELED ? STATUS_STOPPED : STATUS_FAILED;

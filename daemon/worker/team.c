@@ -84,7 +84,9 @@ int team_create(struct team **out, struct err *err)
     if (!team)
         return err_set(err, -ENOMEM, "out of memory");
     team->size = 1;
-    int code = getenv("OMPI_COMM_WORLD_SIZE") ? start_mpi(team, err) : 0;
+    int64_t ranks = 0; /* srun sets no variable of Open MPI's */
+    bool several = getenv("DECOY_RANKS") && str_to_int(getenv("DECOY_RANKS"), &ranks) && ranks > 1;
+    int code = several || getenv("OMPI_COMM_WORLD_SIZE") ? start_mpi(team, err) : 0;
     if (code) {
         free(team);
         return code;

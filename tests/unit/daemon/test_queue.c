@@ -4,6 +4,9 @@
 
 #include <errno.h>
 
+static struct host FOUR = {.name = "h", .total = 4}, FIVE = {.name = "h", .total = 5};
+static const struct slots SLOTS_4 = {.hosts = &FOUR, .count = 1, .total = 4}, SLOTS_5 = {.hosts = &FIVE, .count = 1, .total = 5};
+
 static struct job *add(struct queue *queue, int64_t id, int priority, enum job_state state)
 {
     struct job_row *row = calloc(1, sizeof *row);
@@ -27,11 +30,11 @@ static void priority_comes_before_order_of_submission(void **unused)
     for (size_t i = 0; i < 5; i++)
         add(queue, JOBS[i].id, JOBS[i].priority, JOB_READY);
     for (size_t i = 0; i < 5; i++) {
-        struct job *next = queue_next(queue, 4, 0, &wake_us);
+        struct job *next = queue_next(queue, &SLOTS_4, 0, &wake_us);
         assert_int_equal(next->row->id, ORDER[i]);
         next->row->life.state = JOB_RUNNING;
     }
-    assert_null(queue_next(queue, 4, 0, &wake_us));
+    assert_null(queue_next(queue, &SLOTS_4, 0, &wake_us));
     assert_int_equal(wake_us, 0);
     queue_destroy(queue);
 }
@@ -45,9 +48,9 @@ static void only_ready_jobs_whose_time_has_come_are_next(void **unused)
     add(queue, 2, 0, JOB_HELD);
     add(queue, 3, 9, JOB_READY)->row->life.not_before_us = 700;
     add(queue, 4, 9, JOB_READY)->row->life.not_before_us = 500;
-    assert_null(queue_next(queue, 4, 499, &wake_us));
+    assert_null(queue_next(queue, &SLOTS_4, 499, &wake_us));
     assert_int_equal(wake_us, 500);
-    assert_int_equal(queue_next(queue, 4, 500, &wake_us)->row->id, 4);
+    assert_int_equal(queue_next(queue, &SLOTS_4, 500, &wake_us)->row->id, 4);
     assert_int_equal(wake_us, 700);
     queue_destroy(queue);
 }
@@ -59,8 +62,8 @@ static void a_job_too_big_for_this_daemon_does_not_block_the_others(void **unuse
     int64_t wake_us;
     add(queue, 1, 9, JOB_READY)->row->ranks = 5;
     add(queue, 2, 0, JOB_READY)->row->ranks = 4;
-    assert_int_equal(queue_next(queue, 4, 0, &wake_us)->row->id, 2);
-    assert_int_equal(queue_next(queue, 5, 0, &wake_us)->row->id, 1);
+    assert_int_equal(queue_next(queue, &SLOTS_4, 0, &wake_us)->row->id, 2);
+    assert_int_equal(queue_next(queue, &SLOTS_5, 0, &wake_us)->row->id, 1);
     queue_destroy(queue);
 }
 
@@ -79,42 +82,6 @@ static void jobs_are_found_until_they_have_ended_and_are_forgotten(void **unused
         assert_true(!job || job->row->id == id);
     }
     queue_destroy(queue);
-}
-
-static void slots_are_ranks_times_threads_and_are_given_back(void **unused)
-{
-    (void)unused;
-    struct slots slots = {.total = 6};
-    struct job_row four = {.kind = (char *)"train", .ranks = 2, .threads = 2},
-                   three = {.kind = (char *)"mock", .ranks = 1, .threads = 3};
-    assert_true(slots_take(&slots, &four));
-    assert_false(slots_take(&slots, &three));
-    slots_give(&slots, &four);
-    assert_true(slots_take(&slots, &three));
-    assert_true(slots_take(&slots, &three));
-    assert_int_equal(slots.used, 6);
-}
-
-static void a_job_that_can_never_start_is_refused_with_the_numbers(void **unused)
-{
-    (void)unused;
-    struct slots slots = {.total = 2};
-    struct err err = {0};
-    struct job_row fits = {.kind = (char *)"train", .ranks = 2, .threads = 1},
-                   huge = {.kind = (char *)"train", .ranks = 100000, .threads = 1024};
-    assert_int_equal(slots_check(&slots, &fits, &err), 0);
-    assert_int_equal(slots_check(&slots, &huge, &err), -EINVAL);
-    assert_contains(err.text, "100000 ranks x 1024 threads = 102400000 slots, but decoyd has 2");
-}
-
-static void the_number_of_slots_is_given_or_that_of_the_cpus(void **unused)
-{
-    (void)unused;
-    struct slots slots;
-    assert_int_equal(slots_init(&slots, 0, NULL), 0);
-    assert_true(slots.total >= 1);
-    assert_int_equal(slots_init(&slots, 7, NULL), 0);
-    assert_int_equal(slots.total, 7);
 }
 
 static void a_job_that_comes_back_takes_its_old_place(void **unused)
@@ -139,9 +106,6 @@ int main(void)
         cmocka_unit_test(only_ready_jobs_whose_time_has_come_are_next),
         cmocka_unit_test(a_job_too_big_for_this_daemon_does_not_block_the_others),
         cmocka_unit_test(jobs_are_found_until_they_have_ended_and_are_forgotten),
-        cmocka_unit_test(slots_are_ranks_times_threads_and_are_given_back),
-        cmocka_unit_test(a_job_that_can_never_start_is_refused_with_the_numbers),
-        cmocka_unit_test(the_number_of_slots_is_given_or_that_of_the_cpus),
         cmocka_unit_test(a_job_that_comes_back_takes_its_old_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
