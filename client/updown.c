@@ -216,6 +216,7 @@ int down_run(struct client *client, struct err *err)
     if (code)
         return exit_of(code);
     pid_t pid = (pid_t)json_integer_value(json_object_get(endpoint_hello(endpoint), "pid"));
+    CLEANUP(free_ptr) char *state = str_format("%s", json_string_value(json_object_get(endpoint_hello(endpoint), "state")));
     process = pid > 0 && !endpoint_by_tcp(endpoint) ? pidfd_open(pid, 0) : -1;
     code = endpoint_call(endpoint, "shutdown", json_object(), &answer, err);
     json_decref(answer);
@@ -230,6 +231,6 @@ int down_run(struct client *client, struct err *err)
     if (client->json)
         print_json(json_pack("{sb si}", "stopped", 1, "pid", (int)pid));
     else
-        printf("decoyd, process %d, has ended; its queue is kept in %s\n", pid, client->state);
+        printf("decoyd, process %d, has ended; its queue is kept in %s\n", pid, state);
     return EXIT_DONE;
 }

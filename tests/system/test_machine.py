@@ -92,6 +92,7 @@ systemctl --user start decoyd
 until_is ActiveState active
 "$DECOY" submit mock --ranks 2 --bricks 2 --size 256 --out "$STATE/made" --follow
 first=$(show MainPID)
+echo "filters $(sed -n 's/^Seccomp://p' /proc/$first/status)"
 kill -STOP $first
 until_is NRestarts 1
 until_is ActiveState active
@@ -133,3 +134,4 @@ def test_ranks_work_under_the_system_units_filters():
         return not re.match(r'User=|Group=|StateDirectory|ProtectHome|PrivateTmp|PrivateUsers|IPAddress|Capability|Ambient|After|Wants=|DevicePolicy|ProtectSystem|PrivateMounts|PrivateDevices|Protect|ProcSubset|KeyringMode', line)
     done = run_unit(unit_text('decoyd.service', keep))
     assert done.returncode == 0 and 'all is well' in done.stdout, done.stdout + done.stderr
+    assert 'filters \t2\n' in done.stdout, done.stdout  # they were on: 2 is SECCOMP_MODE_FILTER

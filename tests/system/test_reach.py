@@ -94,10 +94,12 @@ def test_key_files_are_created_with_their_mode():
 
 def test_the_owner_is_let_in_by_tcp(listening):
     file = listening.state / 'endpoint.json'
-    job = listening.submit()
+    job, before = listening.submit(), reach(listening)['refused']
     done = decoy('/nonexistent', '--endpoint', file, 'wait', job)
     assert done.returncode == 0, done.stderr
     status = decoy('/nonexistent', 'status', '--endpoint', file).stdout
+    assert decoy(listening.state, 'ls').returncode == 0
+    assert reach(listening)['refused'] == before
     assert re.search(rf'reach   user {os.geteuid()} on its host; 1 key by tcp://127.0.0.1:\d+, .*{file}`; \d+ refused', status)
     with stranger(endpoint(listening)['address'], **keys(listening)) as peer:
         assert peer.poll(3000)  # the same keys from another language
@@ -113,13 +115,14 @@ def test_a_copied_endpoint_works_elsewhere(listening):
         refused(decoy('/nonexistent', '--endpoint', f'{directory}/endpoint.json', 'ls'), 4, 'client.key is open to other users')
 
 
-@pytest.mark.parametrize('name, count', [('unknown key', 1), ('no key', 1), ('plain', 1), ('another server key', 1)])
+@pytest.mark.parametrize('name, count', [('unknown key', 1), ('no key', None), ('plain', 1), ('another server key', 1)])
 def test_others_are_refused_by_tcp_and_counted(listening, name, count):
     options = {'unknown key': lambda: keys(listening, client=zmq.curve_keypair()), 'no key': dict, 'plain': lambda: {'plain_username': b'root', 'plain_password': b'x'},
                'another server key': lambda: keys(listening, server=zmq.curve_keypair()[0])}[name]()
     before = reach(listening)['refused']
     with stranger(endpoint(listening)['address'], **options) as peer:
-        assert refused_more(listening, before) == count
+        more = refused_more(listening, before, 1 if count is None else 5)
+        assert more == count or count is None  # without a key ZeroMQ's own client hangs up by itself, before it is refused
         assert not peer.poll(300)
 
 
@@ -222,8 +225,8 @@ def test_a_daemon_is_ended_by_tcp():
 @as_root
 def test_another_user_is_refused_at_the_socket(daemon):
     """Even where all directories on the way let him."""
-    script = ('import zmq,sys; d=zmq.Context().socket(zmq.DEALER); d.linger=0; d.reconnect_ivl=-1; d.connect("ipc://%s/decoyd.sock"); '
-              'd.send_multipart([b"decoy1",b"status",b"x",b"{}"]); sys.exit(bool(d.poll(1000)))' % daemon.state)
+    script = ('import zmq,os; d=zmq.Context().socket(zmq.DEALER); d.linger=0; d.reconnect_ivl=-1; d.connect("ipc://%s/decoyd.sock"); '
+              'd.send_multipart([b"decoy1",b"status",b"x",b"{}"]); os._exit(bool(d.poll(1000)))' % daemon.state)
     become = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '/usr/bin/python3', '-c', script]
     assert subprocess.run(['/usr/bin/python3', '-c', script], check=False).returncode == 1  # the owner is answered
     for path in [daemon.directory, daemon.state]:

@@ -55,6 +55,34 @@ static bool field_suits(enum column column, const char *form, const struct field
     return variable == (column <= PLAIN) && strchr(types[column], field->type);
 }
 
+static int read_real(const struct fits_header *header, const char *key, double fallback, double *value,
+                     const char *path, struct err *err)
+{
+    char text[CARD];
+    *value = fallback;
+    int code = fits_header_text(header, key, text, sizeof text, err);
+    if (!code && text[0] && (!str_to_real(text, value) || !isfinite(*value)))
+        code = err_set(err, -EINVAL, "%s: %s in its header is \"%.30s\", no number", path, key, text);
+    return code;
+}
+
+/* What the tiles hold is scaled by ZSCALE and ZZERO alone; a column scaled besides is one that no reader agrees on. */
+static int check_unscaled(const struct packed *packed, const struct fits_header *header, int number,
+                          struct err *err)
+{
+    char scale_key[16], zero_key[16];
+    double scale, zero;
+    snprintf(scale_key, sizeof scale_key, "TSCAL%d", number);
+    snprintf(zero_key, sizeof zero_key, "TZERO%d", number);
+    int code = read_real(header, scale_key, 1, &scale, packed->path, err);
+    if (!code)
+        code = read_real(header, zero_key, 0, &zero, packed->path, err);
+    if (!code && (scale != 1 || zero != 0))
+        code = err_set(err, -EINVAL, "%s: %s or %s scales its compressed tiles, which is not done",
+                       packed->path, scale_key, zero_key);
+    return code;
+}
+
 static int read_field(struct packed *packed, const struct fits_header *header, int number, size_t *at,
                       struct err *err)
 {
@@ -77,6 +105,7 @@ static int read_field(struct packed *packed, const struct fits_header *header, i
             return err_set(err, -EINVAL, "%s: its column %s is there twice, or %.20s is not its form",
                            packed->path, name, form);
         packed->fields[i] = field;
+        code = check_unscaled(packed, header, number, err);
     }
     return code;
 }
@@ -91,17 +120,6 @@ static int read_fields(struct packed *packed, const struct fits_header *header, 
     if (!code && (long long)at != packed->layout.row_size)
         code = err_set(err, -EINVAL, "%s: the columns of its tiles take %zu bytes where NAXIS1 says %lld",
                        packed->path, at, packed->layout.row_size);
-    return code;
-}
-
-static int read_real(const struct fits_header *header, const char *key, double fallback, double *value,
-                     const char *path, struct err *err)
-{
-    char text[CARD];
-    *value = fallback;
-    int code = fits_header_text(header, key, text, sizeof text, err);
-    if (!code && text[0] && (!str_to_real(text, value) || !isfinite(*value)))
-        code = err_set(err, -EINVAL, "%s: %s in its header is \"%.30s\", no number", path, key, text);
     return code;
 }
 
