@@ -170,7 +170,7 @@ static void fill_mpirun(struct list *list, const struct plan *plan)
                                          "oob_tcp_keepalive_intvl", "1", "--mca", "oob_tcp_keepalive_probes", "3",
                                          "--host", NULL};
     list_add_all(list, OPTIONS);
-    if (plan->placement->count == 1) /* else it is to say which host it lost */
+    if (!spawn_elsewhere(plan->placement, &plan->daemon->config)) /* else it is to say which host it lost */
         list_add_all(list, (const char *const[]){"--quiet", NULL});
     list_add_all(list, (const char *const[]){"-n", NULL});
     list_add(list, str_format("%d", plan->placement->ranks));
