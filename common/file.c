@@ -67,6 +67,12 @@ static int sync_path(const char *path, int flags)
     return fd < 0 || fsync(fd) != 0 ? -errno : 0;
 }
 
+int file_sync_directory(const char *directory, struct err *err)
+{
+    int code = sync_path(directory, O_RDONLY | O_DIRECTORY);
+    return code ? err_set(err, code, "cannot sync %s: %s", directory, strerror(-code)) : 0;
+}
+
 int outfile_publish(struct outfile *file, struct err *err)
 {
     CLEANUP(free_ptr) char *directory = path_directory(file->path);

@@ -36,4 +36,7 @@ int file_read(const char *path, size_t limit, char **data, size_t *size, struct 
 /* XXH3-64 of the file's bytes: the number that `xxhsum -H3 FILE` prints. */
 int file_checksum(const char *path, uint64_t *checksum, struct err *err);
 
+/* Makes sure that the names in a directory are on the disk. */
+int file_sync_directory(const char *directory, struct err *err);
+
 #endif

@@ -165,11 +165,13 @@ static char *say_hosts(const struct plan *plan)
  * Open MPI's own settings that takes eight minutes. */
 static void fill_mpirun(struct list *list, const struct plan *plan)
 {
-    static const char *const OPTIONS[] = {"mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", NULL};
+    static const char *const OPTIONS[] = {"mpirun", "--oversubscribe", "--bind-to", "none", NULL};
     static const char *const SPREAD[] = {"--map-by", "slot", "--mca", "oob_tcp_keepalive_time", "2", "--mca",
                                          "oob_tcp_keepalive_intvl", "1", "--mca", "oob_tcp_keepalive_probes", "3",
                                          "--host", NULL};
     list_add_all(list, OPTIONS);
+    if (!spawn_elsewhere(plan->placement, &plan->daemon->config)) /* else it is to say which host it lost */
+        list_add_all(list, (const char *const[]){"--quiet", NULL});
     list_add_all(list, (const char *const[]){"-n", NULL});
     list_add(list, str_format("%d", plan->placement->ranks));
     for (size_t i = 0; i < sizeof MCA / sizeof *MCA; i++)

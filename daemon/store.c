@@ -6,6 +6,7 @@
  * into SQL. A failed call says so once and is not repeated: after a failed fsync nobody knows what is on the
  * disk. */
 #include "daemon/store.h"
+#include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/store_private.h"
@@ -137,6 +138,8 @@ int store_open(struct store **out, const char *directory, int *from_version, str
         code = configure(store, network, err);
     if (!code)
         code = store_check_schema(store, from_version ? from_version : &from, err);
+    if (!code) /* SQLite does so for a journal that it made, not for the database, and not for a journal that it found */
+        code = file_sync_directory(directory, err);
     if (!code)
         code = prepare(store, err);
     if (code)

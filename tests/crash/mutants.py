@@ -16,6 +16,7 @@ MUTANTS = [
      'if (!code)\n        code = store_execute(store, "PRAGMA synchronous = NORMAL", err);\n    if (false)', POWER),
     ('a transaction is many', 'daemon/store_sql.h', '[BEGIN] = "BEGIN IMMEDIATE"', '[BEGIN] = "SELECT 1"', POWER),
     ('acknowledged before the commit', 'daemon/store.c', 'return run(store, store_bind(store, COMMIT, ""), err);', 'return 0;', STORE),
+    ('the directory is not synced', 'daemon/store.c', 'code = file_sync_directory(directory, err);', 'code = 0;', POWER),
     ('ids come back', 'daemon/store_schema.c', 'id INTEGER PRIMARY KEY AUTOINCREMENT, kind', 'id INTEGER PRIMARY KEY, kind', POWER),
     ('an attempt ends twice', 'daemon/store_sql.h', 'attempt = ? AND ended_us = 0"', 'attempt = ?"', ORDERS),
     ('the attempt of a message is not looked at', 'daemon/report.c', 'strcmp(run->attempt.token, token) == 0 ? run', 'true ? run', ORDERS),
@@ -30,7 +31,8 @@ def notices(copy, test):
     target = ['daemon/decoyd'] if test.endswith('.py') else [test]
     subprocess.run(['ninja', '-C', copy / 'build', '--quiet', *target], check=True, stdout=subprocess.DEVNULL)
     build = copy / 'build'
-    environment = dict(os.environ, CRASH_N='20' if test == OWNER else '600', CRASH_SEED='1', DECOY_BUILD=str(build), DECOY_WORKER=str(build / 'x'))
+    environment = dict(os.environ, CRASH_N='20' if test == OWNER else '5000' if test == POWER else '600',
+                       CRASH_SEED='1000' if test == POWER else '1', DECOY_BUILD=str(build), DECOY_WORKER=str(build / 'x'))
     words = ['/usr/bin/python3', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', copy / test, '-k', 'start_at_once'] if test == OWNER else [build / test]
     return subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode != 0
 

@@ -1,0 +1,175 @@
+"""Runs on the first host of tests/harness/netns_cluster.sh or netns_slurm.sh: on_hosts.py SCENARIO DIRECTORY [flags of the training].
+Prints what it saw as JSON."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+BUILD = pathlib.Path(os.environ['DECOY_BUILD'])
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / 'etc' / 'slurm' / 'decoyd.sbatch'
+PLACE, TRAINING = pathlib.Path(sys.argv[2]), sys.argv[3:]
+os.environ['PATH'] = f'{BUILD}/client:{BUILD}/daemon:{os.environ["PATH"]}'
+
+
+def tell(*words):
+    """The standard output of a command; None when it fails."""
+    done = subprocess.run(list(map(str, words)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
+    if done.returncode:
+        print(words, done.stdout, done.stderr, file=sys.stderr)
+    return None if done.returncode else done.stdout
+
+
+def until(question, seconds=60, what='that'):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = question()
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f'{what} did not come in {seconds} s')
+
+
+def status():
+    answer = subprocess.run(['decoy', 'status', '--json'], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return json.loads(answer.stdout) if answer.returncode == 0 else None
+
+
+def row(job):
+    return json.loads(tell('decoy', 'show', job, '--json'))['job']
+
+
+def done(job, attempt=1):
+    """Examples that the running attempt is at."""
+    shown = row(job)
+    assert shown['state'] in ('ready', 'running'), shown
+    return shown['attempt'] == attempt and shown.get('progress') and shown['progress']['done']
+
+
+def submit(name, ranks):
+    return int(tell('decoy', 'submit', 'train', '--dataset', PLACE / 'dataset', '--out', PLACE / name, '--ranks', ranks, *TRAINING).split()[-1])
+
+
+def ranks_of(attempt=None):
+    """{pid: (job, host's namespace, its CPUs)} of the worker ranks that run on all the hosts."""
+    found = {}
+    for folder in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            if (folder / 'comm').read_text().strip() != 'decoy-worker' or '\nState:\tZ' in (folder / 'status').read_text():
+                continue
+            environment = dict(item.split('=', 1) for item in (folder / 'environ').read_text().split('\0') if '=' in item)
+            cpus = re.search(r'^Cpus_allowed_list:\t(.*)$', (folder / 'status').read_text(), re.M).group(1)
+            if attempt is None or environment['DECOY_ATTEMPT'] == str(attempt):
+                found[int(folder.name)] = environment['DECOY_JOB'], os.readlink(folder / 'ns' / 'net'), cpus
+        except (OSError, KeyError):
+            continue
+    return found
+
+
+def lose(host, job):
+    """Pulls the host's cable: how long until the job is put back, and until the ranks cut off are gone."""
+    attempt, here = row(job)['attempt'], os.readlink('/proc/self/ns/net')
+    away = {pid for pid, (_, host_of, _) in ranks_of().items() if host_of != here}
+    tell('nlink', host, 'down')
+    began = time.monotonic()
+    until(lambda: row(job)['attempts'][attempt - 1]['outcome'], what='the notice of the lost host')
+    noticed = time.monotonic() - began
+    lost = [h['name'] for h in status()['hosts'] if h['lost']]
+    return {'noticed_s': noticed, 'lost': lost, 'away': away, 'began': began}
+
+
+def gone(loss):
+    """Seconds until those who were cut off have ended."""
+    until(lambda: not loss['away'] & set(ranks_of()), 60, 'the end of the ranks cut off')
+    return time.monotonic() - loss['began']
+
+
+def ended(job):
+    tell('decoy', 'wait', job)
+    return [attempt['outcome'] for attempt in row(job)['attempts']]
+
+
+def lost_host():
+    tell('ndelay', 'all', 1000, 0, 0)  # to the switch's every port: 2 ms there and back
+    tell('decoy', 'up', '--hosts', 'h1:1,h2:1,h3:1')
+    job = submit('lost_host', 3)
+    before = until(lambda: list((PLACE / 'lost_host').glob('ckpts/ckpt-*')) and done(job), what='a checkpoint')
+    loss = lose('h3', job)
+    running = until(lambda: len(ranks_of(2)), what='the second attempt')
+    gone_s = gone({**loss, 'away': loss['away'] - set(ranks_of(2))})
+    ranks = until(lambda: len(ranks_of(2)) == 2 and 2) if running else 0
+    outcomes = ended(job)
+    tell('decoy', 'down')
+    return {'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'gone_s': gone_s, 'ranks': ranks, 'steps_before': before, 'outcomes': outcomes}
+
+
+def queue():
+    return tell('squeue', '--noheader', '--format', '%i %T').split('\n')[:-1]
+
+
+def start_service(launcher):
+    """decoyd.sbatch for two nodes and a short time."""
+    text = SCRIPT.read_text().replace('--nodes=1', '--nodes=2').replace('--time=04:00:00', '--time=10')
+    script = PLACE / 'decoyd.sbatch'
+    script.write_text(text)
+    pathlib.Path(os.environ['DECOY_STATE']).mkdir(mode=0o700)
+    set_launcher(launcher)
+    return tell('sbatch', '--chdir', PLACE, script).split()[-1]
+
+
+def set_launcher(launcher):
+    (pathlib.Path(os.environ['DECOY_STATE']) / 'decoyd.yaml').write_text(f'launcher: {launcher}\n')
+
+
+def first_allocation(service, job):
+    """Until Slurm's warning has ended it: its end, as Slurm saw it."""
+    until(lambda: (done(job) or 0) > 300, what='progress')
+    set_launcher('mpirun')
+    tell('scancel', '--batch', '--signal', 'USR1', service)
+    began = time.monotonic()
+    shown = until(lambda: re.search(r'JobState=(COMPLETED|FAILED|CANCELLED|NODE_FAIL)\b.* ExitCode=(\S+)', tell('scontrol', '--oneliner', 'show', 'job', service)),
+                  what='the end of the allocation')
+    return list(shown.groups()), time.monotonic() - began
+
+
+def watch_cores(jobs, ranks):
+    """All ranks of the jobs side by side: who shares a core, and how many are bound to one."""
+    def look():
+        found = ranks_of()
+        bound = [cpus for _, _, cpus in found.values() if cpus.isdigit()]
+        return len({job for job, _, _ in found.values()}) == jobs and len(found) == ranks and len(bound) == ranks and found
+    found = until(look, 30, f'{ranks} bound ranks of {jobs} jobs, not {ranks_of()}')
+    cores = [(host, cpus) for _, host, cpus in found.values()]
+    return {'shared_cores': [core for core in cores if cores.count(core) > 1], 'bound': len(cores), 'ranks_running': len(found)}
+
+
+def allocations():
+    cpus = os.cpu_count() if not hasattr(os, 'sched_getaffinity') else len(os.sched_getaffinity(0))
+    service = start_service('srun')
+    until(status, what='the daemon in the first allocation')
+    job = submit('allocations', cpus + 1)  # one more than a node has cores
+    seen = {}
+    seen['exit'], seen['left_s'] = first_allocation(service, job)
+    began = time.monotonic()
+    until(status, what='the daemon in the second allocation')
+    seen['next_s'] = time.monotonic() - began
+    beside = submit('beside', 1)
+    seen['resumed_at'] = until(lambda: done(job, 2), what='the second attempt')
+    seen['total'] = row(job)['progress']['total']
+    seen.update(watch_cores(2, cpus + 2))
+    loss = lose('h2', job)
+    seen.update(noticed_s=loss['noticed_s'], lost=loss['lost'], gone_s=gone({**loss, 'away': loss['away'] - set(ranks_of(3))}))
+    seen['outcomes'] = ended(job)
+    seen['beside'] = ended(beside)
+    shown = row(job)
+    seen.update(first_exit=shown['attempts'][0]['exit_status'], failures=len([a for a in shown['attempts'] if a['outcome'] in ('failed', 'retried')]))
+    tell('decoy', 'down')
+    until(lambda: not queue(), 30, 'the end of the service')
+    seen['after_down'] = ' '.join(queue())
+    return seen
+
+
+os.environ['DECOY_STATE'] = str(PLACE / f'state-{sys.argv[1]}')
+print(json.dumps({'lost_host': lost_host, 'allocations': allocations}[sys.argv[1]]()))
