@@ -19,6 +19,8 @@ def lacking(*programs):
     """Why the engines cannot be had here; empty where they can."""
     if os.geteuid() != 0:
         return 'network namespaces need root'
+    if pathlib.Path(__file__).resolve().is_relative_to('/tmp'):
+        return 'the checkout lies below /tmp, of which each host has its own'
     missing = [name for name in ('ip', 'mpirun', 'nsenter', *programs) if not shutil.which(name, path=os.environ['PATH'] + ':/usr/sbin')]
     if missing:
         return f'{", ".join(missing)} not installed'
