@@ -115,7 +115,7 @@ def test_a_copied_endpoint_works_elsewhere(listening):
         refused(decoy('/nonexistent', '--endpoint', f'{directory}/endpoint.json', 'ls'), 4, 'client.key is open to other users')
 
 
-@pytest.mark.parametrize('name, count', [('unknown key', 1), ('no key', None), ('plain', None), ('another server key', 1)])
+@pytest.mark.parametrize('name, count', [('unknown key', 1), ('no key', None), ('plain', 1), ('another server key', 1)])
 def test_others_are_refused_by_tcp_and_counted(listening, name, count):
     options = {'unknown key': lambda: keys(listening, client=zmq.curve_keypair()), 'no key': dict, 'plain': lambda: {'plain_username': b'root', 'plain_password': b'x'},
                'another server key': lambda: keys(listening, server=zmq.curve_keypair()[0])}[name]()
