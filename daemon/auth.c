@@ -22,6 +22,10 @@
 
 enum { ZAP_FRAMES = 7, FRAME_MAX = 256, CURVE_KEY = 32, HEARTBEAT_MS = 5000, SILENCE_MS = 20000 };
 
+enum refusal { OTHER_USER, UNKNOWN_KEY, NO_CURVE, REFUSAL_MAX };
+
+static const char *const REFUSALS[] = {"user", "key", "curve"};
+
 struct auth {
     void *context, *router;
     void *zap, *monitor; /* sockets; zap is NULL without TCP */
@@ -29,7 +33,7 @@ struct auth {
     int open_handles;
     char *state;
     char address[KEYFILE_ADDRESS_MAX]; /* "" without TCP */
-    int64_t refused;
+    int64_t refused[REFUSAL_MAX];
 };
 
 /* The frames of a ZAP request: version, request id, domain, address, identity, mechanism, credentials. */
@@ -93,7 +97,7 @@ static void on_zap(uv_poll_t *poll, int status, int events)
     while (receive(auth->zap, &frames)) {
         bool yes = may_enter(auth, &frames);
         const char *code = yes ? "200" : "400", *text = yes ? "OK" : "not an authorized key";
-        auth->refused += !yes;
+        auth->refused[UNKNOWN_KEY] += !yes;
         zmq_send(auth->zap, "1.0", 3, ZMQ_SNDMORE);
         zmq_send(auth->zap, frames.data[1], frames.count > 1 ? frames.size[1] : 0, ZMQ_SNDMORE);
         zmq_send(auth->zap, code, 3, ZMQ_SNDMORE);
@@ -112,7 +116,7 @@ static void on_monitor(uv_poll_t *poll, int status, int events)
     while (receive(auth->monitor, &frames)) {
         uint16_t event = 0;
         memcpy(&event, frames.data[0], sizeof event);
-        auth->refused++;
+        auth->refused[event == ZMQ_EVENT_ACCEPT_FAILED ? OTHER_USER : NO_CURVE]++;
         log_warning("refused %s", event == ZMQ_EVENT_ACCEPT_FAILED
                                       ? "a process of another user"
                                       : "a client that does not speak CURVE to our key");
@@ -283,7 +287,13 @@ json_t *auth_json(const struct auth *auth)
     int keys = 0;
     if (*auth->address)
         keyfile_allows(list, NULL, &allowed, &keys, NULL);
-    return json_pack("{sI ss? si sI}", "uid", (json_int_t)geteuid(), "address",
-                     *auth->address ? auth->address : NULL, "keys", keys, "refused",
-                     (json_int_t)auth->refused);
+    json_t *by = json_object();
+    int64_t refused = 0;
+    for (size_t i = 0; i < REFUSAL_MAX; i++) {
+        json_object_set_new(by, REFUSALS[i], json_integer(auth->refused[i]));
+        refused += auth->refused[i];
+    }
+    return json_pack("{sI ss? si sI so}", "uid", (json_int_t)geteuid(), "address",
+                     *auth->address ? auth->address : NULL, "keys", keys, "refused", (json_int_t)refused,
+                     "refused_by", by);
 }
