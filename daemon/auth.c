@@ -103,19 +103,29 @@ static void on_zap(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* An event is two frames: its number (16 bits) and value (32 bits), and the address. */
+/* An event is two frames: its number (16 bits) and value (32 bits), and the address that it happened at. A connection
+ * that TCP could not accept was nobody's; at the local socket that event means ZeroMQ's question for the uid. */
+static const char *who_was_refused(const struct frames *frames)
+{
+    uint16_t event = 0;
+    memcpy(&event, frames->data[0], sizeof event);
+    bool local = frames->size[1] >= 4 && memcmp(frames->data[1], "ipc:", 4) == 0;
+    if (event == ZMQ_EVENT_ACCEPT_FAILED)
+        return local ? "a process of another user" : NULL;
+    return local ? "a process that does not speak as decoy does"
+                 : "a client that does not speak CURVE to our key";
+}
+
 static void on_monitor(uv_poll_t *poll, int status, int events)
 {
     struct auth *auth = poll->data;
     struct frames frames;
     (void)status, (void)events;
     while (receive(auth->monitor, &frames)) {
-        uint16_t event = 0;
-        memcpy(&event, frames.data[0], sizeof event);
-        auth->refused++;
-        log_warning("refused %s", event == ZMQ_EVENT_ACCEPT_FAILED
-                                      ? "a process of another user"
-                                      : "a client that does not speak CURVE to our key");
+        const char *who = frames.count == 2 ? who_was_refused(&frames) : NULL;
+        auth->refused += who != NULL;
+        if (who)
+            log_warning("refused %s", who);
     }
 }
 
@@ -148,8 +158,7 @@ static int watch(struct auth *auth, uv_loop_t *loop, void *socket, uv_poll_t *po
 int auth_create(struct auth **out, uv_loop_t *loop, void *context, void *router, const char *state,
                 struct err *err)
 {
-    /* Who hangs up without a word, as the client does to know whether we are here, was not refused;
-     * nor was a client without a key that hangs up by itself when it hears of CURVE. */
+    /* Not HANDSHAKE_FAILED_NO_DETAIL: that is who hangs up by himself. Not _AUTH: on_zap has counted it. */
     const int events = ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
     struct auth *auth = calloc(1, sizeof *auth);
     if (!auth)
