@@ -22,6 +22,10 @@
 
 enum { ZAP_FRAMES = 7, FRAME_MAX = 256, CURVE_KEY = 32, HEARTBEAT_MS = 5000, SILENCE_MS = 20000 };
 
+enum refusal { OTHER_USER, UNKNOWN_KEY, NO_CURVE, REFUSAL_MAX };
+
+static const char *const REFUSALS[] = {"user", "key", "curve"};
+
 struct auth {
     void *context, *router;
     void *zap, *monitor; /* sockets; zap is NULL without TCP */
@@ -29,7 +33,7 @@ struct auth {
     int open_handles;
     char *state;
     char address[KEYFILE_ADDRESS_MAX]; /* "" without TCP */
-    int64_t refused;
+    int64_t refused[REFUSAL_MAX];
 };
 
 /* The frames of a ZAP request: version, request id, domain, address, identity, mechanism, credentials. */
@@ -93,7 +97,7 @@ static void on_zap(uv_poll_t *poll, int status, int events)
     while (receive(auth->zap, &frames)) {
         bool yes = may_enter(auth, &frames);
         const char *code = yes ? "200" : "400", *text = yes ? "OK" : "not an authorized key";
-        auth->refused += !yes;
+        auth->refused[UNKNOWN_KEY] += !yes;
         zmq_send(auth->zap, "1.0", 3, ZMQ_SNDMORE);
         zmq_send(auth->zap, frames.data[1], frames.count > 1 ? frames.size[1] : 0, ZMQ_SNDMORE);
         zmq_send(auth->zap, code, 3, ZMQ_SNDMORE);
@@ -104,28 +108,31 @@ static void on_zap(uv_poll_t *poll, int status, int events)
 }
 
 /* An event is two frames: its number (16 bits) and value (32 bits), and the address that it happened at. A connection
- * that TCP could not accept was nobody's; at the local socket that event means ZeroMQ's question for the uid. */
-static const char *who_was_refused(const struct frames *frames)
+ * that TCP could not accept was nobody's; at the local socket that event is ZeroMQ's no to a uid. */
+static enum refusal refusal_of(const struct frames *frames)
 {
     uint16_t event = 0;
     memcpy(&event, frames->data[0], sizeof event);
+    if (event != ZMQ_EVENT_ACCEPT_FAILED)
+        return NO_CURVE;
     bool local = frames->size[1] >= 4 && memcmp(frames->data[1], "ipc:", 4) == 0;
-    if (event == ZMQ_EVENT_ACCEPT_FAILED)
-        return local ? "a process of another user" : NULL;
-    return local ? "a process that does not speak as decoy does"
-                 : "a client that does not speak CURVE to our key";
+    return local ? OTHER_USER : REFUSAL_MAX;
 }
 
 static void on_monitor(uv_poll_t *poll, int status, int events)
 {
+    static const char *const WHO[REFUSAL_MAX] = {[OTHER_USER] = "a process of another user",
+                                                 [NO_CURVE] =
+                                                     "a client that does not speak CURVE to our key"};
     struct auth *auth = poll->data;
     struct frames frames;
     (void)status, (void)events;
     while (receive(auth->monitor, &frames)) {
-        const char *who = frames.count == 2 ? who_was_refused(&frames) : NULL;
-        auth->refused += who != NULL;
-        if (who)
-            log_warning("refused %s", who);
+        enum refusal why = frames.count == 2 ? refusal_of(&frames) : REFUSAL_MAX;
+        if (why == REFUSAL_MAX)
+            continue;
+        auth->refused[why]++;
+        log_warning("refused %s", WHO[why]);
     }
 }
 
@@ -292,7 +299,13 @@ json_t *auth_json(const struct auth *auth)
     int keys = 0;
     if (*auth->address)
         keyfile_allows(list, NULL, &allowed, &keys, NULL);
-    return json_pack("{sI ss? si sI}", "uid", (json_int_t)geteuid(), "address",
-                     *auth->address ? auth->address : NULL, "keys", keys, "refused",
-                     (json_int_t)auth->refused);
+    json_t *by = json_object();
+    int64_t refused = 0;
+    for (size_t i = 0; i < REFUSAL_MAX; i++) {
+        json_object_set_new(by, REFUSALS[i], json_integer(auth->refused[i]));
+        refused += auth->refused[i];
+    }
+    return json_pack("{sI ss? si sI so}", "uid", (json_int_t)geteuid(), "address",
+                     *auth->address ? auth->address : NULL, "keys", keys, "refused", (json_int_t)refused,
+                     "refused_by", by);
 }

@@ -27,7 +27,7 @@ int auth_listen(struct auth *auth, const char *where, struct err *err);
 /* Closes its sockets now; the memory is freed by the loop. NULL is fine. */
 void auth_close(struct auth *auth);
 
-/* {"uid", "address" (null: not by TCP), "keys", "refused"}, a new reference. */
+/* {"uid", "address" (null: not by TCP), "keys", "refused", "refused_by": {reason: n}}, a new reference. */
 json_t *auth_json(const struct auth *auth);
 
 #endif

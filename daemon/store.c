@@ -6,6 +6,7 @@
  * into SQL. A failed call says so once and is not repeated: after a failed fsync nobody knows what is on the
  * disk. */
 #include "daemon/store.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -184,7 +185,15 @@ int store_begin(struct store *store, struct err *err)
 
 int store_commit(struct store *store, struct err *err)
 {
-    return run(store, store_bind(store, COMMIT, ""), err);
+    double begun_s = clock_monotonic_s();
+    int code = run(store, store_bind(store, COMMIT, ""), err);
+    histogram_add(&store->commits, clock_monotonic_s() - begun_s);
+    return code;
+}
+
+const struct histogram *store_commits(const struct store *store)
+{
+    return &store->commits;
 }
 
 /* The log grows until it is written back; on a small disk it may be what fills it. A write-back that fails has changed nothing
