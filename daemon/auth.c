@@ -107,19 +107,32 @@ static void on_zap(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* An event is two frames: its number (16 bits) and value (32 bits), and the address. */
+/* An event is two frames: its number (16 bits) and value (32 bits), and the address that it happened at. A connection
+ * that TCP could not accept was nobody's; at the local socket that event is ZeroMQ's no to a uid. */
+static enum refusal refusal_of(const struct frames *frames)
+{
+    uint16_t event = 0;
+    memcpy(&event, frames->data[0], sizeof event);
+    if (event != ZMQ_EVENT_ACCEPT_FAILED)
+        return NO_CURVE;
+    bool local = frames->size[1] >= 4 && memcmp(frames->data[1], "ipc:", 4) == 0;
+    return local ? OTHER_USER : REFUSAL_MAX;
+}
+
 static void on_monitor(uv_poll_t *poll, int status, int events)
 {
+    static const char *const WHO[REFUSAL_MAX] = {[OTHER_USER] = "a process of another user",
+                                                 [NO_CURVE] =
+                                                     "a client that does not speak CURVE to our key"};
     struct auth *auth = poll->data;
     struct frames frames;
     (void)status, (void)events;
     while (receive(auth->monitor, &frames)) {
-        uint16_t event = 0;
-        memcpy(&event, frames.data[0], sizeof event);
-        auth->refused[event == ZMQ_EVENT_ACCEPT_FAILED ? OTHER_USER : NO_CURVE]++;
-        log_warning("refused %s", event == ZMQ_EVENT_ACCEPT_FAILED
-                                      ? "a process of another user"
-                                      : "a client that does not speak CURVE to our key");
+        enum refusal why = frames.count == 2 ? refusal_of(&frames) : REFUSAL_MAX;
+        if (why == REFUSAL_MAX)
+            continue;
+        auth->refused[why]++;
+        log_warning("refused %s", WHO[why]);
     }
 }
 
@@ -152,8 +165,7 @@ static int watch(struct auth *auth, uv_loop_t *loop, void *socket, uv_poll_t *po
 int auth_create(struct auth **out, uv_loop_t *loop, void *context, void *router, const char *state,
                 struct err *err)
 {
-    /* Who hangs up without a word, as the client does to know whether we are here, was not refused;
-     * nor was a client without a key that hangs up by itself when it hears of CURVE. */
+    /* Not HANDSHAKE_FAILED_NO_DETAIL: that is who hangs up by himself. Not _AUTH: on_zap has counted it. */
     const int events = ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
     struct auth *auth = calloc(1, sizeof *auth);
     if (!auth)
