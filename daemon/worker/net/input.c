@@ -26,6 +26,7 @@ struct channel {
 struct input {
     enum image_scale image_scale;
     enum invvar_scale invvar_scale;
+    enum sight sight;
     int stamp_px, channel_count;
     struct channel *channels;
     float *image, *invvar; /* work: planes of one band */
@@ -146,9 +147,9 @@ json_t *input_to_json(const struct input *input)
         json_array_append_new(channels, json_pack("{ss sf sf sf}", "name", input->channels[c].name, "median",
                                                   input->channels[c].median, "mean", input->channels[c].mean,
                                                   "deviation", input->channels[c].deviation));
-    return json_pack("{si si ss ss so}", "version", 1, "stamp", input->stamp_px, "image_scale",
-                     IMAGE_SCALES[input->image_scale], "invvar_scale", INVVAR_SCALES[input->invvar_scale],
-                     "channels", channels);
+    return json_pack("{si si ss ss ss so}", "version", 1, "stamp", input->stamp_px, "sees",
+                     sight_name(input->sight), "image_scale", IMAGE_SCALES[input->image_scale],
+                     "invvar_scale", INVVAR_SCALES[input->invvar_scale], "channels", channels);
 }
 
 /* -EINVAL without a name; what a scale needs of the numbers, input_create looks at. */
@@ -176,9 +177,27 @@ int input_from_json(struct input **out, const json_t *file, struct err *err)
         if (read_channel(json_array_get(list, c), &channels[c]) != 0)
             return err_set(err, -EINVAL, "channel %zu has no name", c);
     }
-    return input_create(out, json_string_value(json_object_get(file, "image_scale")),
-                        json_string_value(json_object_get(file, "invvar_scale")),
-                        (int)json_integer_value(json_object_get(file, "stamp")), (int)count, channels, err);
+    const json_t *sees = json_object_get(file, "sees"); /* a file from before there was a choice has none */
+    enum sight sight = sees ? sight_find(json_string_value(sees)) : SIGHT_ALL;
+    if (sight == SIGHT_MAX)
+        return err_set(err, -EINVAL, "sees is not one of all, image, invvar, background");
+    int code =
+        input_create(out, json_string_value(json_object_get(file, "image_scale")),
+                     json_string_value(json_object_get(file, "invvar_scale")),
+                     (int)json_integer_value(json_object_get(file, "stamp")), (int)count, channels, err);
+    if (!code)
+        input_show(*out, sight);
+    return code;
+}
+
+void input_show(struct input *input, enum sight sight)
+{
+    input->sight = sight;
+}
+
+enum sight input_sight(const struct input *input)
+{
+    return input->sight;
 }
 
 int input_stamp(const struct input *input)
@@ -356,6 +375,26 @@ static void convert_band(struct input *input, const float *pixels, float *conver
     }
 }
 
+static void hide_channels(const struct input *input, float *converted, bool invvar)
+{
+    const size_t channels = (size_t)input->channel_count;
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t i = c; input->channels[c].is_invvar == invvar && i < input_size(input); i += channels)
+            converted[i] = 0;
+    }
+}
+
+static void hide_middle(const struct input *input, float *converted)
+{
+    const size_t channels = (size_t)input->channel_count;
+    for (int y = 0; y < input->stamp_px; y++) {
+        for (int x = 0; x < input->stamp_px; x++, converted += channels) {
+            if (sight_is_middle(input->stamp_px, x, y))
+                memset(converted, 0, channels * sizeof *converted);
+        }
+    }
+}
+
 void input_convert(struct input *input, const float *pixels, float *converted)
 {
     for (int c = 0; c < input->channel_count; c++) {
@@ -365,4 +404,8 @@ void input_convert(struct input *input, const float *pixels, float *converted)
         else if (channel->image < 0)
             convert_band(input, pixels, converted, -1, c);
     }
+    if (input->sight == SIGHT_IMAGE || input->sight == SIGHT_INVVAR)
+        hide_channels(input, converted, input->sight == SIGHT_IMAGE);
+    if (input->sight == SIGHT_BACKGROUND)
+        hide_middle(input, converted);
 }

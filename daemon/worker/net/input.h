@@ -20,6 +20,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "daemon/worker/net/sight.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -37,6 +38,10 @@ int input_create(struct input **out, const char *image_scale, const char *invvar
                  int count, const struct input_channel *channels, struct err *err);
 void input_destroy(struct input *input);
 CLEANUP_DEFINE(input_destroy_ptr, struct input, input_destroy)
+
+/* What a network is to see of the stamp; SIGHT_ALL unless set. */
+void input_show(struct input *input, enum sight sight);
+enum sight input_sight(const struct input *input);
 
 /* input.json of a train job, but for the `fingerprint` of the dataset, which train adds. */
 json_t *input_to_json(const struct input *input);
