@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 enum image_scale { IMAGE_ASINH, IMAGE_SNR, IMAGE_STANDARD, IMAGE_NONE, IMAGE_MAX };
@@ -30,7 +29,7 @@ struct input {
     struct channel *channels;
     float *planes, *converted; /* work: a plane of each channel, as it is given and as the network sees it */
     float *spare;              /* a plane for what a band lacks */
-    uint32_t *bits;            /* and room for the median */
+    float *room;               /* for the median */
 };
 
 static size_t plane_size(const struct input *input)
@@ -102,8 +101,8 @@ static int fill_channels(struct input *input, const struct input_channel *channe
     input->planes = calloc(planes, sizeof(float));
     input->converted = calloc(planes, sizeof(float));
     input->spare = calloc(plane, sizeof(float));
-    input->bits = calloc(plane, sizeof *input->bits);
-    if (!input->channels || !input->planes || !input->converted || !input->spare || !input->bits)
+    input->room = calloc(plane, sizeof(float));
+    if (!input->channels || !input->planes || !input->converted || !input->spare || !input->room)
         return err_set(err, -ENOMEM, "out of memory");
     for (int c = 0; c < input->channel_count; c++)
         input->channels[c] = (struct channel){.name = str_format("%s", channels[c].name),
@@ -149,7 +148,7 @@ void input_destroy(struct input *input)
     free(input->planes);
     free(input->converted);
     free(input->spare);
-    free(input->bits);
+    free(input->room);
     free(input);
 }
 
@@ -251,7 +250,7 @@ static void convert_band(struct input *input, int image, int invvar)
     float *v = invvar >= 0 ? input->converted + (size_t)invvar * stride : input->spare;
     pixels_clean(image >= 0 ? input->planes + (size_t)image * stride : NULL,
                  invvar >= 0 ? input->planes + (size_t)invvar * stride : NULL, count, x, v);
-    float v0 = pixels_median(v, input->bits, count);
+    float v0 = pixels_median(v, input->room, count);
     if (image >= 0)
         scale_image(input, &input->channels[image], x, count, v0);
     if (invvar >= 0)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #if defined __x86_64__ && defined __gnu_linux__
@@ -11,7 +12,7 @@
 #define WIDEST
 #endif
 
-enum { SQUARE = 4 };
+enum { SQUARE = 4, BINS_LOG2 = 11, BINS = 1 << BINS_LOG2 };
 
 typedef float four __attribute__((vector_size(16)));
 
@@ -89,62 +90,98 @@ WIDEST void pixels_clean(const float *from_image, const float *from_invvar, size
     }
 }
 
-/* The bits of the positive ones; how many. */
-static size_t take_positive(const float *values, size_t count, uint32_t *bits)
+static inline uint32_t bits_of(const float *value)
 {
-    size_t good = 0;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(&bits[good], &values[i], sizeof *bits);
-        good += values[i] > 0;
-    }
-    return good;
+    uint32_t bits;
+    memcpy(&bits, value, sizeof bits);
+    return bits;
 }
 
-WIDEST static void find_range(const uint32_t *bits, size_t count, uint32_t *low, uint32_t *high)
+/* The positive ones, one after the other: `values` itself where all are. */
+WIDEST static const float *take_positive(const float *values, size_t count, float *work, size_t *good)
+{
+    uint32_t others = 0;
+    *good = count;
+    for (size_t i = 0; i < count; i++)
+        others |= !(values[i] > 0);
+    if (!others)
+        return values;
+    *good = 0;
+    for (size_t i = 0; i < count; i++) {
+        work[*good] = values[i];
+        *good += values[i] > 0;
+    }
+    return work;
+}
+
+WIDEST static void find_range(const float *values, size_t count, uint32_t *low, uint32_t *high)
 {
     uint32_t least = UINT32_MAX, most = 0;
     for (size_t i = 0; i < count; i++) {
-        least = bits[i] < least ? bits[i] : least;
-        most = bits[i] > most ? bits[i] : most;
+        uint32_t bits = bits_of(&values[i]);
+        least = bits < least ? bits : least;
+        most = bits > most ? bits : most;
     }
     *low = least;
     *high = most;
 }
 
+/* Neighbours, which are often alike, are counted in different tables: none waits for the other's count. */
+static uint32_t find_bin(const float *values, size_t count, uint32_t low, int shift, size_t *k)
+{
+    uint32_t counts[2][BINS] = {{0}}, bin = 0;
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        counts[0][(bits_of(&values[i]) - low) >> shift]++;
+        counts[1][(bits_of(&values[i + 1]) - low) >> shift]++;
+    }
+    if (count % 2)
+        counts[0][(bits_of(&values[count - 1]) - low) >> shift]++;
+    for (; *k >= counts[0][bin] + counts[1][bin]; bin++)
+        *k -= counts[0][bin] + counts[1][bin];
+    return bin;
+}
+
+/* What is in a bin, to `kept`, which may be `values`; how many. Most runs of values have none in it. */
+WIDEST static size_t keep_bin(const float *values, size_t count, uint32_t low, int shift, uint32_t bin,
+                              float *kept)
+{
+    enum { RUN = 64 };
+    size_t size = 0;
+    for (size_t first = 0; first < count; first += RUN) {
+        size_t end = first + RUN < count ? first + RUN : count;
+        uint32_t any = 0;
+        for (size_t i = first; i < end; i++)
+            any |= (bits_of(&values[i]) - low) >> shift == bin;
+        for (size_t i = first; any && i < end; i++) {
+            float value = values[i];
+            kept[size] = value;
+            size += (bits_of(&value) - low) >> shift == bin;
+        }
+    }
+    return size;
+}
+
 /* Positive floats order as their bits do, so the k-th smallest is found among these: counted in bins over their
  * range, then, in the bin that holds it, again. A stamp's invvar spreads over a first range so evenly that few
- * are left for a second. bits is used up. */
-static uint32_t select_bits(uint32_t *bits, size_t count, size_t k)
+ * are left for a second. */
+float pixels_median(const float *all, float *work, size_t count)
 {
-    enum { BINS_LOG2 = 11, BINS = 1 << BINS_LOG2 };
-    uint32_t low, high;
-    find_range(bits, count, &low, &high);
-    while (low < high) {
-        uint32_t counts[BINS] = {0}, bin = 0;
+    size_t good;
+    const float *values = take_positive(all, count, work, &good);
+    uint32_t low = 0, high = 0;
+    if (good)
+        find_range(values, good, &low, &high);
+    for (size_t k = (good - 1) / 2; low < high;) {
         int length = 32 - __builtin_clz(high - low), shift = length > BINS_LOG2 ? length - BINS_LOG2 : 0;
-        for (size_t i = 0; i < count; i++)
-            counts[(bits[i] - low) >> shift]++;
-        while (k >= counts[bin])
-            k -= counts[bin++];
-        size_t kept = 0;
-        for (size_t i = 0; i < count && shift; i++) {
-            uint32_t value = bits[i];
-            bits[kept] = value;
-            kept += (value - low) >> shift == bin;
-        }
-        count = kept;
+        uint32_t bin = find_bin(values, good, low, shift, &k);
+        if (shift)
+            good = keep_bin(values, good, low, shift, bin, work);
+        values = work;
         low += bin << shift;
         high = low + (1u << shift) - 1;
     }
-    return low;
-}
-
-float pixels_median(const float *values, uint32_t *work, size_t count)
-{
-    float median = 0;
-    size_t good = take_positive(values, count, work);
-    uint32_t bits = good ? select_bits(work, good, (good - 1) / 2) : 0;
-    memcpy(&median, &bits, sizeof median);
+    float median;
+    memcpy(&median, &low, sizeof median);
     return median;
 }
 

@@ -4,7 +4,6 @@
 #define DECOY_NET_PIXELS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 /* (count, channels) to planes of count values that begin `stride` apart, and back. */
 void pixels_part(const float *pixels, size_t count, int channels, float *planes, size_t stride);
@@ -16,7 +15,7 @@ void pixels_clean(const float *from_image, const float *from_invvar, size_t coun
 
 /* The median of the positive ones, none of them above 3e38, of an even number the lower middle one; 0 where there is
  * none. work: room for count values. */
-float pixels_median(const float *values, uint32_t *work, size_t count);
+float pixels_median(const float *values, float *work, size_t count);
 
 /* In place: times factor, plus offset. */
 void pixels_scale(float *values, size_t count, float factor, float offset);

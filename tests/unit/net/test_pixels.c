@@ -41,7 +41,7 @@ static int compare(const void *a, const void *b)
 static void check_median(struct rng *rng, size_t count, double spread, double bad)
 {
     static float values[5000], positive[5000];
-    static uint32_t work[5000];
+    static float work[5000];
     size_t good = 0;
     for (size_t i = 0; i < count; i++) {
         values[i] = rng_uniform(rng) < bad ? 0 : (float)exp(spread * rng_normal(rng));
