@@ -53,6 +53,10 @@ static const struct spec_field REASON_FIELDS[] = {
     {"reason", SPEC_TEXT, .help = "a sentence for the job's history"},
 };
 
+static const struct spec_field STATUS_FIELDS[] = {
+    {"metrics", SPEC_BOOL, .help = "what Prometheus is told, in its text form; `decoy up --metrics-file` keeps a file of it"},
+};
+
 TABLE(timeout_flags, TIMEOUT_FIELDS);
 TABLE(submit_flags, SUBMIT_FIELDS);
 TABLE(run_flags, RUN_FIELDS);
@@ -61,6 +65,7 @@ TABLE(logs_flags, LOGS_FIELDS);
 TABLE(events_flags, EVENTS_FIELDS);
 TABLE(forget_flags, FORGET_FIELDS);
 TABLE(reason_flags, REASON_FIELDS);
+TABLE(status_flags, STATUS_FIELDS);
 
 static const char *const SUBMIT_REPEATS[] = {"after", "after_any", NULL};
 static const char *const RUN_REPEATS[] = {"set", NULL};
@@ -147,7 +152,7 @@ const struct verb VERBS[] = {
      NULL, 0, 0, drain_run},
     {"resume", "", "start jobs again", NULL, "{\"v\", \"running\": n}", NULL, NULL, 0, 0, resume_run},
     {"status", "", "the daemon, its slots, how many jobs are in which state", NULL,
-     "{\"v\"} and the members of the daemon's status in proto/README.md", NULL, NULL, 0, 0, status_run},
+     "{\"v\"} and the members of the daemon's status in proto/README.md; with --metrics {\"v\", \"text\"}", &status_flags, NULL, 0, 0, status_run},
     /* verdict.c */
     {"verdict", "ID|DIR", "what an evaluate job concluded",
      "DIR is an evaluate job's output, or a directory of a run; it needs no daemon (write ./12 for a "
