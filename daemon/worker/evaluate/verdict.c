@@ -275,7 +275,9 @@ int verdict_reach(struct verdict *verdict, const struct verdict_input *input, st
     verdict->upper = auc_upper_limit(&verdict->auc, VERDICT_CONFIDENCE);
     verdict->p = auc_null_tail(&verdict->auc, true);
     measure_accuracy(verdict, input);
-    code = measure_bins(verdict, input, err);
+    code = log_loss_measure(&verdict->loss, input->score, input->label, input->brick, input->bricks, input->n, err);
+    if (!code)
+        code = measure_bins(verdict, input, err);
     if (!code)
         decide(verdict);
     return code;
