@@ -115,8 +115,11 @@ static void show_status(const json_t *status)
 int status_run(struct client *client, struct err *err)
 {
     json_t *answer = NULL;
-    int code = ask(client, "status", json_object(), &answer, err);
-    if (!code && !client->json)
+    bool metrics = json_is_true(json_object_get(client->given, "metrics"));
+    int code = ask(client, metrics ? "prometheus" : "status", json_object(), &answer, err);
+    if (!code && !client->json && metrics)
+        fputs(row_text(answer, "text"), stdout);
+    else if (!code && !client->json)
         show_status(answer);
     json_decref(answer);
     return exit_of(code);

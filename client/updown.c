@@ -45,9 +45,10 @@ static void become_daemon(const char *program, const struct client *client, int 
     {
         const struct spec_field *field = spec_field_find(spec_daemon_options(), name, NULL);
         CLEANUP(free_ptr) char *flag = flag_name(field);
+        CLEANUP(free_ptr) char *path = field->type == SPEC_OUTPUT ? path_absolute(json_string_value(value)) : NULL;
         if (count + 1 < ARGUMENTS_MAX)
             arguments[count++] = json_is_string(value)
-                                     ? str_format("%s=%s", flag, json_string_value(value))
+                                     ? str_format("%s=%s", flag, path ? path : json_string_value(value))
                                      : str_format("%s=%.17g", flag, json_number_value(value));
     }
     arguments[count] = NULL;

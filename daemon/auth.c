@@ -22,6 +22,10 @@
 
 enum { ZAP_FRAMES = 7, FRAME_MAX = 256, CURVE_KEY = 32, HEARTBEAT_MS = 5000, SILENCE_MS = 20000 };
 
+enum refusal { OTHER_USER, UNKNOWN_KEY, NO_CURVE, REFUSAL_MAX };
+
+static const char *const REFUSALS[] = {"user", "key", "curve"};
+
 struct auth {
     void *context, *router;
     void *zap, *monitor; /* sockets; zap is NULL without TCP */
@@ -29,7 +33,7 @@ struct auth {
     int open_handles;
     char *state;
     char address[KEYFILE_ADDRESS_MAX]; /* "" without TCP */
-    int64_t refused;
+    int64_t refused[REFUSAL_MAX];
 };
 
 /* The frames of a ZAP request: version, request id, domain, address, identity, mechanism, credentials. */
@@ -93,7 +97,7 @@ static void on_zap(uv_poll_t *poll, int status, int events)
     while (receive(auth->zap, &frames)) {
         bool yes = may_enter(auth, &frames);
         const char *code = yes ? "200" : "400", *text = yes ? "OK" : "not an authorized key";
-        auth->refused += !yes;
+        auth->refused[UNKNOWN_KEY] += !yes;
         zmq_send(auth->zap, "1.0", 3, ZMQ_SNDMORE);
         zmq_send(auth->zap, frames.data[1], frames.count > 1 ? frames.size[1] : 0, ZMQ_SNDMORE);
         zmq_send(auth->zap, code, 3, ZMQ_SNDMORE);
@@ -103,19 +107,32 @@ static void on_zap(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* An event is two frames: its number (16 bits) and value (32 bits), and the address. */
+/* An event is two frames: its number (16 bits) and value (32 bits), and the address that it happened at. A connection
+ * that TCP could not accept was nobody's; at the local socket that event is ZeroMQ's no to a uid. */
+static enum refusal refusal_of(const struct frames *frames)
+{
+    uint16_t event = 0;
+    memcpy(&event, frames->data[0], sizeof event);
+    if (event != ZMQ_EVENT_ACCEPT_FAILED)
+        return NO_CURVE;
+    bool local = frames->size[1] >= 4 && memcmp(frames->data[1], "ipc:", 4) == 0;
+    return local ? OTHER_USER : REFUSAL_MAX;
+}
+
 static void on_monitor(uv_poll_t *poll, int status, int events)
 {
+    static const char *const WHO[REFUSAL_MAX] = {[OTHER_USER] = "a process of another user",
+                                                 [NO_CURVE] =
+                                                     "a client that does not speak CURVE to our key"};
     struct auth *auth = poll->data;
     struct frames frames;
     (void)status, (void)events;
     while (receive(auth->monitor, &frames)) {
-        uint16_t event = 0;
-        memcpy(&event, frames.data[0], sizeof event);
-        auth->refused++;
-        log_warning("refused %s", event == ZMQ_EVENT_ACCEPT_FAILED
-                                      ? "a process of another user"
-                                      : "a client that does not speak CURVE to our key");
+        enum refusal why = frames.count == 2 ? refusal_of(&frames) : REFUSAL_MAX;
+        if (why == REFUSAL_MAX)
+            continue;
+        auth->refused[why]++;
+        log_warning("refused %s", WHO[why]);
     }
 }
 
@@ -148,8 +165,7 @@ static int watch(struct auth *auth, uv_loop_t *loop, void *socket, uv_poll_t *po
 int auth_create(struct auth **out, uv_loop_t *loop, void *context, void *router, const char *state,
                 struct err *err)
 {
-    /* Who hangs up without a word, as the client does to know whether we are here, was not refused;
-     * nor was a client without a key that hangs up by itself when it hears of CURVE. */
+    /* Not HANDSHAKE_FAILED_NO_DETAIL: that is who hangs up by himself. Not _AUTH: on_zap has counted it. */
     const int events = ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
     struct auth *auth = calloc(1, sizeof *auth);
     if (!auth)
@@ -283,7 +299,13 @@ json_t *auth_json(const struct auth *auth)
     int keys = 0;
     if (*auth->address)
         keyfile_allows(list, NULL, &allowed, &keys, NULL);
-    return json_pack("{sI ss? si sI}", "uid", (json_int_t)geteuid(), "address",
-                     *auth->address ? auth->address : NULL, "keys", keys, "refused",
-                     (json_int_t)auth->refused);
+    json_t *by = json_object();
+    int64_t refused = 0;
+    for (size_t i = 0; i < REFUSAL_MAX; i++) {
+        json_object_set_new(by, REFUSALS[i], json_integer(auth->refused[i]));
+        refused += auth->refused[i];
+    }
+    return json_pack("{sI ss? si sI so}", "uid", (json_int_t)geteuid(), "address",
+                     *auth->address ? auth->address : NULL, "keys", keys, "refused", (json_int_t)refused,
+                     "refused_by", by);
 }

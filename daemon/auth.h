@@ -1,6 +1,12 @@
 /* Who may connect. Of the local socket: the owner's uid, which ZeroMQ asks the kernel for. By TCP, where decoyd was
  * told to listen: who has a key of STATE/authorized_keys (proto/keyfile.h), by CURVE (rfc.zeromq.org/spec/26) with
- * ZAP (rfc.zeromq.org/spec/27). Whoever is refused is counted. */
+ * ZAP (rfc.zeromq.org/spec/27).
+ *
+ * Counted as refused is each connection that decoyd ends: of another uid; that asks for another mechanism than the
+ * socket's (no key, a password); of CURVE for another server's key; of a key that is not listed. Not who hangs up
+ * before he has said that much: the client does, to know whether anybody listens, and about a quarter of ZeroMQ's
+ * clients without a key do, as soon as they hear of CURVE. Nor bytes that are no greeting of ZeroMQ 4: ZeroMQ drops
+ * them without a word to us. */
 #ifndef DECOY_DAEMON_AUTH_H
 #define DECOY_DAEMON_AUTH_H
 
@@ -21,7 +27,7 @@ int auth_listen(struct auth *auth, const char *where, struct err *err);
 /* Closes its sockets now; the memory is freed by the loop. NULL is fine. */
 void auth_close(struct auth *auth);
 
-/* {"uid", "address" (null: not by TCP), "keys", "refused"}, a new reference. */
+/* {"uid", "address" (null: not by TCP), "keys", "refused", "refused_by": {reason: n}}, a new reference. */
 json_t *auth_json(const struct auth *auth);
 
 #endif

@@ -78,6 +78,20 @@ static bool choose_srun(const char *launcher)
     return strcmp(launcher, "srun") == 0 || (strcmp(launcher, "auto") == 0 && !mpirun && srun);
 }
 
+/* A copy; NULL where the field is. */
+static char *text_of(const json_t *resolved, const char *name)
+{
+    const char *text = spec_text(resolved, name);
+    return text ? str_format("%s", text) : NULL;
+}
+
+/* node_exporter reads files of this name only. */
+static int check_metrics_file(const char *path, struct err *err)
+{
+    const char *end = path ? strrchr(path, '.') : NULL;
+    return !path || (end && strcmp(end, ".prom") == 0) ? 0 : err_set(err, -EINVAL, "metrics_file must end in .prom, not be %s", path);
+}
+
 int config_read(struct config *config, const json_t *flags, const char *state, struct err *err)
 {
     json_t *values = NULL, *resolved = NULL;
@@ -88,15 +102,19 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
         *config = (struct config){
             .slots = (int)spec_int(resolved, "slots"),
             .grace_s = spec_real(resolved, "grace"),
-            .hosts = spec_text(resolved, "hosts") ? str_format("%s", spec_text(resolved, "hosts")) : NULL,
+            .hosts = text_of(resolved, "hosts"),
             .srun = choose_srun(spec_text(resolved, "launcher")),
             .close_before_s = spec_real(resolved, "close_before"),
             .least_run_s = spec_real(resolved, "least_run"),
             .keep_days = spec_real(resolved, "keep_days"),
-            .listen = spec_text(resolved, "listen") ? str_format("%s", spec_text(resolved, "listen")) : NULL,
+            .listen = text_of(resolved, "listen"),
+            .metrics_file = text_of(resolved, "metrics_file"),
+            .metrics_every_s = spec_real(resolved, "metrics_every"),
         };
     if (!code)
         code = read_until(resolved, &config->until_us, err);
+    if (!code)
+        code = check_metrics_file(config->metrics_file, err);
     json_decref(values);
     json_decref(resolved);
     return code;

@@ -19,6 +19,8 @@ struct config {
     double least_run_s;    /* a job is not started with less than this before the queue closes */
     double keep_days; /* what ended before is forgotten; 0: nothing */
     char *listen;     /* "IFACE[:PORT]" to serve at by TCP, the owner's to free; NULL: no TCP */
+    char *metrics_file; /* "/path/decoyd.prom", the owner's to free; NULL: none */
+    double metrics_every_s;
 };
 
 /* flags: {field: value} of the command line. */

@@ -6,6 +6,7 @@
 #include "daemon/deadline.h"
 #include "daemon/forget.h"
 #include "daemon/hosts.h"
+#include "daemon/metrics.h"
 #include "daemon/service.h"
 #include "daemon/stream.h"
 
@@ -54,6 +55,14 @@ int verb_status(struct call *call, struct err *err)
         "until_us", (json_int_t)deadline_end_us(daemon->deadline), "closes_us",
         (json_int_t)deadline_closes_us(daemon->deadline), "hosts", hosts_json(&daemon->slots));
     return 0;
+}
+
+int verb_prometheus(struct call *call, struct err *err)
+{
+    CLEANUP(free_ptr) char *text = NULL;
+    int code = metrics_text(call->daemon->metrics, &text, err);
+    call->answer = code ? NULL : json_pack("{ss}", "text", text);
+    return code;
 }
 
 int verb_shutdown(struct call *call, struct err *err)

@@ -18,6 +18,7 @@ struct streams;    /* stream.h */
 struct acts;       /* act.h */
 struct forgetting; /* forget.h */
 struct deadline;   /* deadline.h */
+struct metrics;    /* metrics.h */
 
 struct daemon {
     uv_loop_t *loop;
@@ -36,6 +37,7 @@ struct daemon {
     struct acts *acts;
     struct forgetting *forgetting;
     struct deadline *deadline;
+    struct metrics *metrics;
     bool copied;       /* the state directory is a copy: what runs is its original's */
     char *drained;     /* why it starts no jobs for now ("" without a reason), NULL when it does */
     json_t *recovered; /* ids of the jobs that ran when the daemon before it died */

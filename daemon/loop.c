@@ -13,6 +13,7 @@
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
 #include "daemon/hosts.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/place.h"
 #include "daemon/recover.h"
@@ -83,6 +84,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_event(void *context, struct job *job, const struct job_event *event)
 {
     struct daemon *daemon = context;
+    metrics_event(daemon->metrics, event);
     streams_event(daemon->streams, job, event);
 }
 
@@ -152,6 +154,8 @@ static int open_parts(struct part *part, struct err *err)
         code = forgetting_create(&daemon->forgetting, daemon, err);
     if (!code)
         code = deadline_create(&daemon->deadline, daemon, err);
+    if (!code)
+        code = metrics_create(&daemon->metrics, daemon, err);
     if (code)
         return code;
     daemon->queue = queue_create();
@@ -166,6 +170,8 @@ static int serve(struct part *part, struct err *err)
     fdlimit_raise();
     int code = zsock_create(&daemon->zsock, daemon->loop, daemon->state, daemon->config.listen,
                             service_on_message, service_on_quiet, daemon, err);
+    if (!code)
+        code = metrics_start(daemon->metrics, err);
     if (!code)
         code = recover_runs(daemon, err);
     if (!code) {
@@ -186,6 +192,8 @@ static void close_parts(struct part *part)
         forgetting_close(daemon->forgetting);
     if (daemon->deadline)
         deadline_close(daemon->deadline);
+    if (daemon->metrics)
+        metrics_close(daemon->metrics);
     if (daemon->streams)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
@@ -200,6 +208,7 @@ static void close_parts(struct part *part)
     acts_destroy(daemon->acts);
     free(daemon->forgetting);
     free(daemon->deadline);
+    free(daemon->metrics);
     submits_destroy(daemon->submits);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);
@@ -214,6 +223,7 @@ static void close_parts(struct part *part)
     free(daemon->drained);
     free(daemon->worker);
     free(daemon->config.listen);
+    free(daemon->config.metrics_file);
     free(daemon->config.hosts);
     slots_clear(&daemon->slots);
     free(daemon->state);

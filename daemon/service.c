@@ -33,6 +33,7 @@ static const struct {
     {"explain", verb_explain},
     {"logs", verb_logs},
     {"status", verb_status},
+    {"prometheus", verb_prometheus},
     {"drain", verb_drain},
     {"resume", verb_resume},
     {"shutdown", verb_shutdown},

@@ -17,7 +17,7 @@ struct call {
 };
 
 typedef int verb_run(struct call *call, struct err *err);
-verb_run verb_hello, verb_status, verb_shutdown, verb_drain, verb_resume, verb_forget; /* control.c */
+verb_run verb_hello, verb_status, verb_prometheus, verb_shutdown, verb_drain, verb_resume, verb_forget; /* control.c */
 verb_run verb_cancel, verb_hold, verb_release, verb_priority, verb_checkpoint, verb_retry,
     verb_rerun;                                                               /* change.c */
 verb_run verb_list, verb_show, verb_logs, verb_events, verb_wait, verb_watch; /* query.c */

@@ -6,6 +6,7 @@
  * into SQL. A failed call says so once and is not repeated: after a failed fsync nobody knows what is on the
  * disk. */
 #include "daemon/store.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -55,17 +56,33 @@ static int run(struct store *store, sqlite3_stmt *statement, struct err *err)
     return code;
 }
 
-static int is_network(const char *directory, bool *network, struct err *err)
+/* What a directory's file system asks of the database. */
+struct ground {
+    bool network;
+    int log_pages; /* the log is written back whenever it has so many */
+};
+
+/* The log may take a sixteenth of a small disk: what is written back may need as much again, and a disk that only the log
+ * has filled could never be freed. */
+static int log_pages_of(const struct statfs *status)
+{
+    enum { PAGE = 4096, LEAST = 16, MOST = 1000 };
+    double pages = (double)status->f_blocks * (double)status->f_bsize / 16 / PAGE;
+    bool bounded = status->f_blocks > 0; /* a tmpfs may be unbounded */
+    return !bounded || pages > MOST ? MOST : pages < LEAST ? LEAST : (int)pages;
+}
+
+static int survey(const char *directory, struct ground *ground, struct err *err)
 {
     static const unsigned long KINDS[] = {0x6969,     0x517b,     0xff534d42, 0xfe534d42,
                                           0x0bd00bd0, 0x47504653, 0x19830326, 0x65735546,
                                           0x00c36400, 0xaad7aaea, 0x5346414f, 0x01021997};
     struct statfs status;
-    *network = false;
     if (statfs(directory, &status) != 0)
         return err_set(err, -errno, "cannot look at %s: %s", directory, strerror(errno));
+    *ground = (struct ground){.log_pages = log_pages_of(&status)};
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
-        *network |= ((unsigned long)status.f_type & 0xffffffff) == KINDS[i];
+        ground->network |= ((unsigned long)status.f_type & 0xffffffff) == KINDS[i];
     return 0;
 }
 
@@ -89,18 +106,20 @@ int store_execute(struct store *store, const char *sql, struct err *err)
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_failed(store, err);
 }
 
-static int configure(struct store *store, bool network, struct err *err)
+static int configure(struct store *store, const struct ground *ground, struct err *err)
 {
     char answer[16];
-    const char *journal = network ? "delete" : "wal";
+    const char *journal = ground->network ? "delete" : "wal";
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_wal_autocheckpoint(store->db, ground->log_pages);
     int code = store_execute(
         store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON", err);
     if (!code)
-        code = store_ask(store, network ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL",
-                         answer, err);
+        code =
+            store_ask(store, ground->network ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL",
+                      answer, err);
     if (!code && strcmp(answer, journal) != 0)
         code = err_set(err, -EIO, "%s: the journal mode is %s, not %s", store->path, answer, journal);
     if (!code)
@@ -126,16 +145,16 @@ int store_open(struct store **out, const char *directory, int *from_version, str
 {
     int from = 0;
     CLEANUP(store_close_ptr) struct store *store = calloc(1, sizeof *store);
-    bool network = false;
+    struct ground ground = {0};
     if (!store)
         return err_set(err, -ENOMEM, "out of memory");
     store->path = path_join(directory, "queue.db");
-    int code = is_network(directory, &network, err);
+    int code = survey(directory, &ground, err);
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (!code && sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
         code = store->db ? store_failed(store, err) : err_set(err, -ENOMEM, "out of memory");
     if (!code)
-        code = configure(store, network, err);
+        code = configure(store, &ground, err);
     if (!code)
         code = store_check_schema(store, from_version ? from_version : &from, err);
     if (!code) /* SQLite does so for a journal that it made, not for the database, and not for a journal that it found */
@@ -166,7 +185,15 @@ int store_begin(struct store *store, struct err *err)
 
 int store_commit(struct store *store, struct err *err)
 {
-    return run(store, store_bind(store, COMMIT, ""), err);
+    double begun_s = clock_monotonic_s();
+    int code = run(store, store_bind(store, COMMIT, ""), err);
+    histogram_add(&store->commits, clock_monotonic_s() - begun_s);
+    return code;
+}
+
+const struct histogram *store_commits(const struct store *store)
+{
+    return &store->commits;
 }
 
 /* The log grows until it is written back; on a small disk it may be what fills it. A write-back that fails has changed nothing

@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "daemon/histogram.h"
 #include "proto/message.h"
 
 #include <stdint.h>
@@ -21,6 +22,9 @@ CLEANUP_DEFINE(store_close_ptr, struct store, store_close)
 int store_begin(struct store *store, struct err *err);
 int store_commit(struct store *store, struct err *err);
 void store_rollback(struct store *store);
+
+/* How long each commit took. */
+const struct histogram *store_commits(const struct store *store);
 
 /* A part of a transaction that may fail by itself: after store_mark either store_keep, or store_rewind, which undoes
  * the part alone. */

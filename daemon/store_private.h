@@ -50,6 +50,7 @@ struct store {
     sqlite3 *db;
     char *path;
     bool full; /* the last failure was that of a full disk */
+    struct histogram commits;
     sqlite3_stmt *statements[STATEMENT_MAX];
 };
 

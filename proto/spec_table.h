@@ -243,6 +243,9 @@ static const struct spec_field DAEMON_FIELDS[] = {
     {"listen", SPEC_TEXT, .choices = "IFACE[:PORT]",
      .help = "serve by TCP too, at one interface (eth0, or its IPv4 address); who has no key of "
              "authorized_keys is refused"},
+    {"metrics_file", SPEC_OUTPUT,
+     .help = "file of metrics for node_exporter's textfile collector, in Prometheus' text form; ends in .prom"},
+    {"metrics_every", SPEC_SPAN, "15", LIMITS(0.1, 86400), .unit = "s", .help = "time between two writes of that file"},
 };
 
 #define KIND(name, summary, fields)                                                                          \

@@ -16,7 +16,7 @@ PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test
         ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
         ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000),
         ('interleave', 'Q3 interleavings', 20000, 10000000), ('test_daemon_calls.py', 'Q5 failing system calls', 500, 10000),
-        ('test_daemon_disk.py', 'Q7 full disks of 16 MiB', 100, 1000)]
+        ('test_daemon_disk.py', 'Q7 full disks of 1 MiB', 100, 1000)]
 HEAD = '''# Record of trials
 
 What `./run record` ran: each line is one round with a seed of its own, on the commit and machine it names. Zero failures in N trials bound

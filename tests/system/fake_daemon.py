@@ -78,7 +78,7 @@ class FakeDaemon:
         self.reply(b'ok', {'version': '0.0.1', 'pid': os.getpid(), 'host': 'here', 'state': self.state, 'uptime_s': 61,
                            'slots': 4, 'slots_used': 0, 'counts': {'succeeded': len(self.jobs), 'failed': 0},
                            'clients': 1, 'ending': False, 'drained': None, 'recovered': [], 'keep_days': 0, 'until_us': 0, 'closes_us': 0, 'hosts': [{'name': 'here', 'slots': 4, 'used': 0, 'lost': False}],
-                           'reach': {'uid': 0, 'address': None, 'keys': 0, 'refused': 0}})
+                           'reach': {'uid': 0, 'address': None, 'keys': 0, 'refused': 0, 'refused_by': {'user': 0, 'key': 0, 'curve': 0}}})
 
     def on_submit(self, body):
         first = len(self.jobs) + 1

@@ -2,6 +2,7 @@
 #ifndef DECOY_TESTS_CHECK_H
 #define DECOY_TESTS_CHECK_H
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,12 +14,37 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* A fresh directory, the caller's to free; under $TMPDIR or /tmp. */
+/* Where the process's directories are, and whose it is: a child that was forked must not take them away. */
+static struct {
+    char path[4096];
+    pid_t owner;
+} check_scratch;
+
+static inline int check_unlink(const char *path, const struct stat *unused, int kind, struct FTW *walk)
+{
+    (void)unused, (void)kind, (void)walk;
+    remove(path);
+    return 0;
+}
+
+static inline void check_clean(void)
+{
+    if (check_scratch.owner == getpid())
+        nftw(check_scratch.path, check_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A fresh directory, its name the caller's to free; under $TMPDIR or /tmp, and removed when the process ends. */
 static inline char *check_directory(void)
 {
-    const char *base = getenv("TMPDIR");
-    char *path = malloc(4096);
-    snprintf(path, 4096, "%s/decoy-test-XXXXXX", base ? base : "/tmp");
+    if (!check_scratch.owner) {
+        const char *base = getenv("TMPDIR");
+        snprintf(check_scratch.path, sizeof check_scratch.path, "%s/decoy-test-XXXXXX", base ? base : "/tmp");
+        assert_non_null(mkdtemp(check_scratch.path));
+        check_scratch.owner = getpid();
+        atexit(check_clean);
+    }
+    char *path = malloc(sizeof check_scratch.path + 8);
+    sprintf(path, "%s/XXXXXX", check_scratch.path);
     assert_non_null(mkdtemp(path));
     return path;
 }
