@@ -29,13 +29,13 @@ static json_t *auc_to_json(const struct verdict *verdict)
                      "n_effective", (double)verdict->n / effect);
 }
 
-static json_t *bin_to_json(const struct verdict_bin *bin, size_t i)
+static json_t *bin_to_json(const char *column, const struct verdict_bin *bin, size_t i)
 {
     json_t *auc = json_null();
     if (bin->measured)
         auc = json_pack("{sf sf sf so so}", "value", bin->auc.value, "low", bin->auc_low, "high",
                         bin->auc_high, "p", number(bin->p), "p_holm", number(bin->p_holm));
-    return json_pack("{ss sf sf sf sf sI sI so}", "column", "mag_g", "low", bin->low, "high", bin->high,
+    return json_pack("{ss sf sf sf sf sI sI so}", "column", column, "low", bin->low, "high", bin->high,
                      "from_percentile", VERDICT_PERCENTILE[i], "to_percentile", VERDICT_PERCENTILE[i + 1],
                      "n_fake", (json_int_t)bin->fakes, "n_real", (json_int_t)bin->reals, "auc", auc);
 }
@@ -43,8 +43,11 @@ static json_t *bin_to_json(const struct verdict_bin *bin, size_t i)
 json_t *verdict_to_json(const struct verdict *verdict)
 {
     json_t *bins = json_array();
-    for (size_t i = 0; i < verdict->bin_count; i++)
-        json_array_append_new(bins, bin_to_json(&verdict->bins[i], i));
+    for (size_t i = 0; i < verdict->property_count * VERDICT_BINS; i++) {
+        const struct verdict_property *property = &verdict->properties[i / VERDICT_BINS];
+        json_array_append_new(
+            bins, bin_to_json(property->of->name, &property->bins[i % VERDICT_BINS], i % VERDICT_BINS));
+    }
     bool open = verdict->needed > 0;
     json_t *equivalence =
         json_pack("{sf sf sf so so}", "delta", verdict->delta, "upper", verdict->upper, "margin",
