@@ -46,6 +46,7 @@ static const struct spec_field LS_FIELDS[] = {
 static const struct spec_field LOGS_FIELDS[] = {
     {"follow", SPEC_BOOL, .help = "go on until the attempt has ended"},
     {"attempt", SPEC_INT, .least = 1, .most = 1e9, .help = "which attempt (default: the last)"},
+    {"stream", SPEC_CHOICE, "stderr", .choices = "stderr|stdout", .help = "workers log to stderr; stdout is what they print besides"},
 };
 static const struct spec_field EVENTS_FIELDS[] = {
     {"follow", SPEC_BOOL, .help = "go on: until the job has ended, or for ever without an ID"},
@@ -152,7 +153,9 @@ const struct verb VERBS[] = {
     {"top", "", "the whole terminal: slots, jobs with bars, the loss of a training; keys to steer",
      "Up and down choose a job; l shows its log, c cancels, h holds, r releases, ? helps, q leaves.", "none",
      NULL, NULL, 0, 0, top_run},
-    {"logs", "ID", "what a job wrote to its output and error", NULL,
+    {"logs", "ID", "what a job wrote",
+     "The log of each attempt is kept until the job is forgotten; one that grows beyond decoyd's --log-limit keeps its "
+     "beginning and its end.",
      "{\"v\", \"job\", \"attempt\", \"path\", \"text\", \"ended\": bool}, one a piece", &logs_flags, NULL, 1,
      1, logs_run},
     {"events", "[ID]", "the history of a job, or of all", NULL, "{\"v\", \"event\": EVENT}, one an event",

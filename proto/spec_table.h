@@ -240,6 +240,8 @@ static const struct spec_field DAEMON_FIELDS[] = {
      .help = "a job is not started with less time than this before the queue closes"},
     {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
      .help = "forget jobs, with their logs, this long after their end (default: never)"},
+    {"log_limit", SPEC_REAL, "64", LIMITS(0.01, 1e6), .unit = "MiB",
+     .help = "an attempt's stdout or stderr, or decoyd.log, that grows beyond it keeps its first and last quarter of this"},
     {"listen", SPEC_TEXT, .choices = "IFACE[:PORT]",
      .help = "serve by TCP too, at one interface (eth0, or its IPv4 address); who has no key of "
              "authorized_keys is refused"},
