@@ -84,8 +84,7 @@ const char *help_value_word(const struct spec_field *field)
     return own ? field->choices : WORDS[field->type];
 }
 
-/* What comes after the flag's help: unit, limits, default. */
-static char *describe_limits(const struct spec_field *field)
+char *help_limits(const struct spec_field *field)
 {
     char limits[80] = "";
     const char *unit = field->unit ? field->unit : field->type == SPEC_SPAN ? "s" : "";
@@ -108,7 +107,7 @@ static void help_fields(const struct spec_kind *kind)
         CLEANUP(free_ptr)
         char *flag = str_format("  %s%s%s%s", name, *word ? " " : "", word,
                                 strcmp(field->name, "follow") == 0 ? ", -f" : "");
-        CLEANUP(free_ptr) char *limits = describe_limits(field);
+        CLEANUP(free_ptr) char *limits = help_limits(field);
         CLEANUP(free_ptr) char *text = str_format("%s%s", field->help, limits);
         bool fits = print_columns(flag) < INDENT;
         printf("%-*s", fits ? INDENT : 0, flag);

@@ -11,6 +11,9 @@ void help_kind(const struct spec_kind *kind, const struct verb *submit);
 /* What stands for a value of the field, "PATH"; "" where a bare flag is meant. */
 const char *help_value_word(const struct spec_field *field);
 
+/* What comes after the flag's help: " (1 to 10 px; default 3)"; fresh memory. */
+char *help_limits(const struct spec_field *field);
+
 /* Flags of every verb: --state, --json, --help. */
 const struct spec_kind *help_common_flags(void);
 

@@ -24,6 +24,12 @@ static const char *word_name(const char *words, size_t i, char name[NAME_TEXT])
     return name;
 }
 
+const struct spec_field *tool_word(const struct spec_kind *kind, size_t i)
+{
+    char name[NAME_TEXT];
+    return *word_name(kind->words, i, name) ? spec_field_find(kind, name, NULL) : NULL;
+}
+
 static size_t count_words(const char *words)
 {
     char name[NAME_TEXT];

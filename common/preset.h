@@ -8,4 +8,7 @@
  * and the source tree; a name with a slash is a path and is only checked to exist. *path is the caller's. */
 int preset_find(const char *folder, const char *name, char **path, struct err *err);
 
+/* The names in a folder, a line each, in fresh memory; those of an earlier root hide later ones. */
+char *preset_names(const char *folder);
+
 #endif

@@ -15,6 +15,7 @@
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/hosts.h"
+#include "daemon/loglimit.h"
 #include "daemon/process.h"
 
 #include <errno.h>
@@ -326,6 +327,7 @@ static void start(struct acts *acts, struct job *job, const struct placement *pl
     job_row_forget_spec(job->row);
     log_info("job %lld attempt %d: %s started, pid %d", (long long)job->row->id, run->attempt.attempt,
              job->row->kind, (int)child.pid);
+    loglimit_wake(daemon->loglimit);
     run->limit_s = job->row->time_limit_s > 0 ? clock_monotonic_s() + job->row->time_limit_s : 0;
     arm(run);
 }

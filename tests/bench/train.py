@@ -3,10 +3,11 @@
 
 - ours: train_step, whole steps as the train job makes them, conversion of the stamps included;
 - bare: the network's convolutions alone as oneDNN primitives, in the layouts `any` and `nhwc` (onednn_bound.cpp);
-- PyTorch: whole steps without a conversion, in both memory layouts (peer_train.py).
+- PyTorch: whole steps without a conversion, in both memory layouts (peer_train.py);
+- then the whole job on one rank, on two at once, and on two ranks (train_ranks.py).
   train.py --build BUILD [--peers DIR] [--models lenet,lenet-2x2] [--batches 16,64] [--threads 1,2]
-           [--micro-batch 16] [--rounds 2] [--seconds 2] [--torch PYTHON ...] [--json FILE]
-Each figure is the best of the rounds, for on a shared machine what disturbs only slows. Without --peers' files only ours is timed.
+           [--micro-batch 16] [--rounds 2] [--seconds 2] [--torch PYTHON ...] [--rank-rounds 3] [--dir DIR] [--json FILE]
+Each figure of a step is the best of the rounds (0: none are made), for on a shared machine what disturbs only slows. Without --peers' files only ours is timed.
 """
 import argparse
 import json
@@ -14,6 +15,8 @@ import os
 import re
 import subprocess
 import sys
+
+import train_ranks
 
 PEERS = os.path.join('..', 'shared', 'peers')
 POOL = {'lenet': '7', 'lenet-2x2': '2'}
@@ -108,7 +111,7 @@ def print_case(rows, peak, model, batch, threads):
     print_parts(ours, peak, threads)
 
 
-def main():
+def parse_options():
     options = argparse.ArgumentParser()
     options.add_argument('--build', default='build')
     options.add_argument('--peers', default=PEERS)
@@ -119,8 +122,13 @@ def main():
     options.add_argument('--rounds', type=int, default=2)
     options.add_argument('--seconds', type=float, default=2)
     options.add_argument('--torch', nargs='*', default=['/usr/bin/python3', 'build-oracles/bin/python'])
+    options.add_argument('--rank-rounds', type=int, default=3)
+    options.add_argument('--dir', default=os.path.join('demo', 'bench-train'), help='keeps the dataset of the whole jobs')
     options.add_argument('--json', help='write all figures there')
-    options = options.parse_args()
+    return options.parse_args()
+
+
+def time_steps(options):
     bound = build_bound(options.peers, options.build)
     if not bound:
         print(f'{options.peers} has no onednn_bound.cpp: ours alone is timed', file=sys.stderr)
@@ -135,6 +143,12 @@ def main():
                 print_case(rows, peak, model, batch, threads)
                 found.append({'model': model, 'batch': batch, 'threads': threads, 'peak_gflops': peak, 'rows': rows})
                 sys.stdout.flush()
+    return found
+
+
+def main():
+    options = parse_options()
+    found = {'steps': time_steps(options) if options.rounds else None, 'ranks': train_ranks.run(options) if options.rank_rounds else None}
     if options.json:
         with open(options.json, 'w') as stream:
             json.dump(found, stream, indent=1)

@@ -1,9 +1,11 @@
 """Looking without changing: events, wait, watch, list, logs."""
+import pathlib
 import socket
 import time
 
 import zmq
-from protocol import JOB, Peer, refused
+from client import decoy
+from protocol import JOB, Daemon, Peer, refused
 
 
 def test_events_go_on_where_one_was(daemon):
@@ -101,3 +103,20 @@ def test_logs_are_kept_for_each_attempt_and_read_in_pieces(daemon):
     assert daemon.peer.ask('logs', job=job, stream='stdout')['path'].endswith('attempt-2/stdout')
     held = daemon.submit(hold=True)
     refused(daemon, 'refused', 'not started', 'logs', job=held)
+
+
+def test_a_log_that_grows_beyond_the_limit_keeps_head_and_tail():
+    daemon = Daemon(DECOY_LOG_LIMIT='0.05')  # MiB
+    try:
+        job = daemon.submit('say=first,spam=100000,progress=200')
+        path = pathlib.Path(daemon.peer.ask('logs', job=job)['path']) if daemon.pids(job) else None
+        daemon.until(lambda: path.stat().st_size > 1e6, 20)
+        daemon.until(lambda: path.stat().st_size < 60e3, 20)
+        whole = daemon.peer.ask('logs', job=job)
+        assert whole['text'].startswith('first\nline 000000\n') and whole['text'].count('[decoyd left out ') == 1
+        assert daemon.peer.ask('logs', job=job, offset=-100)['text'].endswith('line 099999\n')
+        assert whole['next'] == len('first\n') + 12 * 100000 and daemon.peer.ask('logs', job=job, offset=whole['next'])['text'] == ''
+        assert decoy(daemon.state, 'logs', job).stdout == whole['text']
+        assert decoy(daemon.state, 'logs', job, '--stream', 'stdout').stdout == ''
+    finally:
+        daemon.close()

@@ -122,7 +122,7 @@ def test_progress_is_shown_on_a_terminal_and_cleared(tmp_path, worker):
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_lets_the_worker_finish_its_piece(tmp_path, worker, number):
     more = worker("def stop(*_):", "    open(job['fields']['out'], 'w').write('kept')", "    sys.exit(75)",
-                  "signal.signal(signal.SIGTERM, stop)", "open(job['fields']['dataset'], 'w')", "time.sleep(60)")
+                  "signal.signal(signal.SIGTERM, stop)", "open(job['fields']['dataset'], 'w')", "[time.sleep(0.1) for _ in range(600)]")
     process = subprocess.Popen([DECOY, 'audit', tmp_path / 'begun', '--out', tmp_path / 'kept'], env=environment(tmp_path, **more),
                                stderr=subprocess.PIPE, text=True)
     while not (tmp_path / 'begun').exists():

@@ -13,16 +13,15 @@
 
 struct cutout_file {
     struct h5 *h5;
-    int fd;               /* for pread */
+    int fd;               /* for pread, once that is wanted */
     int64_t plain_offset; /* of image's first row, or -1 */
     float *scale;         /* of each channel, of float16; NULL without */
     size_t count;
     int stamp, channels;
     bool half;
     json_t *channel_names, *attributes;
-    struct cutout_column *columns; /* once read; names and units point into the two below */
+    struct cutout_column *columns; /* once listed; with values once read; their units are fresh memory */
     char **names;
-    json_t *units;
     size_t column_count;
 };
 
@@ -102,8 +101,6 @@ int cutout_file_open(struct cutout_file **out, const char *path, struct err *err
         code = read_channel_names(file, err);
     if (!code)
         code = h5_read_attributes(file->h5, "/", &file->attributes, err);
-    if (!code && (file->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-        code = err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     if (!code)
         *out = TAKE(file);
     return code;
@@ -113,12 +110,13 @@ void cutout_file_close(struct cutout_file *file)
 {
     if (!file)
         return;
-    for (size_t i = 0; i < file->column_count; i++)
+    for (size_t i = 0; i < file->column_count; i++) {
         free((void *)file->columns[i].values);
+        free((void *)file->columns[i].unit);
+    }
     free(file->columns);
     free(file->scale);
     free(file->names);
-    json_decref(file->units);
     json_decref(file->channel_names);
     json_decref(file->attributes);
     close_fd(&file->fd);
@@ -184,6 +182,8 @@ int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count
                        file->count, first + count);
     if (file->plain_offset < 0)
         return read_by_hdf5(file, first, count, images, err);
+    if (file->fd < 0 && (file->fd = open(h5_path(file->h5), O_RDONLY | O_CLOEXEC)) < 0)
+        return err_set(err, -errno, "cannot read %s: %s", h5_path(file->h5), strerror(errno));
     size_t row_bytes = (size_t)file->stamp * (size_t)file->stamp * (size_t)file->channels * sizeof *images;
     return cutout_file_pread(file->fd, h5_path(file->h5), file->plain_offset + (int64_t)(first * row_bytes),
                              count * row_bytes, images, err);
@@ -219,58 +219,76 @@ static enum cutout_type column_type(enum h5_type type)
     }
 }
 
-/* The unit of a column, kept in file->units; NULL without one. */
-static const char *read_unit(struct cutout_file *file, const char *name)
-{
-    json_t *attributes;
-    if (h5_read_attributes(file->h5, name, &attributes, NULL) != 0)
-        return NULL;
-    json_t *unit = json_object_get(attributes, "unit");
-    const char *text = json_string_value(unit);
-    if (text)
-        json_array_append(file->units, unit); /* which keeps the text alive */
-    json_decref(attributes);
-    return text;
-}
-
-static int read_column(struct cutout_file *file, const char *name, struct cutout_column *column,
+static int list_column(struct cutout_file *file, const char *name, struct cutout_column *column,
                        struct err *err)
 {
     struct h5_shape shape;
-    int code = h5_shape(file->h5, name, &shape, err);
+    char *unit = NULL;
+    int code = h5_describe(file->h5, name, "unit", &shape, &unit, err);
     if (code)
         return code;
-    if (shape.rank != 1 || shape.sizes[0] != file->count)
-        return err_set(err, -EINVAL, "%s, column %s has not one value for each of the %zu stamps",
-                       h5_path(file->h5), name, file->count);
-    enum cutout_type type = column_type(shape.type);
-    CLEANUP(free_ptr) void *values = calloc(file->count + 1, h5_item_size(TYPES[type], shape.width));
+    *column = (struct cutout_column){name, column_type(shape.type), shape.width, unit, NULL};
+    if (shape.rank == 1 && shape.sizes[0] == file->count)
+        return 0;
+    free(unit);
+    return err_set(err, -EINVAL, "%s, column %s has not one value for each of the %zu stamps",
+                   h5_path(file->h5), name, file->count);
+}
+
+int cutout_file_list_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
+                             struct err *err)
+{
+    size_t name_count = 0;
+    int code = file->columns ? 0 : h5_names(file->h5, "/", &file->names, &name_count, err);
+    if (!code && !file->columns && !(file->columns = calloc(name_count + 1, sizeof *file->columns)))
+        return err_set(err, -ENOMEM, "out of memory for %s", h5_path(file->h5));
+    for (size_t i = 0; i < name_count && !code; i++) {
+        if (strcmp(file->names[i], "image") == 0)
+            continue;
+        code = list_column(file, file->names[i], &file->columns[file->column_count], err);
+        file->column_count += !code;
+    }
+    *columns = file->columns;
+    *count = file->column_count;
+    return code;
+}
+
+/* Where they were not read yet. */
+static int read_values(struct cutout_file *file, struct cutout_column *column, struct err *err)
+{
+    if (column->values)
+        return 0;
+    CLEANUP(free_ptr)
+    void *values = calloc(file->count + 1, h5_item_size(TYPES[column->type], column->width));
     if (!values)
-        return err_set(err, -ENOMEM, "out of memory for %s, column %s", h5_path(file->h5), name);
-    code = h5_read(file->h5, name, TYPES[type], shape.width, file->count, values, err);
+        return err_set(err, -ENOMEM, "out of memory for %s, column %s", h5_path(file->h5), column->name);
+    int code =
+        h5_read_rows(file->h5, column->name, TYPES[column->type], column->width, 0, file->count, values, err);
     if (!code)
-        *column = (struct cutout_column){name, type, shape.width, read_unit(file, name), TAKE(values)};
+        column->values = TAKE(values);
     return code;
 }
 
 int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
                              struct err *err)
 {
-    size_t name_count = 0;
-    int code = file->columns ? 0 : h5_names(file->h5, "/", &file->names, &name_count, err);
-    if (!code && !file->columns) {
-        file->columns = calloc(name_count + 1, sizeof *file->columns);
-        file->units = json_array();
-        if (!file->columns)
-            return err_set(err, -ENOMEM, "out of memory for %s", h5_path(file->h5));
-    }
-    for (size_t i = 0; i < name_count && !code; i++) {
-        if (strcmp(file->names[i], "image") == 0)
-            continue;
-        code = read_column(file, file->names[i], &file->columns[file->column_count], err);
-        file->column_count += !code;
-    }
-    *columns = file->columns;
-    *count = file->column_count;
+    int code = cutout_file_list_columns(file, columns, count, err);
+    for (size_t i = 0; i < file->column_count && !code; i++)
+        code = read_values(file, &file->columns[i], err);
     return code;
+}
+
+int cutout_file_read_column(struct cutout_file *file, const char *name, const struct cutout_column **column,
+                            struct err *err)
+{
+    size_t count;
+    *column = NULL;
+    int code = cutout_file_list_columns(file, column, &count, err);
+    for (size_t i = 0; i < count && !code; i++) {
+        if (strcmp(file->columns[i].name, name) != 0)
+            continue;
+        *column = &file->columns[i];
+        return read_values(file, &file->columns[i], err);
+    }
+    return code ? code : -ENOENT;
 }

@@ -54,7 +54,12 @@ int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count
 int64_t cutout_file_plain_offset(const struct cutout_file *file);
 int cutout_file_pread(int fd, const char *path, int64_t offset, size_t size, void *data, struct err *err);
 
-/* The columns there are; values are fresh memory owned by the file, valid until it is closed. */
+/* The columns there are, all of the file's memory until it is closed. Listed, they have no values but those that
+ * were read before; a column by name: -ENOENT, without a sentence, where there is none. */
+int cutout_file_list_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
+                             struct err *err);
+int cutout_file_read_column(struct cutout_file *file, const char *name, const struct cutout_column **column,
+                            struct err *err);
 int cutout_file_read_columns(struct cutout_file *file, const struct cutout_column **columns, size_t *count,
                              struct err *err);
 

@@ -3,21 +3,12 @@
 
 #include <errno.h>
 #include <math.h>
-#include <string.h>
 
 static int find_column(struct cutout_file *file, const char *name, const struct cutout_column **column,
                        struct err *err)
 {
-    const struct cutout_column *columns;
-    size_t count;
-    int code = cutout_file_read_columns(file, &columns, &count, err);
-    for (size_t i = 0; i < count && !code; i++) {
-        if (strcmp(columns[i].name, name) == 0 && columns[i].type != CUTOUT_TEXT) {
-            *column = &columns[i];
-            return 0;
-        }
-    }
-    return code ? code : -ENOENT;
+    int code = cutout_file_read_column(file, name, column, err);
+    return !code && (*column)->type == CUTOUT_TEXT ? -ENOENT : code;
 }
 
 static double number_at(const struct cutout_column *column, size_t row)

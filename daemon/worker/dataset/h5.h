@@ -84,6 +84,10 @@ int h5_get(struct h5 *file, int64_t offset, void *data, size_t size, struct err 
 /* -ENOENT, and a sentence, when there is no such dataset. */
 int h5_shape(struct h5 *file, const char *name, struct h5_shape *shape, struct err *err);
 
+/* The same, and an attribute of the dataset that is a text: fresh memory, or NULL where there is none. */
+int h5_describe(struct h5 *file, const char *name, const char *attribute, struct h5_shape *shape, char **text,
+                struct err *err);
+
 /* All items, as `type` in memory: numbers are converted, texts are cut or padded to width bytes. values has
  * room for `count` items, and a dataset of another count is an error. */
 int h5_read(struct h5 *file, const char *name, enum h5_type type, size_t width, size_t count, void *values,

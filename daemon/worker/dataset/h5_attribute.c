@@ -1,4 +1,5 @@
 /* Attributes and names of h5.h. */
+#include "common/str.h"
 #include "daemon/worker/dataset/h5_private.h"
 
 #include <errno.h>
@@ -215,6 +216,19 @@ static json_t *read_attribute(hid_t attribute)
     return only;
 }
 
+char *h5_text_attribute(hid_t object, const char *name)
+{
+    if (H5Aexists(object, name) <= 0)
+        return NULL;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    json_t *value = attribute < 0 ? NULL : read_attribute(attribute);
+    char *text = json_is_string(value) ? str_format("%s", json_string_value(value)) : NULL;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    json_decref(value);
+    return text;
+}
+
 static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *argument)
 {
     (void)info;
@@ -242,12 +256,11 @@ int h5_read_attributes(struct h5 *file, const char *object, json_t **attributes,
     return code;
 }
 
-/* First pass: counts names and their bytes. Second pass, with names: fills the block. */
+/* Names one after another, each with its NUL. */
 struct name_list {
     H5O_type_t type; /* of the objects wanted */
-    char **names;
-    char *next;
-    size_t count, bytes;
+    char *texts;
+    size_t count, bytes, room;
 };
 
 static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, void *argument)
@@ -258,11 +271,16 @@ static herr_t visit_link(hid_t group, const char *name, const H5L_info_t *info, 
         H5Oget_info_by_name2(group, name, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
         object.type != list->type)
         return 0;
-    size_t size = strlen(name) + 1;
-    if (list->names) {
-        list->names[list->count] = memcpy(list->next, name, size);
-        list->next += size;
+    const size_t size = strlen(name) + 1;
+    if (list->bytes + size > list->room) {
+        const size_t room = 2 * (list->bytes + size) + 256;
+        char *larger = realloc(list->texts, room);
+        if (!larger)
+            return -1;
+        list->texts = larger;
+        list->room = room;
     }
+    memcpy(list->texts + list->bytes, name, size);
     list->count++;
     list->bytes += size;
     return 0;
@@ -272,17 +290,20 @@ static int list_names(struct h5 *file, const char *group, H5O_type_t type, char 
                       struct err *err)
 {
     struct name_list list = {.type = type};
-    if (H5Literate_by_name(file->id, group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, &list,
-                           H5P_DEFAULT) < 0)
+    herr_t status =
+        H5Literate_by_name(file->id, group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, &list, H5P_DEFAULT);
+    CLEANUP(free_ptr) char *texts = list.texts;
+    if (status < 0)
         return h5_fail(file, "read", group, err);
-    size_t pointers = (list.count + 1) * sizeof *list.names;
-    list.names = calloc(1, pointers + list.bytes);
-    if (!list.names)
+    const size_t pointers = (list.count + 1) * sizeof **names;
+    *names = calloc(1, pointers + list.bytes);
+    if (!*names)
         return err_set(err, -ENOMEM, "out of memory for %s", file->path);
-    list.next = (char *)list.names + pointers;
-    list.count = 0;
-    H5Literate_by_name(file->id, group, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_link, &list, H5P_DEFAULT);
-    *names = list.names;
+    char *next = (char *)*names + pointers;
+    if (list.bytes)
+        memcpy(next, texts, list.bytes);
+    for (size_t i = 0; i < list.count; i++, next += strlen(next) + 1)
+        (*names)[i] = next;
     *count = list.count;
     return 0;
 }

@@ -30,4 +30,7 @@ hid_t h5_type_make(enum h5_type type, size_t width);
 /* The same for reading what is stored as `stored`: HDF5 refuses to turn UTF-8 into ASCII and back. */
 hid_t h5_type_as(enum h5_type type, size_t width, hid_t stored);
 
+/* An open object's attribute that is one text: fresh memory, or NULL where there is none. */
+char *h5_text_attribute(hid_t object, const char *name);
+
 #endif

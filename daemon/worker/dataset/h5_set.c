@@ -174,11 +174,13 @@ static int read_extent(hid_t space, struct h5_shape *shape)
 static int open_set(struct h5 *file, const char *name, hid_t *set, hid_t *space, struct h5_shape *shape,
                     struct err *err)
 {
-    if (H5Oexists_by_name(file->id, name, H5P_DEFAULT) <= 0)
-        return err_set(err, -ENOENT, "%s has no dataset %s", file->path, name);
     *set = H5Dopen2(file->id, name, H5P_DEFAULT);
-    if (*set < 0)
-        return h5_fail(file, "read", name, err);
+    if (*set < 0) {
+        int code = h5_fail(file, "read", name, err);
+        return H5Oexists_by_name(file->id, name, H5P_DEFAULT) > 0
+                   ? code
+                   : err_set(err, -ENOENT, "%s has no dataset %s", file->path, name);
+    }
     hid_t item = H5Dget_type(*set);
     *space = H5Dget_space(*set);
     int code = 0;
@@ -226,15 +228,23 @@ int h5_write(struct h5 *file, const char *name, enum h5_type type, size_t width,
     return code ? code : h5_write_rows(file, name, 0, rank ? sizes[0] : 1, values, err);
 }
 
-int h5_shape(struct h5 *file, const char *name, struct h5_shape *shape, struct err *err)
+int h5_describe(struct h5 *file, const char *name, const char *attribute, struct h5_shape *shape, char **text,
+                struct err *err)
 {
     hid_t set = -1, space = -1;
     int code = open_set(file, name, &set, &space, shape, err);
     if (code)
         return code;
+    if (attribute)
+        *text = h5_text_attribute(set, attribute);
     H5Sclose(space);
     H5Dclose(set);
     return 0;
+}
+
+int h5_shape(struct h5 *file, const char *name, struct h5_shape *shape, struct err *err)
+{
+    return h5_describe(file, name, NULL, shape, NULL, err);
 }
 
 int h5_read_rows(struct h5 *file, const char *name, enum h5_type type, size_t width, size_t first,

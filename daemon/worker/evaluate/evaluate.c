@@ -85,43 +85,74 @@ static int number_bricks(struct evaluation *evaluation, char *names, struct err 
     return 0;
 }
 
-/* The columns of index.h5 the verdict looks at; either may be absent. */
-static int read_columns(struct evaluation *evaluation, struct err *err)
+static int read_bricks(struct evaluation *evaluation, struct err *err)
 {
-    const struct dataset *dataset = evaluation->dataset;
+    struct err absent = {0};
     CLEANUP(free_ptr) char *names = malloc(evaluation->n * BRICK_WIDTH);
-    evaluation->mag_g = malloc(evaluation->n * sizeof *evaluation->mag_g);
-    if (!names || !evaluation->mag_g)
-        return err_set(err, -ENOMEM, "out of memory for %zu examples", evaluation->n);
-    int code = dataset_column(dataset, evaluation->part, "mag_g", evaluation->mag_g, err);
-    if (code) {
-        free(evaluation->mag_g);
-        evaluation->mag_g = NULL;
-    }
-    if (code && code != -ENOENT)
-        return code;
-    code = dataset_text_column(dataset, evaluation->part, "brickname", BRICK_WIDTH, names, err);
+    if (!names)
+        return err_set(err, -ENOMEM, "out of memory for %zu brick names", evaluation->n);
+    int code =
+        dataset_text_column(evaluation->dataset, evaluation->part, "brickname", BRICK_WIDTH, names, &absent);
     if (code == -ENOENT)
         return 0;
-    return code ? code : number_bricks(evaluation, names, err);
+    return code ? err_set(err, code, "%s", absent.text) : number_bricks(evaluation, names, err);
 }
 
-static int reach_verdict(struct evaluation *evaluation, struct err *err)
+/* The verdict by every property that the index has; mag_g is kept, for the galleries. */
+static int break_down(struct evaluation *evaluation, const struct verdict_input *input, struct err *err)
 {
-    int code = read_columns(evaluation, err);
-    if (code)
-        return code;
+    CLEANUP(free_ptr) double *values = malloc(evaluation->n * sizeof *values);
+    if (!values)
+        return err_set(err, -ENOMEM, "out of memory for %zu examples", evaluation->n);
+    for (size_t k = 0; k < PROPERTIES_COUNT; k++) {
+        struct err absent = {0};
+        int code = property_read(&PROPERTIES[k], evaluation->dataset, evaluation->part, values, &absent);
+        if (code == -ENOENT)
+            continue;
+        if (code)
+            return err_set(err, code, "%s", absent.text);
+        code = verdict_break_down(&evaluation->verdict, input, &PROPERTIES[k], values, err);
+        if (code)
+            return code;
+        if (k > 0)
+            continue;
+        evaluation->mag_g = malloc(evaluation->n * sizeof *values);
+        if (!evaluation->mag_g)
+            return err_set(err, -ENOMEM, "out of memory for %zu examples", evaluation->n);
+        memcpy(evaluation->mag_g, values, evaluation->n * sizeof *values);
+    }
+    return 0;
+}
+
+static int measure(struct evaluation *evaluation, struct err *err)
+{
     const struct verdict_input input = {.n = evaluation->n,
                                         .score = evaluation->score,
                                         .label = evaluation->label,
                                         .brick = evaluation->brick,
                                         .bricks = evaluation->bricks,
-                                        .mag_g = evaluation->mag_g,
                                         .delta = spec_real(evaluation->job->spec, "delta")};
-    code = verdict_reach(&evaluation->verdict, &input, err);
-    return code
-               ? err_prefix(err, "%s, %s part", evaluation->dataset_path, dataset_part_name(evaluation->part))
-               : 0;
+    int code = verdict_measure(&evaluation->verdict, &input, err);
+    if (!code)
+        code = break_down(evaluation, &input, err);
+    if (!code)
+        code = calibration_measure(&evaluation->calibration, input.score, input.label, input.n, err);
+    if (!code)
+        code =
+            covariates_measure(&evaluation->covariates, evaluation->dataset, evaluation->part, &input, err);
+    return code;
+}
+
+static int reach_verdict(struct evaluation *evaluation, struct err *err)
+{
+    int code = read_bricks(evaluation, err);
+    if (code)
+        return code;
+    code = measure(evaluation, err);
+    if (code)
+        return err_prefix(err, "%s, %s part", evaluation->dataset_path, dataset_part_name(evaluation->part));
+    verdict_decide(&evaluation->verdict);
+    return 0;
 }
 
 static int publish_verdict(const struct evaluation *evaluation, struct err *err)
@@ -130,11 +161,13 @@ static int publish_verdict(const struct evaluation *evaluation, struct err *err)
     char fingerprint[32];
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, dataset_fingerprint(evaluation->dataset));
     json_t *json = verdict_to_json(&evaluation->verdict);
-    json_t *context = json_pack("{ss ss ss ss ss sI si sO?}", "part", dataset_part_name(evaluation->part),
-                                "model", evaluation->model, "dataset", evaluation->dataset_path,
-                                "fingerprint", fingerprint, "version", DECOY_VERSION, "job",
-                                (json_int_t)evaluation->job->id, "attempt", evaluation->job->attempt,
-                                "split_seed", json_object_get(dataset_manifest(evaluation->dataset), "seed"));
+    json_t *context = json_pack(
+        "{so so ss ss ss ss ss sI si sO?}", "calibration", calibration_to_json(&evaluation->calibration),
+        "covariates", covariates_to_json(&evaluation->covariates), "part",
+        dataset_part_name(evaluation->part), "model", evaluation->model, "dataset", evaluation->dataset_path,
+        "fingerprint", fingerprint, "version", DECOY_VERSION, "job", (json_int_t)evaluation->job->id,
+        "attempt", evaluation->job->attempt, "split_seed",
+        json_object_get(dataset_manifest(evaluation->dataset), "seed"));
     int code = json && context && json_object_update(json, context) == 0
                    ? json_publish_file(path, json, err)
                    : err_set(err, -ENOMEM, "out of memory for %s", path);

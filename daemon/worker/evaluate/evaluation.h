@@ -5,9 +5,12 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "daemon/worker/dataset/dataset.h"
+#include "daemon/worker/evaluate/calibration.h"
+#include "daemon/worker/evaluate/covariates.h"
 #include "daemon/worker/evaluate/verdict.h"
 #include "daemon/worker/job.h"
 #include "daemon/worker/net/predictor.h"
+#include "daemon/worker/report/html.h"
 
 #include <stdbool.h>
 
@@ -27,6 +30,8 @@ struct evaluation {
     uint32_t *brick; /* NULL without the column */
     size_t bricks;
     struct verdict verdict;
+    struct calibration calibration;
+    struct covariates covariates;
 };
 
 /* predict.c: every example once, the ranks sharing them by contiguous ranges; all scores come to rank 0's
@@ -50,13 +55,14 @@ struct figure {
 enum {
     FIGURE_ROC,
     FIGURE_SCORES,
-    FIGURE_BY_G,
+    FIGURE_CALIBRATION,
     FIGURE_LOSS,
     FIGURE_ACCURACY,
     FIGURE_PERCENTILES, /* one each */
     FIGURE_GIVEAWAYS = FIGURE_PERCENTILES + VERDICT_PERCENTILES,
     FIGURE_PASSED,
-    FIGURE_MAX
+    FIGURE_PROPERTIES, /* one each, as many as the verdict has */
+    FIGURE_MAX = FIGURE_PROPERTIES + VERDICT_PROPERTIES_MAX
 };
 
 struct figures {
@@ -74,8 +80,20 @@ int gallery_of_fakes(struct figure *figure, const struct evaluation *evaluation,
                      struct err *err);
 int plot_roc(struct figure *figure, const struct evaluation *evaluation, struct err *err);
 int plot_scores(struct figure *figure, const struct evaluation *evaluation, struct err *err);
-int plot_by_g(struct figure *figure, const struct evaluation *evaluation, struct err *err);
+int plot_calibration(struct figure *figure, const struct evaluation *evaluation, struct err *err);
+int plot_by_property(struct figure *figure, const struct evaluation *evaluation, size_t property,
+                     struct err *err);
 int plot_learning(struct figure *figure, const struct evaluation *evaluation, bool accuracy, struct err *err);
+
+/* For page.c, of the files page_*.c: a figure with its caption, and a row "name, text" of a table. */
+int page_put_figure(struct html *html, const struct figure *figure, const char *class_name, struct err *err);
+int page_put_pair(struct html *html, const struct figure *left, const struct figure *right, struct err *err);
+void page_put_row(struct html *html, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int page_put_properties(struct html *html, const struct evaluation *evaluation, const struct figures *figures,
+                        struct err *err);
+int page_put_controls(struct html *html, const struct evaluation *evaluation, const struct figures *figures,
+                      struct err *err);
 
 /* page.c: <out>/report.html. audit: audit.json of an audit job, or NULL. */
 int page_publish(const struct evaluation *evaluation, const struct figures *figures, const json_t *audit,

@@ -5,14 +5,17 @@
 
 static int draw(struct figure *figure, const struct evaluation *evaluation, int which, struct err *err)
 {
-    figure->kind = which < FIGURE_PERCENTILES ? FIGURE_PLOT : FIGURE_GALLERY;
+    const bool plots = which < FIGURE_PERCENTILES || which >= FIGURE_PROPERTIES;
+    figure->kind = plots ? FIGURE_PLOT : FIGURE_GALLERY;
+    if (which >= FIGURE_PROPERTIES)
+        return plot_by_property(figure, evaluation, (size_t)(which - FIGURE_PROPERTIES), err);
     switch (which) {
     case FIGURE_ROC:
         return plot_roc(figure, evaluation, err);
     case FIGURE_SCORES:
         return plot_scores(figure, evaluation, err);
-    case FIGURE_BY_G:
-        return plot_by_g(figure, evaluation, err);
+    case FIGURE_CALIBRATION:
+        return plot_calibration(figure, evaluation, err);
     case FIGURE_LOSS:
     case FIGURE_ACCURACY:
         return plot_learning(figure, evaluation, which == FIGURE_ACCURACY, err);
@@ -31,7 +34,8 @@ int figures_draw(struct figures *figures, const struct evaluation *evaluation, s
     int code = path_make_directories(plots, 0777, err);
     if (!code)
         code = path_make_directories(galleries, 0777, err);
-    for (int i = 0; i < FIGURE_MAX && !code; i++) {
+    const int count = FIGURE_PROPERTIES + (int)evaluation->verdict.property_count;
+    for (int i = 0; i < count && !code; i++) {
         struct err problem = {0};
         if (draw(&figures->of[i], evaluation, i, &problem) == 0)
             continue;

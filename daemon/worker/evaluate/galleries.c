@@ -46,10 +46,11 @@ static int publish(struct figure *figure, const struct evaluation *evaluation, c
 int gallery_of_percentile(struct figure *figure, const struct evaluation *evaluation, int percentile,
                           struct err *err)
 {
-    const double mag = evaluation->verdict.percentile_mag[percentile];
+    const struct verdict_property *g = verdict_property_find(&evaluation->verdict, "mag_g");
     const size_t rows = (size_t)spec_int(evaluation->job->spec, "examples");
-    if (!isfinite(mag))
+    if (!g)
         return err_set(err, -ENOENT, "the dataset has no magnitudes mag_g, by which examples are chosen");
+    const double mag = g->percentile[percentile];
     CLEANUP(free_ptr) size_t *pairs = calloc(2 * rows, sizeof *pairs);
     CLEANUP(free_ptr) struct gallery_example *examples = calloc(2 * rows, sizeof *examples);
     if (!pairs || !examples)

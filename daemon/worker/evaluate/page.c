@@ -66,13 +66,19 @@ static void put_head(struct html *html, const struct evaluation *evaluation, con
                      "not show how much that matters, so every interval here takes stamps as independent and "
                      "may be too narrow.",
                      verdict->n, verdict->bricks, plural(verdict->bricks), AUC_LEAST_CLUSTERS);
+    if (covariates_rival(&evaluation->covariates, verdict))
+        html_element(
+            html, "p", "warning",
+            "Catalogue columns alone do as well as the network (AUC %.3f): the classes were selected "
+            "differently, so that this says nothing about what the galaxies look like.",
+            evaluation->covariates.auc.value);
     if (evaluation->part != DATASET_TEST)
         html_element(html, "p", "warning", "This is the %s part, not the test part: the network has seen it.",
                      dataset_part_name(evaluation->part));
     checks_put_warnings(html, audit);
 }
 
-static int put_figure(struct html *html, const struct figure *figure, const char *class_name, struct err *err)
+int page_put_figure(struct html *html, const struct figure *figure, const char *class_name, struct err *err)
 {
     int code = 0;
     if (!figure->path) {
@@ -90,20 +96,18 @@ static int put_figure(struct html *html, const struct figure *figure, const char
     return code;
 }
 
-static int put_pair(struct html *html, const struct figure *left, const struct figure *right, struct err *err)
+int page_put_pair(struct html *html, const struct figure *left, const struct figure *right, struct err *err)
 {
     html_tags(html, "<div class=\"pair\">\n<div>");
-    int code = put_figure(html, left, NULL, err);
+    int code = page_put_figure(html, left, NULL, err);
     html_tags(html, "</div>\n<div>");
     if (!code)
-        code = put_figure(html, right, NULL, err);
+        code = page_put_figure(html, right, NULL, err);
     html_tags(html, "</div>\n</div>\n");
     return code;
 }
 
-static void put_row(struct html *html, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void put_row(struct html *html, const char *name, const char *format, ...)
+void page_put_row(struct html *html, const char *name, const char *format, ...)
 {
     char text[256];
     va_list arguments;
@@ -120,94 +124,48 @@ static void put_accuracy_rows(struct html *html, const struct verdict *verdict)
 {
     char p[32];
     const __typeof__(verdict->accuracy) *accuracy = &verdict->accuracy;
-    put_row(html, "accuracy at P = 0.5", "%.3f, 95 %% interval %.3f to %.3f (Clopper-Pearson); %zu of %zu",
-            accuracy->value, accuracy->low, accuracy->high, accuracy->correct, verdict->n);
-    put_row(html, "guessing the most numerous class", "%.3f; %s (exact binomial, one-sided)",
-            accuracy->majority, verdict_say_p(accuracy->p, p));
-    put_row(html, "fakes called fake", "%zu of %zu", accuracy->fake_as_fake, verdict->fakes);
-    put_row(html, "reals called fake", "%zu of %zu; %s (Fisher's exact test, one-sided)",
-            accuracy->real_as_fake, verdict->reals, verdict_say_p(accuracy->fisher_p, p));
-    put_row(html, "balanced accuracy", "%.3f; the classes' total variation distance is at least %.3f",
-            accuracy->balanced, accuracy->total_variation);
+    page_put_row(html, "accuracy at P = 0.5",
+                 "%.3f, 95 %% interval %.3f to %.3f (Clopper-Pearson); %zu of %zu", accuracy->value,
+                 accuracy->low, accuracy->high, accuracy->correct, verdict->n);
+    page_put_row(html, "guessing the most numerous class", "%.3f; %s (exact binomial, one-sided)",
+                 accuracy->majority, verdict_say_p(accuracy->p, p));
+    page_put_row(html, "fakes called fake", "%zu of %zu", accuracy->fake_as_fake, verdict->fakes);
+    page_put_row(html, "reals called fake", "%zu of %zu; %s (Fisher's exact test, one-sided)",
+                 accuracy->real_as_fake, verdict->reals, verdict_say_p(accuracy->fisher_p, p));
+    page_put_row(html, "balanced accuracy", "%.3f; the classes' total variation distance is at least %.3f",
+                 accuracy->balanced, accuracy->total_variation);
 }
 
 static void put_auc_rows(struct html *html, const struct verdict *verdict)
 {
     char p[32];
-    put_row(html, "AUC", "%.3f, 95 %% interval %.3f to %.3f (%s)", verdict->auc.value, verdict->auc_low,
-            verdict->auc_high,
-            verdict->clustered ? "the larger of DeLong's and the bricks' variance" : "DeLong");
-    put_row(html, "AUC against 0.5", "%s (Mann-Whitney, one-sided; decided at %g)",
-            verdict_say_p(verdict->p, p), VERDICT_ALPHA);
+    page_put_row(html, "AUC", "%.3f, 95 %% interval %.3f to %.3f (%s)", verdict->auc.value, verdict->auc_low,
+                 verdict->auc_high,
+                 verdict->clustered ? "the larger of DeLong's and the bricks' variance" : "DeLong");
+    page_put_row(html, "AUC against 0.5", "%s (Mann-Whitney, one-sided; decided at %g)",
+                 verdict_say_p(verdict->p, p), VERDICT_ALPHA);
     if (verdict->clustered)
-        put_row(html, "design effect of bricks", "%.2f: %zu examples of %zu bricks count as %.0f",
-                auc_design_effect(&verdict->auc), verdict->n, verdict->bricks,
-                (double)verdict->n / auc_design_effect(&verdict->auc));
-    put_row(html, "equivalence",
-            "95 %% one-sided upper limit %.3f; with delta = %g representative means below %.3f",
-            verdict->upper, verdict->delta, 0.5 + verdict->delta);
+        page_put_row(html, "design effect of bricks", "%.2f: %zu examples of %zu bricks count as %.0f",
+                     auc_design_effect(&verdict->auc), verdict->n, verdict->bricks,
+                     (double)verdict->n / auc_design_effect(&verdict->auc));
+    page_put_row(html, "equivalence",
+                 "95 %% one-sided upper limit %.3f; with delta = %g representative means below %.3f",
+                 verdict->upper, verdict->delta, 0.5 + verdict->delta);
     if (verdict->needed > 0)
-        put_row(html, "examples that would decide",
-                "about %.0f more (%.0f in all) with power %g, if the AUC stays where it is",
-                verdict->needed - (double)verdict->n, verdict->needed, VERDICT_POWER);
+        page_put_row(html, "examples that would decide",
+                     "about %.0f more (%.0f in all) with power %g, if the AUC stays where it is",
+                     verdict->needed - (double)verdict->n, verdict->needed, VERDICT_POWER);
 }
 
 static int put_measure(struct html *html, const struct evaluation *evaluation, const struct figures *figures,
                        struct err *err)
 {
     html_element(html, "h2", NULL, "How well the network tells them apart");
-    int code = put_pair(html, &figures->of[FIGURE_ROC], &figures->of[FIGURE_SCORES], err);
+    int code = page_put_pair(html, &figures->of[FIGURE_ROC], &figures->of[FIGURE_SCORES], err);
     html_tags(html, "<table>\n");
     put_auc_rows(html, &evaluation->verdict);
     put_accuracy_rows(html, &evaluation->verdict);
     html_tags(html, "</table>\n");
-    return code;
-}
-
-/* As in the sentences, but in a column headed p an equals sign would be one too many. */
-static const char *bin_p(double probability, char text[32])
-{
-    const char *value = verdict_say_p(probability, text) + strlen("p ");
-    return *value == '=' ? value + strlen("= ") : value;
-}
-
-static void put_bin(struct html *html, const struct verdict_bin *bin, size_t i)
-{
-    char p[32];
-    html_tags(html, "<tr>");
-    html_element(html, "td", "span", "%.2f to %.2f", bin->low, bin->high);
-    html_element(html, "td", NULL, "%g to %g", VERDICT_PERCENTILE[i], VERDICT_PERCENTILE[i + 1]);
-    html_element(html, "td", "n", "%zu", bin->fakes);
-    html_element(html, "td", "n", "%zu", bin->reals);
-    if (bin->measured) {
-        html_element(html, "td", NULL, "%.3f", bin->auc.value);
-        html_element(html, "td", "span", "%.3f to %.3f", bin->auc_low, bin->auc_high);
-        html_element(html, "td", NULL, "%s", bin_p(bin->p_holm, p));
-    } else {
-        html_tags(html, "<td colspan=\"3\">too few</td>");
-    }
-    html_tags(html, "</tr>\n");
-}
-
-static int put_brightness(struct html *html, const struct evaluation *evaluation,
-                          const struct figures *figures, struct err *err)
-{
-    const struct verdict *verdict = &evaluation->verdict;
-    html_element(html, "h2", NULL, "For which galaxies");
-    int code = put_figure(html, &figures->of[FIGURE_BY_G], "single", err);
-    if (verdict->bin_count == 0)
-        return code;
-    html_tags(html, "<div class=\"scroll\"><table>\n<tr><th>g (mag)</th><th>percentiles</th><th "
-                    "class=\"n\">fakes</th><th "
-                    "class=\"n\">reals</th>"
-                    "<th>AUC</th><th>95 % interval</th><th>p, Holm</th></tr>\n");
-    for (size_t i = 0; i < verdict->bin_count; i++)
-        put_bin(html, &verdict->bins[i], i);
-    html_tags(html, "</table></div>\n");
-    html_element(html, "p", "note",
-                 "Ranges lie between percentiles of g of all examples; the 1 %% at each end is in none of "
-                 "them. p: one-sided against "
-                 "0.5, adjusted for the number of ranges.");
     return code;
 }
 
@@ -224,18 +182,18 @@ static int put_galleries(struct html *html, const struct figures *figures, struc
         "linear from 0 to "
         "1.2 of its median or the 98th percentile, whichever is more; brown pixels have no weight.");
     for (int i = 0; i < VERDICT_PERCENTILES && !code; i++)
-        code = put_figure(html, &figures->of[FIGURE_PERCENTILES + i], NULL, err);
+        code = page_put_figure(html, &figures->of[FIGURE_PERCENTILES + i], NULL, err);
     html_element(html, "h2", NULL, "The fakes that gave themselves away most");
     if (!code)
-        code = put_figure(html, &figures->of[FIGURE_GIVEAWAYS], NULL, err);
+        code = page_put_figure(html, &figures->of[FIGURE_GIVEAWAYS], NULL, err);
     html_element(html, "h2", NULL, "The fakes that passed best");
-    return code ? code : put_figure(html, &figures->of[FIGURE_PASSED], NULL, err);
+    return code ? code : page_put_figure(html, &figures->of[FIGURE_PASSED], NULL, err);
 }
 
 static int put_training(struct html *html, const struct figures *figures, struct err *err)
 {
     html_element(html, "h2", NULL, "How the network learned");
-    return put_pair(html, &figures->of[FIGURE_LOSS], &figures->of[FIGURE_ACCURACY], err);
+    return page_put_pair(html, &figures->of[FIGURE_LOSS], &figures->of[FIGURE_ACCURACY], err);
 }
 
 static void put_origin(struct html *html, const struct evaluation *evaluation)
@@ -243,12 +201,12 @@ static void put_origin(struct html *html, const struct evaluation *evaluation)
     html_element(html, "h2", NULL, "How the data were made");
     page_put_manifest(html, dataset_manifest(evaluation->dataset));
     html_tags(html, "<table>\n");
-    put_row(html, "model", "%s", evaluation->model);
-    put_row(html, "dataset", "%s", evaluation->dataset_path);
-    put_row(html, "dataset fingerprint", "%016" PRIx64, dataset_fingerprint(evaluation->dataset));
-    put_row(html, "part", "%s", dataset_part_name(evaluation->part));
-    put_row(html, "decoy", "%s, job %ld, attempt %d", DECOY_VERSION, evaluation->job->id,
-            evaluation->job->attempt);
+    page_put_row(html, "model", "%s", evaluation->model);
+    page_put_row(html, "dataset", "%s", evaluation->dataset_path);
+    page_put_row(html, "dataset fingerprint", "%016" PRIx64, dataset_fingerprint(evaluation->dataset));
+    page_put_row(html, "part", "%s", dataset_part_name(evaluation->part));
+    page_put_row(html, "decoy", "%s, job %ld, attempt %d", DECOY_VERSION, evaluation->job->id,
+                 evaluation->job->attempt);
     html_tags(
         html,
         "</table>\n<p class=\"note\">Beside this file: <code>predictions.h5</code> (one row an example), "
@@ -267,7 +225,9 @@ int page_publish(const struct evaluation *evaluation, const struct figures *figu
     put_head(html, evaluation, audit);
     code = put_measure(html, evaluation, figures, err);
     if (!code)
-        code = put_brightness(html, evaluation, figures, err);
+        code = page_put_properties(html, evaluation, figures, err);
+    if (!code)
+        code = page_put_controls(html, evaluation, figures, err);
     if (!code)
         code = put_galleries(html, figures, err);
     if (!code)

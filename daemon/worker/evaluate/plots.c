@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 static int publish(struct figure *figure, const struct evaluation *evaluation, const char *name,
                    const struct plot_table *tables, size_t count, const char *script, struct err *err)
@@ -76,38 +77,74 @@ int plot_scores(struct figure *figure, const struct evaluation *evaluation, stru
     return publish(figure, evaluation, "scores", &table, 1, script, err);
 }
 
-int plot_by_g(struct figure *figure, const struct evaluation *evaluation, struct err *err)
+/* Rows of low, high, AUC, its interval, fakes, reals; only of the ranges that have both classes. */
+static size_t fill_bins(double values[VERDICT_BINS][7], const struct verdict_property *property)
 {
-    static const char *const columns[] = {"g_low", "g_high", "auc", "low", "high", "n_fake", "n_real"};
-    const struct verdict *verdict = &evaluation->verdict;
-    double values[VERDICT_BINS][7];
     size_t measured = 0;
-    for (size_t i = 0; i < verdict->bin_count; i++) {
-        const struct verdict_bin *bin = &verdict->bins[i];
+    for (size_t i = 0; i < VERDICT_BINS; i++) {
+        const struct verdict_bin *bin = &property->bins[i];
         const double row[7] = {bin->low,      bin->high,          bin->auc.value,    bin->auc_low,
                                bin->auc_high, (double)bin->fakes, (double)bin->reals};
-        for (int k = 0; bin->measured && k < 7; k++)
-            values[measured][k] = row[k];
-        measured += bin->measured;
+        if (bin->measured)
+            memcpy(values[measured++], row, sizeof row);
     }
+    return measured;
+}
+
+int plot_by_property(struct figure *figure, const struct evaluation *evaluation, size_t which,
+                     struct err *err)
+{
+    static const char *const columns[] = {"from", "to", "auc", "low", "high", "n_fake", "n_real"};
+    const struct verdict *verdict = &evaluation->verdict;
+    const struct property *of = verdict->properties[which].of;
+    double values[VERDICT_BINS][7];
+    size_t measured = fill_bins(values, &verdict->properties[which]);
     if (measured == 0)
-        return err_set(err, -ENOENT, "no range of g has two examples of each class");
+        return err_set(err, -ENOENT, "no range of %s has two examples of each class", of->label);
+    double low = values[0][0], high = values[measured - 1][1], room = fmax(0.04 * (high - low), 1e-3);
+    CLEANUP(free_ptr) char *unit = of->unit[0] ? str_format(" (%s)", of->unit) : str_format("%s", "");
+    CLEANUP(free_ptr) char *name = str_format("auc-by-%s", of->name);
     CLEANUP(free_ptr)
     char *script = str_format(
-        "set xlabel 'g (mag, corrected for extinction)'\n"
+        "set xlabel '%s%s'\n"
         "set ylabel 'AUC'\n"
         "set xrange [%g:%g]\nset yrange [*<0.4:0.6<*]\n"
         "plot 0.5 with lines lc rgb neutral dt 2 lw 1 title 'chance', \\\n"
         "     %g with lines lc rgb neutral dt 3 lw 1.4 title '0.5 + delta', \\\n"
         "     data using (($1+$2)/2):3:1:2:4:5 with xyerrorbars pt 7 ps 0.9 lw 1.4 lc rgb fake title 'AUC, "
         "95 %%'\n",
-        values[0][0] - 0.1, values[measured - 1][1] + 0.1, 0.5 + verdict->delta);
+        of->label, unit, low - room, high + room, 0.5 + verdict->delta);
     const struct plot_table table = {columns, 7, measured, values[0]};
-    figure->caption = str_format(
-        "AUC in the ranges of g between the percentiles 1, 25, 50, 75, 99 of all %zu examples, with 95 %% "
-        "intervals; n is in the table.",
-        verdict->n);
-    return publish(figure, evaluation, "auc-by-g", &table, 1, script, err);
+    figure->caption =
+        str_format("AUC by %s: ranges between the percentiles 1, 25, 50, 75, 99 of %zu examples, with 95 %% "
+                   "intervals.",
+                   of->label, verdict->n);
+    return publish(figure, evaluation, name, &table, 1, script, err);
+}
+
+int plot_calibration(struct figure *figure, const struct evaluation *evaluation, struct err *err)
+{
+    static const char *const columns[] = {"score", "share", "low", "high", "n"};
+    static const char script[] =
+        "set xlabel 'P(fake), mean of a tenth of the examples'\n"
+        "set ylabel 'share of fakes among them'\n"
+        "set size square\nset xrange [0:1]\nset yrange [0:1]\nset xtics 0.2\nset ytics 0.2\n"
+        "unset key\n"
+        "plot x with lines lc rgb neutral dt 2 lw 1, \\\n"
+        "     data using 1:2:3:4 with yerrorbars pt 7 ps 0.9 lw 1.4 lc rgb fake\n";
+    const struct calibration *calibration = &evaluation->calibration;
+    double values[CALIBRATION_BINS][5];
+    for (size_t i = 0; i < calibration->bin_count; i++) {
+        const double n = (double)calibration->bins[i].n;
+        const double row[5] = {calibration->bins[i].score, (double)calibration->bins[i].fakes / n,
+                               calibration->bins[i].low, calibration->bins[i].high, n};
+        memcpy(values[i], row, sizeof row);
+    }
+    const struct plot_table table = {columns, 5, calibration->bin_count, values[0]};
+    figure->caption = str_format("Does P mean what it says? %zu examples in %zu groups of like P, with 95 %% "
+                                 "intervals. Dashed: it does.",
+                                 evaluation->n, calibration->bin_count);
+    return publish(figure, evaluation, "calibration", &table, 1, script, err);
 }
 
 int plot_learning(struct figure *figure, const struct evaluation *evaluation, bool accuracy, struct err *err)

@@ -1,16 +1,11 @@
 /* See verdict.h: the numbers, the decision and its sentence. */
 #include "daemon/worker/evaluate/verdict.h"
-#include "daemon/worker/report/choice.h"
-#include "common/cleanup.h"
 #include "daemon/worker/statistics/distribution.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-const double VERDICT_PERCENTILE[VERDICT_PERCENTILES] = {1, 25, 50, 75, 99};
 
 const char *verdict_outcome_name(enum verdict_outcome outcome)
 {
@@ -37,105 +32,6 @@ static void measure_accuracy(struct verdict *verdict, const struct verdict_input
     accuracy->balanced = 0.5 * ((double)hit / (double)n1 + (double)(n0 - miss) / (double)n0);
     accuracy->total_variation = fmax(0, 2 * accuracy->balanced - 1);
     accuracy->fisher_p = fisher_upper_tail(hit, n1 - hit, miss, n0 - miss);
-}
-
-static int compare_reals(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static int find_percentiles(struct verdict *verdict, const struct verdict_input *input)
-{
-    size_t n = 0;
-    for (int i = 0; i < VERDICT_PERCENTILES; i++)
-        verdict->percentile_mag[i] = NAN;
-    if (!input->mag_g)
-        return 0;
-    CLEANUP(free_ptr) double *sorted = malloc(input->n * sizeof *sorted);
-    if (!sorted)
-        return -ENOMEM;
-    for (size_t i = 0; i < input->n; i++) {
-        if (isfinite(input->mag_g[i]))
-            sorted[n++] = input->mag_g[i];
-    }
-    qsort(sorted, n, sizeof *sorted, compare_reals);
-    for (int i = 0; n > 0 && i < VERDICT_PERCENTILES; i++)
-        verdict->percentile_mag[i] = choice_percentile(sorted, n, VERDICT_PERCENTILE[i]);
-    verdict->bin_count = n > 0 ? VERDICT_BINS : 0;
-    return 0;
-}
-
-/* Room for the examples of one bin. */
-struct pick {
-    double *score;
-    uint8_t *label;
-    uint32_t *brick;
-};
-
-static int measure_bin(struct verdict_bin *bin, const struct verdict_input *input, bool last,
-                       const struct pick *pick, struct err *err)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < input->n; i++) {
-        double mag = input->mag_g[i];
-        if (!(mag >= bin->low && (mag < bin->high || (last && mag == bin->high))))
-            continue;
-        pick->score[n] = input->score[i];
-        pick->label[n] = input->label[i];
-        pick->brick[n++] = input->brick ? input->brick[i] : 0;
-        *(input->label[i] ? &bin->fakes : &bin->reals) += 1;
-    }
-    bin->measured = bin->fakes > 1 && bin->reals > 1;
-    if (!bin->measured)
-        return 0;
-    int code = auc_measure(&bin->auc, pick->score, pick->label, input->brick ? pick->brick : NULL,
-                           input->bricks, n, err);
-    if (code)
-        return code;
-    auc_interval(&bin->auc, VERDICT_CONFIDENCE, &bin->auc_low, &bin->auc_high);
-    bin->p = auc_null_tail(&bin->auc, true);
-    return 0;
-}
-
-/* Holm's step-down: the k-th smallest p times (m - k + 1), and never below the one before it. */
-static void adjust_bins(struct verdict *verdict)
-{
-    size_t measured = 0;
-    for (size_t i = 0; i < verdict->bin_count; i++)
-        measured += verdict->bins[i].measured;
-    for (size_t i = 0; i < verdict->bin_count; i++) {
-        struct verdict_bin *bin = &verdict->bins[i];
-        for (size_t j = 0; bin->measured && j < verdict->bin_count; j++) {
-            const struct verdict_bin *other = &verdict->bins[j];
-            size_t smaller = 0;
-            if (!other->measured || other->p > bin->p)
-                continue;
-            for (size_t k = 0; k < verdict->bin_count; k++)
-                smaller += verdict->bins[k].measured && verdict->bins[k].p < other->p;
-            bin->p_holm = fmax(bin->p_holm, fmin(1, other->p * (double)(measured - smaller)));
-        }
-    }
-}
-
-static int measure_bins(struct verdict *verdict, const struct verdict_input *input, struct err *err)
-{
-    CLEANUP(free_ptr) double *score = malloc(input->n * sizeof *score);
-    CLEANUP(free_ptr) uint8_t *label = malloc(input->n * sizeof *label);
-    CLEANUP(free_ptr) uint32_t *brick = malloc(input->n * sizeof *brick);
-    if (!score || !label || !brick || find_percentiles(verdict, input))
-        return err_set(err, -ENOMEM, "out of memory for %zu scores", input->n);
-    const struct pick pick = {score, label, brick};
-    for (size_t i = 0; i < verdict->bin_count; i++) {
-        struct verdict_bin *bin = &verdict->bins[i];
-        bin->low = verdict->percentile_mag[i];
-        bin->high = verdict->percentile_mag[i + 1];
-        int code = measure_bin(bin, input, i + 1 == verdict->bin_count, &pick, err);
-        if (code)
-            return code;
-    }
-    adjust_bins(verdict);
-    return 0;
 }
 
 /* Examples with which the AUC, staying where it is, would fall on one side with VERDICT_POWER: every variance
@@ -210,29 +106,40 @@ static void say_representative(struct verdict *verdict)
             verdict_say_p(verdict->p, p));
 }
 
+/* The range in which the classes differ most, of those in which they do beyond chance. */
+static void say_where(struct verdict *verdict)
+{
+    const struct verdict_property *where = NULL;
+    const struct verdict_bin *most = NULL;
+    for (size_t i = 0; i < verdict->property_count * VERDICT_BINS; i++) {
+        const struct verdict_bin *bin = &verdict->properties[i / VERDICT_BINS].bins[i % VERDICT_BINS];
+        if (!bin->measured || bin->p_holm >= VERDICT_ALPHA || (most && bin->auc.value <= most->auc.value))
+            continue;
+        where = &verdict->properties[i / VERDICT_BINS];
+        most = bin;
+    }
+    if (most)
+        say(verdict->detail, sizeof verdict->detail,
+            "Most so at %s = %.2f to %.2f%s%s: AUC %.3f (%.3f to %.3f) on %zu examples.", where->of->label,
+            most->low, most->high, where->of->unit[0] ? " " : "", where->of->unit, most->auc.value,
+            most->auc_low, most->auc_high, most->fakes + most->reals);
+}
+
 static void say_distinguishable(struct verdict *verdict)
 {
     char p[32];
-    const struct verdict_bin *most = NULL;
     say(verdict->sentence, sizeof verdict->sentence,
         "Distinguishable: the network tells fakes from reals with AUC %.3f (95 %% interval %.3f to %.3f) on "
         "%zu examples, "
         "%s against chance.",
         verdict->auc.value, verdict->auc_low, verdict->auc_high, verdict->n, verdict_say_p(verdict->p, p));
-    for (size_t i = 0; i < verdict->bin_count; i++) {
-        const struct verdict_bin *bin = &verdict->bins[i];
-        if (bin->measured && bin->p_holm < VERDICT_ALPHA && (!most || bin->auc.value > most->auc.value))
-            most = bin;
-    }
-    if (most)
-        say(verdict->detail, sizeof verdict->detail,
-            "Most so at g = %.2f to %.2f: AUC %.3f (%.3f to %.3f) on %zu examples.", most->low, most->high,
-            most->auc.value, most->auc_low, most->auc_high, most->fakes + most->reals);
+    say_where(verdict);
 }
 
 /* What the numbers say, in the order of verdict.h. */
-static void decide(struct verdict *verdict)
+void verdict_decide(struct verdict *verdict)
 {
+    verdict_adjust_bins(verdict);
     double below = auc_null_tail(&verdict->auc, false);
     char p[32];
     verdict->outcome = VERDICT_INCONCLUSIVE;
@@ -260,7 +167,7 @@ static void decide(struct verdict *verdict)
     }
 }
 
-int verdict_reach(struct verdict *verdict, const struct verdict_input *input, struct err *err)
+int verdict_measure(struct verdict *verdict, const struct verdict_input *input, struct err *err)
 {
     *verdict = (struct verdict){.n = input->n, .delta = input->delta};
     int code =
@@ -275,8 +182,6 @@ int verdict_reach(struct verdict *verdict, const struct verdict_input *input, st
     verdict->upper = auc_upper_limit(&verdict->auc, VERDICT_CONFIDENCE);
     verdict->p = auc_null_tail(&verdict->auc, true);
     measure_accuracy(verdict, input);
-    code = measure_bins(verdict, input, err);
-    if (!code)
-        decide(verdict);
-    return code;
+    return log_loss_measure(&verdict->loss, input->score, input->label, input->brick, input->bricks, input->n,
+                            err);
 }

@@ -21,16 +21,19 @@
  *    "accuracy": {"value", "low", "high" (95 %), "correct", "majority", "p", "balanced", "total_variation",
  *                 "fisher_p", "called_fake": {"fake", "real"}},
  *    "auc": {"value", "low", "high" (95 %), "standard_error", "p", "clustered", "design_effect", "n_effective"},
+ *    "log_loss": {"value", "standard_error"},
  *    "equivalence": {"delta", "upper", "margin", "needed" or null, "more" or null},
  *    "bins": [{"column": "mag_g", "low", "high", "from_percentile", "to_percentile", "n_fake", "n_real",
- *              "auc": {"value", "low", "high", "p", "p_holm"} or null}],
- *    and from evaluate.c: "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
+ *              "auc": {"value", "low", "high", "p", "p_holm"} or null}], of every property the index has,
+ *    and from evaluate.c: "calibration" (calibration.h), "covariates" (covariates.h), "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
  *    "split_seed" or null}. */
 #ifndef DECOY_EVALUATE_VERDICT_H
 #define DECOY_EVALUATE_VERDICT_H
 
 #include "common/err.h"
+#include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/statistics/auc.h"
+#include "daemon/worker/statistics/log_loss.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -50,9 +53,9 @@ enum verdict_outcome {
 
 const char *verdict_outcome_name(enum verdict_outcome outcome);
 
-/* The percentiles of g at which the document shows its examples; bins are the ranges between them. The 1 % at
- * each end, where a catalogue's outliers lie, is in no bin (and is in the verdict). */
-enum { VERDICT_PERCENTILES = 5, VERDICT_BINS = VERDICT_PERCENTILES - 1 };
+/* The percentiles of g at which the document shows its examples; bins, of g as of every property, are the ranges
+ * between them. The 1 % at each end, where a catalogue's outliers lie, is in no bin (and is in the verdict). */
+enum { VERDICT_PERCENTILES = 5, VERDICT_BINS = VERDICT_PERCENTILES - 1, VERDICT_PROPERTIES_MAX = 16 };
 extern const double VERDICT_PERCENTILE[VERDICT_PERCENTILES]; /* 1, 25, 50, 75, 99 */
 
 struct verdict_input {
@@ -61,16 +64,22 @@ struct verdict_input {
     const uint8_t *label;  /* 1 fake, 0 real */
     const uint32_t *brick; /* 0 .. bricks-1, or NULL */
     size_t bricks;
-    const double *mag_g; /* NaN where unknown; NULL: no bins */
     double delta;
 };
 
 struct verdict_bin {
-    double low, high; /* mag; low <= mag < high, the last one <= high */
+    double low, high; /* low <= value < high, the last one <= high */
     size_t fakes, reals;
     bool measured; /* at least two of each class; else what follows is unset */
     struct auc auc;
-    double auc_low, auc_high, p, p_holm; /* against 0.5, one-sided; Holm 1979 over the measured bins */
+    double auc_low, auc_high, p, p_holm; /* against 0.5, one-sided; Holm 1979 over the measured bins of all
+                                               properties */
+};
+
+struct verdict_property {
+    const struct property *of;
+    double percentile[VERDICT_PERCENTILES]; /* of all examples; NaN where no value is known */
+    struct verdict_bin bins[VERDICT_BINS];
 };
 
 struct verdict {
@@ -86,18 +95,33 @@ struct verdict {
     } accuracy;
     struct auc auc;
     double auc_low, auc_high, p; /* p: one-sided, against 0.5 */
+    struct log_loss loss;
     bool clustered;
     double delta, upper, needed; /* needed: examples that would decide; 0 when decided or not to be known */
-    double percentile_mag[VERDICT_PERCENTILES]; /* NaN without mag_g */
-    size_t bin_count;
-    struct verdict_bin bins[VERDICT_BINS];
+    size_t property_count;
+    struct verdict_property properties[VERDICT_PROPERTIES_MAX];
 };
 
 /* "p = 0.012", or "p < 1e-300" where doubles end; returns text. */
 const char *verdict_say_p(double p, char text[32]);
 
+/* A verdict is reached in three steps: the scores are measured, then broken down by any number of properties
+ * (one at a time: a column of a large part is large), then the numbers are judged and the sentences said. */
+
 /* -EINVAL: fewer than two of a class, or a score that is not finite. */
-int verdict_reach(struct verdict *verdict, const struct verdict_input *input, struct err *err);
+int verdict_measure(struct verdict *verdict, const struct verdict_input *input, struct err *err);
+
+/* bins.c: values: one an example, NaN where unknown. A property without any value leaves no trace. */
+int verdict_break_down(struct verdict *verdict, const struct verdict_input *input,
+                       const struct property *property, const double *values, struct err *err);
+
+void verdict_decide(struct verdict *verdict);
+
+/* bins.c: p_holm of every bin. Part of verdict_decide. */
+void verdict_adjust_bins(struct verdict *verdict);
+
+/* The bins of a property by its name, or NULL. */
+const struct verdict_property *verdict_property_find(const struct verdict *verdict, const char *name);
 
 /* The part of verdict.json described above that is the verdict's own; a new reference. */
 json_t *verdict_to_json(const struct verdict *verdict);

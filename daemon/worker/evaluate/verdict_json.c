@@ -29,13 +29,13 @@ static json_t *auc_to_json(const struct verdict *verdict)
                      "n_effective", (double)verdict->n / effect);
 }
 
-static json_t *bin_to_json(const struct verdict_bin *bin, size_t i)
+static json_t *bin_to_json(const char *column, const struct verdict_bin *bin, size_t i)
 {
     json_t *auc = json_null();
     if (bin->measured)
         auc = json_pack("{sf sf sf so so}", "value", bin->auc.value, "low", bin->auc_low, "high",
                         bin->auc_high, "p", number(bin->p), "p_holm", number(bin->p_holm));
-    return json_pack("{ss sf sf sf sf sI sI so}", "column", "mag_g", "low", bin->low, "high", bin->high,
+    return json_pack("{ss sf sf sf sf sI sI so}", "column", column, "low", bin->low, "high", bin->high,
                      "from_percentile", VERDICT_PERCENTILE[i], "to_percentile", VERDICT_PERCENTILE[i + 1],
                      "n_fake", (json_int_t)bin->fakes, "n_real", (json_int_t)bin->reals, "auc", auc);
 }
@@ -43,17 +43,21 @@ static json_t *bin_to_json(const struct verdict_bin *bin, size_t i)
 json_t *verdict_to_json(const struct verdict *verdict)
 {
     json_t *bins = json_array();
-    for (size_t i = 0; i < verdict->bin_count; i++)
-        json_array_append_new(bins, bin_to_json(&verdict->bins[i], i));
+    for (size_t i = 0; i < verdict->property_count * VERDICT_BINS; i++) {
+        const struct verdict_property *property = &verdict->properties[i / VERDICT_BINS];
+        json_array_append_new(
+            bins, bin_to_json(property->of->name, &property->bins[i % VERDICT_BINS], i % VERDICT_BINS));
+    }
     bool open = verdict->needed > 0;
     json_t *equivalence =
         json_pack("{sf sf sf so so}", "delta", verdict->delta, "upper", verdict->upper, "margin",
                   0.5 + verdict->delta, "needed", open ? json_real(verdict->needed) : json_null(), "more",
                   open ? json_real(verdict->needed - (double)verdict->n) : json_null());
-    return json_pack("{si ss ss ss sI sI sI sI sf so so so so}", "v", 1, "verdict",
+    return json_pack("{si ss ss ss sI sI sI sI sf so so s{sf sf} so so}", "v", 1, "verdict",
                      verdict_outcome_name(verdict->outcome), "sentence", verdict->sentence, "detail",
                      verdict->detail, "n", (json_int_t)verdict->n, "n_fake", (json_int_t)verdict->fakes,
                      "n_real", (json_int_t)verdict->reals, "bricks", (json_int_t)verdict->bricks, "alpha",
                      VERDICT_ALPHA, "accuracy", accuracy_to_json(verdict), "auc", auc_to_json(verdict),
+                     "log_loss", "value", verdict->loss.value, "standard_error", verdict->loss.standard_error,
                      "equivalence", equivalence, "bins", bins);
 }

@@ -25,7 +25,7 @@ struct dplearn {
     struct h5 *inside, *edge, *colour;
     struct stamp_layout layout;
     int order[STAMP_BANDS_MAX]; /* bands by name */
-    char bands[128];
+    char bands[STAMP_BANDS_MAX * STAMP_NAME_MAX];
     float *planes;    /* (x, y, band) */
     uint8_t *colours; /* (y, x, 3) */
     struct picture *picture;
@@ -62,8 +62,10 @@ static int find_layout(struct dplearn *out, const struct stamps *stamps, struct 
             out->order[at] = out->order[at - 1];
         out->order[at] = b;
     }
+    size_t length = 0;
     for (int b = 0; b < out->layout.bands; b++)
-        strncat(out->bands, out->layout.name[out->order[b]], sizeof out->bands - strlen(out->bands) - 1);
+        length += (size_t)snprintf(out->bands + length, sizeof out->bands - length, "%s",
+                                   out->layout.name[out->order[b]]);
     return code;
 }
 

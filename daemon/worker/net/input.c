@@ -196,6 +196,27 @@ int input_invvar_of(const struct input *input, int channel)
     return input->channels[channel].invvar;
 }
 
+bool input_is_invvar(const struct input *input, int channel)
+{
+    return input->channels[channel].is_invvar;
+}
+
+const char *input_image_scale(const struct input *input)
+{
+    return IMAGE_SCALES[input->image_scale];
+}
+
+const char *input_invvar_scale(const struct input *input)
+{
+    return INVVAR_SCALES[input->invvar_scale];
+}
+
+struct input_channel input_channel(const struct input *input, int channel)
+{
+    const struct channel *from = &input->channels[channel];
+    return (struct input_channel){from->name, from->median, from->mean, from->deviation};
+}
+
 size_t input_size(const struct input *input)
 {
     return (size_t)input->stamp_px * (size_t)input->stamp_px * (size_t)input->channel_count;

@@ -22,6 +22,7 @@
 #include "common/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct input;
@@ -45,6 +46,10 @@ int input_from_json(struct input **out, const json_t *file, struct err *err);
 int input_stamp(const struct input *input); /* px a side */
 int input_channels(const struct input *input);
 int input_invvar_of(const struct input *input, int channel); /* an image channel's invvar channel; -1: none */
+bool input_is_invvar(const struct input *input, int channel);
+const char *input_image_scale(const struct input *input); /* as given to input_create, as is the next */
+const char *input_invvar_scale(const struct input *input);
+struct input_channel input_channel(const struct input *input, int channel); /* its name is the input's */
 size_t input_size(const struct input *input);                /* floats a stamp: side x side x channels */
 
 /* One stamp, (S, S, C) to (S, S, C). Uses a work space of its own inside `input`: one thread at a time. */

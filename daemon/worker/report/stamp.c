@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct rgb NO_WEIGHT = {70, 40, 20};
@@ -26,7 +27,7 @@ int stamp_layout_fill(struct stamp_layout *layout, int side_px, const char *cons
             continue;
         if (layout->bands == STAMP_BANDS_MAX)
             return err_set(err, -EINVAL, "stamps of more than %d bands cannot be shown", STAMP_BANDS_MAX);
-        layout->name[layout->bands] = channels[i];
+        snprintf(layout->name[layout->bands], STAMP_NAME_MAX, "%s", channels[i]);
         layout->image[layout->bands] = i;
         layout->invvar[layout->bands++] = find_invvar(channels[i], channels, count);
     }

@@ -5,18 +5,18 @@
 
 #include "daemon/worker/report/picture.h"
 
-enum { STAMP_BANDS_MAX = 8 };
+enum { STAMP_BANDS_MAX = 8, STAMP_NAME_MAX = 32 };
 
 /* Which channel is what, from the channels' names: "g" is an image, "ivar_g" its inverse variance. */
 struct stamp_layout {
     int side_px, channels, bands;
-    const char *name[STAMP_BANDS_MAX];
+    char name[STAMP_BANDS_MAX][STAMP_NAME_MAX]; /* cut where it is longer */
     int image[STAMP_BANDS_MAX];
     int invvar[STAMP_BANDS_MAX]; /* -1: none */
     int colour[3];               /* bands for blue, green, red; [0] is -1 with fewer than three bands */
 };
 
-/* -EINVAL with more than STAMP_BANDS_MAX bands, or none. The names are borrowed. */
+/* -EINVAL with more than STAMP_BANDS_MAX bands, or none. */
 int stamp_layout_fill(struct stamp_layout *layout, int side_px, const char *const *channels, int count,
                       struct err *err);
 

@@ -14,10 +14,9 @@ const char *const CLASS_NAMES[CLASS_MAX] = {"real", "fake"};
 /* Attributes that differ from file to file, from run to run or from machine to machine, and say nothing of
  * how stamps were made. */
 static const char *const PRIVATE_ATTRIBUTES[] = {
-    "job",      "attempt",    "sources", "source_directory", "seed",    "class",
-    "brick",    "brickname",  "run",     "injected",         "matched", "merged",
-    "selected", "catalogued", "stamps",  "cuts_left",        "edge",
-    "collided", "given",      "blank",
+    "job",       "attempt",   "sources",  "source_directory", "seed",   "class",    "brick",
+    "brickname", "run",       "injected", "matched",          "merged", "selected", "catalogued",
+    "stamps",    "cuts_left", "edge",     "collided",         "given",  "blank",
 };
 
 static bool is_private(const char *name)
@@ -96,24 +95,23 @@ static int check_shape(struct scan *scan, const struct stampfile *stamps, const 
 }
 
 /* ra, dec and id of a file's stamps, behind those of the files before. */
-static int add_keys(struct scan *scan, const struct cutout_column *columns, size_t column_count, size_t count)
+static int add_keys(struct scan *scan, struct stampfile *stamps, size_t count, struct err *err)
 {
+    const struct cutout_column *ra = NULL, *dec = NULL, *id = NULL;
     struct stamp_key *larger = realloc(scan->keys, (scan->total + count) * sizeof *larger);
     if (!larger)
-        return -ENOMEM;
+        return err_set(err, -ENOMEM, "out of memory for the places of %zu stamps", scan->total + count);
     scan->keys = larger;
-    for (size_t i = 0; i < count; i++)
-        larger[scan->total + i] = (struct stamp_key){NAN, NAN, NO_ID};
-    for (size_t c = 0; c < column_count; c++) {
-        const bool ra = strcmp(columns[c].name, "ra") == 0, dec = strcmp(columns[c].name, "dec") == 0;
-        for (size_t i = 0; columns[c].type == CUTOUT_REAL64 && (ra || dec) && i < count; i++)
-            *(ra ? &larger[scan->total + i].ra_deg : &larger[scan->total + i].dec_deg) =
-                ((const double *)columns[c].values)[i];
-        for (size_t i = 0; columns[c].type == CUTOUT_INT64 && strcmp(columns[c].name, "id") == 0 && i < count;
-             i++)
-            larger[scan->total + i].id = ((const int64_t *)columns[c].values)[i];
-    }
-    return 0;
+    int code = stampfile_column(stamps, "ra", CUTOUT_REAL64, &ra, err);
+    if (!code)
+        code = stampfile_column(stamps, "dec", CUTOUT_REAL64, &dec, err);
+    if (!code)
+        code = stampfile_column(stamps, "id", CUTOUT_INT64, &id, err);
+    for (size_t i = 0; i < count && !code; i++)
+        larger[scan->total + i] = (struct stamp_key){ra ? ((const double *)ra->values)[i] : NAN,
+                                                     dec ? ((const double *)dec->values)[i] : NAN,
+                                                     id ? ((const int64_t *)id->values)[i] : NO_ID};
+    return code;
 }
 
 static int add_source(struct scan *scan, struct stampfile *stamps, const char *path, int label,
@@ -123,15 +121,16 @@ static int add_source(struct scan *scan, struct stampfile *stamps, const char *p
     size_t column_count = 0;
     const size_t count = stampfile_count(stamps);
     int code = count > UINT32_MAX ? err_set(err, -EFBIG, "%s has more than 2^32 stamps", path)
-                                  : stampfile_columns(stamps, &columns, &column_count, err);
+                                  : stampfile_list_columns(stamps, &columns, &column_count, err);
     for (size_t i = 0; i < column_count && !code; i++)
         code = rows_add(&scan->rows, &columns[i], path, err);
+    if (!code && with_keys)
+        code = add_keys(scan, stamps, count, err);
     if (code)
         return code;
     char *brick = stampfile_brick(stamps, label, err);
     struct source *source = &scan->sources[scan->source_count];
-    if (!brick || find_brick(scan, brick, &source->brick) != 0 ||
-        (with_keys && add_keys(scan, columns, column_count, count) != 0))
+    if (!brick || find_brick(scan, brick, &source->brick) != 0)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     source->path = str_format("%s", path);
     source->label = (uint8_t)label;

@@ -96,25 +96,36 @@ int stampfile_columns(struct stampfile *stamps, const struct cutout_column **col
     return dplearn_columns(stamps->dplearn, columns, count, err);
 }
 
-/* The column brickname's first value, or NULL. */
-static char *brick_of_columns(const struct cutout_column *columns, size_t count)
+int stampfile_list_columns(struct stampfile *stamps, const struct cutout_column **columns, size_t *count,
+                           struct err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (columns[i].type == CUTOUT_TEXT && strcmp(columns[i].name, "brickname") == 0)
-            return str_format("%.*s", (int)strnlen(columns[i].values, columns[i].width),
-                              (const char *)columns[i].values);
+    if (stamps->cutouts)
+        return cutout_file_list_columns(stamps->cutouts, columns, count, err);
+    return dplearn_columns(stamps->dplearn, columns, count, err);
+}
+
+int stampfile_column(struct stampfile *stamps, const char *name, enum cutout_type type,
+                     const struct cutout_column **column, struct err *err)
+{
+    const struct cutout_column *columns;
+    size_t count = 0;
+    int code = stampfile_list_columns(stamps, &columns, &count, err);
+    *column = NULL;
+    for (size_t i = 0; i < count && !code; i++) {
+        if (columns[i].type == type && strcmp(columns[i].name, name) == 0)
+            *column = &columns[i];
     }
-    return NULL;
+    return *column && stamps->cutouts ? cutout_file_read_column(stamps->cutouts, name, column, err) : code;
 }
 
 char *stampfile_brick(struct stampfile *stamps, int label, struct err *err)
 {
-    const struct cutout_column *columns;
-    size_t count = 0;
-    if (stampfile_count(stamps) && stampfile_columns(stamps, &columns, &count, err) != 0)
+    const struct cutout_column *column = NULL;
+    if (stampfile_count(stamps) && stampfile_column(stamps, "brickname", CUTOUT_TEXT, &column, err) != 0)
         return NULL;
-    char *brick = brick_of_columns(columns, count);
-    return brick ? brick : listing_brick(stamps->path, label);
+    return column
+               ? str_format("%.*s", (int)strnlen(column->values, column->width), (const char *)column->values)
+               : listing_brick(stamps->path, label);
 }
 
 static int read_blocks(struct stampfile *stamps, size_t first, size_t count, float *const *pixels,

@@ -33,6 +33,13 @@ char *stampfile_brick(struct stampfile *stamps, int label, struct err *err);
 int stampfile_columns(struct stampfile *stamps, const struct cutout_column **columns, size_t *count,
                       struct err *err);
 
+/* The same without values, but for those that are at hand; and one column of this type with its values, NULL where
+ * there is none. */
+int stampfile_list_columns(struct stampfile *stamps, const struct cutout_column **columns, size_t *count,
+                           struct err *err);
+int stampfile_column(struct stampfile *stamps, const char *name, enum cutout_type type,
+                     const struct cutout_column **column, struct err *err);
+
 /* Rows first .. first+count-1, row i to pixels[i]. */
 int stampfile_read(struct stampfile *stamps, size_t first, size_t count, float *const *pixels,
                    struct err *err);

@@ -3,16 +3,17 @@ import subprocess
 import sys
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 rng = np.random.default_rng(5)
 questions, truths = [], []
 
 
 def ask(name, arguments, truth, tolerance):
-    arguments = list(arguments) + [0] * (4 - len(arguments)) if name != "auc" else arguments
-    questions.append(name + " " + " ".join(repr(float(a)) if name != "auc" else str(a) for a in arguments))
-    truths.append((name, arguments if name != "auc" else "", np.atleast_1d(truth), tolerance))
+    plain = name not in ("auc", "logistic")
+    arguments = list(arguments) + [0] * (4 - len(arguments)) if plain else arguments
+    questions.append(name + " " + " ".join(repr(float(a)) if plain else str(a) for a in arguments))
+    truths.append((name, arguments if plain else "", np.atleast_1d(truth), tolerance))
 
 
 for _ in range(300):
@@ -48,6 +49,21 @@ for _ in range(40):
     z = stats.norm.isf(p)
     null = ((value - 0.5) / z) ** 2 if abs(z) > 1e-3 else np.nan
     ask("auc", [len(label)] + [v for pair in zip(score, label) for v in pair], (value, variance, null), 1e-7)
+
+for trial in range(25):
+    n, k, ridge = rng.integers(30, 400), rng.integers(1, 9), 10 ** rng.uniform(-2, 1)
+    x = rng.normal(size=(n, k)) @ (np.eye(k) + 0.3 * rng.normal(size=(k, k)))
+    lead = 50 if trial == 0 else rng.uniform(0, 3)  # the first one: classes that are apart altogether
+    label = (lead * x[:, 0] + rng.logistic(size=n) + rng.normal() > 0).astype(int)
+    label[:2] = 0, 1
+
+    def loss(w):
+        logit = x @ w[:k] + w[k]
+        slope = special.expit(logit) - label
+        return np.logaddexp(0, np.where(label, -logit, logit)).sum() + ridge / 2 * w[:k] @ w[:k], np.append(slope @ x + ridge * w[:k], slope.sum())
+
+    best = optimize.minimize(loss, np.zeros(k + 1), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 5000}).x
+    ask("logistic", [n, k, ridge] + [v for row, l in zip(x, label) for v in (l, *row)], best, 1e-4)
 
 output = subprocess.run([sys.argv[1]], input="\n".join(questions), capture_output=True, text=True, check=True).stdout
 answers = [np.array(line.split(), float) for line in output.splitlines()]

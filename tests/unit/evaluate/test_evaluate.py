@@ -93,6 +93,34 @@ def auc_of(score, label):
     return ((fake[:, None] > real).mean() + (fake[:, None] == real).mean() / 2)
 
 
+def numbers_agree_with_numpy(verdict, table):
+    score, label = table["score"][:], table["label"][:]
+    calibration = verdict["calibration"]
+    assert abs(calibration["brier"] - ((score - label) ** 2).mean()) < 1e-9
+    assert abs(calibration["log_loss"] + np.log(np.where(label, score, 1 - score)).mean()) < 1e-9
+    assert abs(calibration["log_loss_of_chance"] - np.log(2)) < 1e-3 and abs(calibration["brier_of_chance"] - 0.25) < 1e-3
+    order = np.argsort(score, kind="stable")
+    assert [bin["n"] for bin in calibration["bins"]] == [70] * 10
+    for bin, rows in zip(calibration["bins"], np.split(order, 10)):
+        assert abs(bin["score"] - score[rows].mean()) < 1e-9 and bin["fakes"] == label[rows].sum() and bin["low"] < bin["share"] < bin["high"]
+    for bin in verdict["bins"]:
+        values = table[bin["column"]][:]
+        held = (values >= bin["low"] * (1 - 1e-9)) & (values < bin["high"] * (1 - 1e-9) if bin["to_percentile"] < 99 else values <= bin["high"] * (1 + 1e-9))
+        assert abs(auc_of(score[held], label[held]) - bin["auc"]["value"]) < 1e-9, bin
+
+
+def another_selection_of_the_fakes_is_seen_without_a_stamp(directory):
+    shutil.copytree(directory + "/dataset", directory + "/picked")
+    with h5py.File(directory + "/picked/index.h5", "a") as index:
+        index["rhalf"][:] += np.where(index["label"][:] == 1, 1.5, 0).astype(np.float32)
+    done = evaluate(directory, "picked-out", dataset="picked")
+    assert done.returncode == 0, done.stderr
+    verdict = json.load(open(directory + "/picked-out/verdict.json"))
+    covariates = verdict["covariates"]
+    assert covariates["columns"] == ["rhalf"] and covariates["n_train"] == 20 and covariates["auc"]["low"] > 0.95
+    assert "Catalogue columns alone do as well as the network" in check_page(directory + "/picked-out/report.html", 13)  # no range of rhalf has both classes
+
+
 def spoiled_fakes_are_distinguishable_and_everything_is_there(directory):
     done = evaluate(directory, "out")
     assert done.returncode == 0, done.stderr
@@ -100,7 +128,7 @@ def spoiled_fakes_are_distinguishable_and_everything_is_there(directory):
     verdict = json.load(open(directory + "/out/verdict.json"))
     assert verdict["verdict"] == result["verdict"] == "distinguishable" and verdict["v"] == 1
     assert result["report"] == directory + "/out/report.html" and result["n"] == verdict["n"] == 700
-    assert verdict["bricks"] == 14 and verdict["auc"]["clustered"] and len(verdict["bins"]) == 4
+    assert verdict["bricks"] == 14 and verdict["auc"]["clustered"] and len(verdict["bins"]) == 8
     assert verdict["part"] == "test" and len(verdict["fingerprint"]) == 16
     with h5py.File(directory + "/out/predictions.h5") as table, h5py.File(directory + "/dataset/index.h5") as index:
         assert set(table) == set(index) | {"score"}
@@ -108,7 +136,8 @@ def spoiled_fakes_are_distinguishable_and_everything_is_there(directory):
             assert table[name].dtype == index[name].dtype and (table[name][:] == index[name][30:]).all(), name
         assert (table["label"][:] == np.concatenate([np.load(f"{directory}/dataset/ytest_{k}.npy") for k in (1, 2)])).all()
         assert abs(auc_of(table["score"][:], table["label"][:]) - verdict["auc"]["value"]) < 1e-9
-    text = check_page(directory + "/out/report.html", 12)
+        numbers_agree_with_numpy(verdict, table)
+    text = check_page(directory + "/out/report.html", 14)
     page = open(directory + "/out/report.html").read()
     assert verdict["sentence"] in text and "invvar: the mean invvar" in text and "The audit warns in 1 of" in text and "<in g>" in text
     for step, real, fake in (("injected", "", 888), ("flux_g &gt; 0", 740, 730), ("stamps", 700, 700)):
@@ -116,7 +145,7 @@ def spoiled_fakes_are_distinguishable_and_everything_is_there(directory):
     for name in ("p01", "p25", "p50", "p75", "p99", "giveaways", "passed"):
         width, height = png_size(open(f"{directory}/out/galleries/{name}.png", "rb").read())
         assert height > 4 * 128 and width > (14 if name[0] == "p" and name != "passed" else 9) * 128
-    for name in ("roc", "scores", "auc-by-g", "learning-loss", "learning-accuracy"):
+    for name in ("roc", "scores", "auc-by-mag_g", "auc-by-rhalf", "calibration", "learning-loss", "learning-accuracy"):
         for suffix in ("png", "svg", "tsv", "gp"):
             assert os.path.getsize(f"{directory}/out/plots/{name}.{suffix}") > 0
     assert not glob.glob(directory + "/out/**/*.part", recursive=True)
@@ -137,7 +166,8 @@ def honest_fakes_are_not_distinguishable(directory):
     assert done.returncode == 0, done.stderr
     verdict = json.load(open(directory + "/honest/out/verdict.json"))
     assert verdict["verdict"] == "representative" and not verdict["auc"]["clustered"]
-    text = check_page(directory + "/honest/out/report.html", 12)
+    assert verdict["covariates"]["columns"] == ["rhalf"] and verdict["covariates"]["auc"]["p"] > 0.01
+    text = check_page(directory + "/honest/out/report.html", 14)
     assert "fewer than 10 bricks do not show how much that matters" in text and "No audit was given" in text
     assert "lie in 4 bricks" in text
 
@@ -159,8 +189,9 @@ def a_dataset_without_magnitudes_or_history_has_a_verdict(directory):
     done = evaluate(directory, "bare-out", dataset="bare", model="untold")
     assert done.returncode == 0, done.stderr
     verdict = json.load(open(directory + "/bare-out/verdict.json"))
-    assert verdict["verdict"] == "distinguishable" and verdict["bins"] == [] and verdict["bricks"] == 0
-    text = check_page(directory + "/bare-out/report.html", 4)
+    assert verdict["verdict"] == "distinguishable" and verdict["bricks"] == 0
+    assert {bin["column"] for bin in verdict["bins"]} == {"rhalf"}
+    text = check_page(directory + "/bare-out/report.html", 6)
     assert "no magnitudes mag_g" in text and "metrics.jsonl" in text
 
 
@@ -168,7 +199,8 @@ with tempfile.TemporaryDirectory(prefix="decoy-test-") as scratch:
     place = scratch + "/run"
     make(place, "--spoil", "0.12")
     tests = [spoiled_fakes_are_distinguishable_and_everything_is_there, two_and_three_ranks_give_the_same_bytes,
-             honest_fakes_are_not_distinguishable, what_is_missing_is_named, a_dataset_without_magnitudes_or_history_has_a_verdict]
+             honest_fakes_are_not_distinguishable, what_is_missing_is_named, another_selection_of_the_fakes_is_seen_without_a_stamp,
+             a_dataset_without_magnitudes_or_history_has_a_verdict]
     for test in tests:
         test(place)
         print("ok", test.__name__)

@@ -23,7 +23,18 @@ static struct verdict_input draw(uint64_t trial, size_t n, double lead, double d
         brick[i] = (uint32_t)rng_below(&rng, 30);
     }
     return (struct verdict_input){
-        .n = n, .score = score, .label = label, .brick = brick, .bricks = 30, .mag_g = mag_g, .delta = delta};
+        .n = n, .score = score, .label = label, .brick = brick, .bricks = 30, .delta = delta};
+}
+
+/* With its bins by mag_g, or without any. */
+static int reach(struct verdict *verdict, const struct verdict_input *input, bool bins)
+{
+    int code = verdict_measure(verdict, input, NULL);
+    if (!code && bins)
+        code = verdict_break_down(verdict, input, &PROPERTIES[0], mag_g, NULL);
+    if (!code)
+        verdict_decide(verdict);
+    return code;
 }
 
 static void alike_classes_are_rarely_called_distinguishable(void **state)
@@ -34,10 +45,9 @@ static void alike_classes_are_rarely_called_distinguishable(void **state)
     for (uint64_t trial = 0; trial < TRIALS; trial++) {
         struct verdict verdict;
         struct verdict_input input = draw(trial, 500, 0, 0.05);
-        input.mag_g = NULL;
         input.bricks = 0;
         input.brick = NULL;
-        assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+        assert_int_equal(reach(&verdict, &input, true), 0);
         outcomes[verdict.outcome]++;
     }
     /* 20 expected; 36 would be 3.6 standard deviations above */
@@ -52,7 +62,7 @@ static void a_real_lead_is_called_distinguishable(void **state)
     (void)state;
     struct verdict verdict;
     const struct verdict_input input = draw(1, 1000, 0.6, 0.05);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_int_equal(verdict.outcome, VERDICT_DISTINGUISHABLE);
     assert_contains(verdict.sentence, "Distinguishable: the network tells fakes from reals");
     assert_true(verdict.auc_low < verdict.auc.value && verdict.auc.value < verdict.auc_high);
@@ -65,7 +75,7 @@ static void a_difference_below_the_margin_is_representative_and_said(void **stat
     (void)state;
     struct verdict verdict;
     const struct verdict_input input = draw(2, MOST, 0.06, 0.05);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_true(verdict.p < VERDICT_ALPHA && verdict.upper < 0.55);
     assert_int_equal(verdict.outcome, VERDICT_REPRESENTATIVE);
     assert_contains(verdict.detail, "A difference is there");
@@ -76,14 +86,14 @@ static void the_margin_decides_at_its_border(void **state)
     (void)state;
     struct verdict verdict;
     struct verdict_input input = draw(3, 2000, 0, 0.05);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     double border = verdict.upper - 0.5;
     assert_true(border > 0 && verdict.p > VERDICT_ALPHA);
     input.delta = border * (1 + 1e-9);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_int_equal(verdict.outcome, VERDICT_REPRESENTATIVE);
     input.delta = border * (1 - 1e-9);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_int_equal(verdict.outcome, VERDICT_INCONCLUSIVE);
     assert_contains(verdict.sentence, "more examples would decide");
 }
@@ -97,15 +107,14 @@ static void the_needed_number_of_examples_decides(void **state)
     struct verdict_input input = {0};
     for (uint64_t trial = 10; verdict.outcome != VERDICT_INCONCLUSIVE || trial == 10; trial++) {
         input = draw(trial, 600, 0, 0.05);
-        assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+        assert_int_equal(reach(&verdict, &input, true), 0);
     }
     assert_true(verdict.needed > 600);
     int decided = 0;
     size_t n = 2 * (size_t)(pow((1.645 + 1.282) / 0.05, 2) / 6); /* verdict.md's n for an AUC of 0.5 */
     for (uint64_t trial = 100; trial < 100 + TRIALS; trial++) {
         input = draw(trial, n, 0, 0.05);
-        input.mag_g = NULL;
-        assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+        assert_int_equal(reach(&verdict, &input, true), 0);
         decided += verdict.outcome == VERDICT_REPRESENTATIVE;
     }
     assert_true(decided > 0.75 * TRIALS);
@@ -118,7 +127,7 @@ static void a_network_that_learned_nothing_decides_nothing(void **state)
     const struct verdict_input input = draw(4, MOST, 0, 0.05);
     for (size_t i = 0; i < input.n; i++)
         score[i] = 0.5;
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_int_equal(verdict.outcome, VERDICT_INCONCLUSIVE);
     assert_contains(verdict.sentence, "the same score");
 }
@@ -128,7 +137,7 @@ static void a_reversed_score_is_not_representative(void **state)
     (void)state;
     struct verdict verdict;
     const struct verdict_input input = draw(5, 2000, -0.8, 0.05);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_true(verdict.upper < 0.5);
     assert_int_equal(verdict.outcome, VERDICT_INCONCLUSIVE);
     assert_contains(verdict.sentence, "below one half by more than chance");
@@ -143,7 +152,7 @@ static void unequal_classes_are_measured_against_the_majority(void **state)
         label[i] = i % 10 == 0;
         score[i] = 0.1; /* all called real: right nine times in ten, and worth nothing */
     }
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     assert_near(verdict.accuracy.value, 0.9, 1e-15);
     assert_near(verdict.accuracy.majority, 0.9, 1e-15);
     assert_true(verdict.accuracy.p > 0.4);
@@ -159,19 +168,19 @@ static void bins_hold_all_but_the_tails_and_find_where_the_lead_is(void **state)
     mag_g[5] = NAN;
     for (size_t i = 0; i < input.n; i++)
         score[i] += label[i] && mag_g[i] < 21.7 ? 0.5 : 0;
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
-    assert_int_equal(verdict.bin_count, VERDICT_BINS);
+    assert_int_equal(reach(&verdict, &input, true), 0);
+    assert_int_equal(verdict.property_count, 1);
     size_t held = 0;
     for (size_t i = 0; i < VERDICT_BINS; i++)
-        held += verdict.bins[i].fakes + verdict.bins[i].reals;
+        held += verdict.properties[0].bins[i].fakes + verdict.properties[0].bins[i].reals;
     assert_in_range(held, 3915, 3925);
-    assert_near(verdict.percentile_mag[2], 22.5, 0.1);
-    assert_true(verdict.bins[0].auc.value > 0.8 && verdict.bins[0].p_holm < 1e-6);
-    assert_true(verdict.bins[3].auc.value < 0.6 && verdict.bins[3].p_holm >= verdict.bins[3].p);
+    assert_near(verdict.properties[0].percentile[2], 22.5, 0.1);
+    assert_true(verdict.properties[0].bins[0].auc.value > 0.8 && verdict.properties[0].bins[0].p_holm < 1e-6);
+    assert_true(verdict.properties[0].bins[3].auc.value < 0.6 &&
+                verdict.properties[0].bins[3].p_holm >= verdict.properties[0].bins[3].p);
     assert_contains(verdict.detail, "Most so at g = 21.0");
-    input.mag_g = NULL;
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
-    assert_int_equal(verdict.bin_count, 0);
+    assert_int_equal(reach(&verdict, &input, false), 0);
+    assert_int_equal(verdict.property_count, 0);
 }
 
 static void holm_matches_a_worked_example(void **state)
@@ -179,22 +188,23 @@ static void holm_matches_a_worked_example(void **state)
     (void)state;
     struct verdict verdict;
     const struct verdict_input input = draw(8, 4000, 0.15, 0.05);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     double p[VERDICT_BINS];
     int rank[VERDICT_BINS];
     for (int i = 0; i < VERDICT_BINS; i++) {
         rank[i] = 0;
-        p[i] = verdict.bins[i].p;
+        p[i] = verdict.properties[0].bins[i].p;
         for (int j = 0; j < VERDICT_BINS; j++)
-            rank[i] += verdict.bins[j].p < p[i];
+            rank[i] += verdict.properties[0].bins[j].p < p[i];
     }
     for (int k = 0, i = 0; k < VERDICT_BINS; k++) {
         double before = 0;
         for (i = 0; rank[i] != k; i++) {
         }
         for (int j = 0; j < VERDICT_BINS; j++)
-            before = rank[j] == k - 1 ? verdict.bins[j].p_holm : before;
-        assert_near(verdict.bins[i].p_holm, fmin(1, fmax(before, p[i] * (VERDICT_BINS - k))), 1e-15);
+            before = rank[j] == k - 1 ? verdict.properties[0].bins[j].p_holm : before;
+        assert_near(verdict.properties[0].bins[i].p_holm, fmin(1, fmax(before, p[i] * (VERDICT_BINS - k))),
+                    1e-15);
     }
 }
 
@@ -203,7 +213,7 @@ static void json_has_every_documented_key(void **state)
     (void)state;
     struct verdict verdict;
     const struct verdict_input input = draw(9, 300, 0, 0.01);
-    assert_int_equal(verdict_reach(&verdict, &input, NULL), 0);
+    assert_int_equal(reach(&verdict, &input, true), 0);
     json_t *json = verdict_to_json(&verdict);
     assert_non_null(json);
     const char *name, *sentence;

@@ -91,6 +91,13 @@ def test_realisations_share_a_file_and_ids_that_clash_are_told_apart(cutouts, tm
     with h5py.File(tmp_path / "out/fake/hdf5/123/1234p010/img_ivar_grz.hdf5") as file:
         assert sorted(file, key=int) == ["0", "1", "300", "301"]
         assert np.array_equal(file["301/img"], planes(pixels["1234p010-rs300"][1], 0))
+    with h5py.File(tmp_path / "out/fake/hdf5/123/1234p010/jpeg_grz.hdf5") as file:
+        together = file["301/img"][:]
+    (root / "fake/123/1234p010-rs0.h5").rename(tmp_path / "rs0.h5")
+    export(root, tmp_path / "alone", "dplearn", "--class", "fake")
+    with h5py.File(tmp_path / "alone/fake/hdf5/123/1234p010/jpeg_grz.hdf5") as file:
+        assert np.array_equal(file["301/img"], together), "colours depend on the realisations before"
+    (tmp_path / "rs0.h5").rename(root / "fake/123/1234p010-rs0.h5")
     again = write_cutouts(root / "fake/123/1234p010-rs300.h5", [1, 2], seed=5)
     export(root, tmp_path / "out", "dplearn", "--class", "fake")
     with h5py.File(tmp_path / "out/fake/hdf5/123/1234p010/img_ivar_grz.hdf5") as file:

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -146,8 +147,9 @@ class Train(unittest.TestCase):
         if not MPIRUN:
             self.skipTest('no mpirun')
         for ranks in 2, 3, 4:
-            self.finish(f'{self.root}/ranks{ranks}', ranks)
+            _, errors = self.finish(f'{self.root}/ranks{ranks}', ranks)
             self.assert_same_run(f'{self.root}/ranks{ranks}')
+            self.assertFalse(re.search('Read -1.*', errors), 'Open MPI reads memory of other ranks, which the kernel refuses')
 
     def test_kill_and_resume_gives_the_same_bits(self):
         """Chains of kills at random moments, each attempt on 1, 2 or 4 ranks."""
