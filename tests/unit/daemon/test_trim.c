@@ -36,12 +36,10 @@ static int64_t size_of(const char *name)
 }
 
 /* What a reader at an offset gets, and where it goes on. */
-static char *read_at(int64_t offset, int64_t limit, int64_t *next)
+static void read_at(int64_t offset, int64_t limit, char **text, int64_t *next)
 {
-    char *text = NULL;
     bool at_end;
-    assert_int_equal(output_chunk(path, offset, limit, &text, next, &at_end, NULL), 0);
-    return text;
+    assert_int_equal(output_chunk(path, offset, limit, text, next, &at_end, NULL), 0);
 }
 
 static void a_small_or_a_missing_file_stays(void **unused)
@@ -63,7 +61,8 @@ static void head_and_tail_stay_at_whole_lines(void **unused)
     write_lines(fd, 0, 1000);
     assert_int_equal(trim_file(path, LIMIT, NULL), 0);
     int64_t next;
-    CLEANUP(free_ptr) char *text = read_at(0, 1 << 20, &next);
+    CLEANUP(free_ptr) char *text = NULL;
+    read_at(0, 1 << 20, &text, &next);
     assert_true(strncmp(text, "line 0000\nline 0001\n", 20) == 0);
     assert_contains(text, "line 0099\n[decoyd left out 8010 bytes here]\nline 0901\n");
     assert_contains(text + strlen(text) - 10, "line 0999\n");
@@ -82,18 +81,22 @@ static void writer_and_readers_go_on_where_they_were(void **unused)
         int64_t end = 10000 * round;
         assert_int_equal(trim_file(path, LIMIT, NULL), 0);
         write_lines(fd, 1000 * round, 1000 * round + 1000);
-        CLEANUP(free_ptr) char *follows = read_at(end, 20, &next); /* it had all before the cut */
+        CLEANUP(free_ptr) char *follows = NULL;
+        read_at(end, 20, &follows, &next); /* it had all before the cut */
         CLEANUP(free_ptr)
         char *expected = str_format("line %04d\nline %04d\n", 1000 * round, 1000 * round + 1);
         assert_string_equal(follows, expected);
         assert_int_equal(next, end + 20);
-        CLEANUP(free_ptr) char *head = read_at(500, 20, &next);
+        CLEANUP(free_ptr) char *head = NULL;
+        read_at(500, 20, &head, &next);
         assert_string_equal(head, "line 0050\nline 0051\n");
         CLEANUP(free_ptr)
-        char *lost = read_at(end - 5000, 32, &next); /* what it wants is not there any more */
+        char *lost = NULL;
+        read_at(end - 5000, 32, &lost, &next); /* what it wants is not there any more */
         assert_contains(lost, "[decoyd left out ");
     }
-    CLEANUP(free_ptr) char *all = read_at(0, 1 << 20, &next);
+    CLEANUP(free_ptr) char *all = NULL;
+    read_at(0, 1 << 20, &all, &next);
     const char *note = strstr(all, "[decoyd");
     assert_non_null(note);
     assert_null(strstr(note + 1, "[decoyd")); /* one note, and its number is the whole loss */
