@@ -47,7 +47,7 @@ struct verb {
 extern const struct verb VERBS[]; /* in verbs.c; ends with a nameless one */
 
 verb_run up_run, down_run, recover_run, drain_run, resume_run, hold_run, priority_run, checkpoint_run,
-    retry_run, rerun_run, forget_run, top_run, explain_run, submit_run, run_run, ls_run, show_run, watch_run,
+    retry_run, rerun_run, forget_run, top_run, explain_run, submit_run, run_run, sweep_run, ls_run, show_run, watch_run,
     logs_run, events_run, wait_run, cancel_run, release_run, status_run, verdict_run, version_run, help_run;
 
 /* Reads the arguments, runs the verb, prints its sentence; returns the exit code. */

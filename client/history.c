@@ -43,8 +43,9 @@ static int logs_step(struct client *client, struct endpoint *endpoint, long id, 
                      json_int_t *offset, bool *more, bool *ended, struct err *err)
 {
     json_t *piece = NULL;
-    json_t *body = json_pack("{sI sI sI si}", "job", (json_int_t)id, "attempt", *attempt, "offset", *offset,
-                             "limit", LOGS_PIECE);
+    json_t *stream = json_object_get(client->given, "stream");
+    json_t *body = json_pack("{sI sI sI si sO?}", "job", (json_int_t)id, "attempt", *attempt, "offset", *offset,
+                             "limit", LOGS_PIECE, "stream", stream);
     int code = endpoint_call(endpoint, "logs", body, &piece, err);
     if (code)
         return code;

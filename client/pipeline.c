@@ -147,25 +147,26 @@ static int read_name(struct pipeline *pipeline, struct err *err)
     return 0;
 }
 
-static int read_document(struct pipeline *pipeline, struct err *err)
+static int read_document(const char *path, json_t **document, struct err *err)
 {
     CLEANUP(free_ptr) char *text = NULL;
     size_t size;
-    int code = file_read(pipeline->path, FILE_LIMIT, &text, &size, err);
+    int code = file_read(path, FILE_LIMIT, &text, &size, err);
     if (code)
         return code;
     substitute_hide_braces(text, size);
-    return yaml_parse_bytes(pipeline->path, text, size, &pipeline->document, err);
+    return yaml_parse_bytes(path, text, size, document, err);
 }
 
-int pipeline_read(struct pipeline **out, const char *path, struct err *err)
+int pipeline_from_json(struct pipeline **out, const char *path, const json_t *document, struct err *err)
 {
     CLEANUP(pipeline_destroy_ptr) struct pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline)
         return err_set(err, -ENOMEM, "out of memory");
     pipeline->path = str_format("%s", path);
-    int (*const STEPS[])(struct pipeline *, struct err *) = {read_document, check_document, read_name,
-                                                             check_params, open_stages};
+    pipeline->document = json_incref((json_t *)document);
+    int (*const STEPS[])(struct pipeline *, struct err *) = {check_document, read_name, check_params,
+                                                             open_stages};
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
         int code = STEPS[i](pipeline, err);
         if (code)
@@ -173,6 +174,16 @@ int pipeline_read(struct pipeline **out, const char *path, struct err *err)
     }
     *out = TAKE(pipeline);
     return 0;
+}
+
+int pipeline_read(struct pipeline **out, const char *path, struct err *err)
+{
+    json_t *document = NULL;
+    int code = read_document(path, &document, err);
+    if (!code)
+        code = pipeline_from_json(out, path, document, err);
+    json_decref(document);
+    return code;
 }
 
 int pipeline_set(struct pipeline *pipeline, const char *setting, struct err *err)

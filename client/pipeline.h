@@ -25,6 +25,9 @@ enum { PIPELINE_KEY_MAX = 36 };
 struct pipeline;
 
 int pipeline_read(struct pipeline **out, const char *path, struct err *err);
+
+/* The same of a document that is in memory; sentences name path. */
+int pipeline_from_json(struct pipeline **out, const char *path, const json_t *document, struct err *err);
 void pipeline_destroy(struct pipeline *pipeline);
 CLEANUP_DEFINE(pipeline_destroy_ptr, struct pipeline, pipeline_destroy)
 

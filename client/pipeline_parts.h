@@ -37,4 +37,14 @@ struct pipeline {
 void pipeline_hint(char text[96], const char *word, const json_t *keys, const struct stage *stages,
                    size_t count);
 
+/* One value by the rules of its field; takes value. *checked is a new reference, NULL for a value that is not given
+ * (null). Paths become absolute. */
+int pipeline_check_value(const struct spec_field *field, json_t *value, json_t **checked, struct err *err);
+
+/* The field of a table by this name, or NULL. */
+const struct spec_field *pipeline_field(const struct spec_kind *kind, const char *name);
+
+/* -EINVAL: the kind has no such field, nor have all jobs; takes `known`, an object whose keys may be meant too. */
+int pipeline_refuse_field(const struct spec_kind *kind, const char *name, json_t *known, struct err *err);
+
 #endif

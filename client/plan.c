@@ -57,8 +57,7 @@ static json_t *absolute_text(const struct spec_field *field, json_t *value)
     return json_string(absolute);
 }
 
-/* One value by the rules of its field; takes value. *checked is NULL for one that is not given. */
-static int check_value(const struct spec_field *field, json_t *value, json_t **checked, struct err *err)
+int pipeline_check_value(const struct spec_field *field, json_t *value, json_t **checked, struct err *err)
 {
     struct spec_field free_field = *field;
     const struct spec_kind one = {field->name, "", &free_field, 1};
@@ -92,7 +91,7 @@ static int read_value(struct lookup *lookup, const struct spec_field *field, jso
     if (json_is_object(raw) || json_is_array(raw))
         return err_set(err, -EINVAL, "must be a single value");
     if (!json_is_string(raw))
-        return check_value(field, json_incref(raw), checked, err);
+        return pipeline_check_value(field, json_incref(raw), checked, err);
     const char *text = json_string_value(raw);
     int code = substitute(text, find_value, lookup, &value, err);
     if (!code && json_is_null(value) && field->required)
@@ -102,10 +101,10 @@ static int read_value(struct lookup *lookup, const struct spec_field *field, jso
         json_decref(value);
         return code;
     }
-    return check_value(field, value, checked, err);
+    return pipeline_check_value(field, value, checked, err);
 }
 
-static const struct spec_field *find_field(const struct spec_kind *kind, const char *name)
+const struct spec_field *pipeline_field(const struct spec_kind *kind, const char *name)
 {
     for (size_t i = 0; i < kind->count; i++) {
         if (strcmp(kind->fields[i].name, name) == 0)
@@ -114,18 +113,17 @@ static const struct spec_field *find_field(const struct spec_kind *kind, const c
     return NULL;
 }
 
-static int refuse_key(const struct stage *stage, const char *name, struct err *err)
+int pipeline_refuse_field(const struct spec_kind *kind, const char *name, json_t *known, struct err *err)
 {
-    const struct spec_kind *tables[] = {stage->kind, spec_job_options()};
-    json_t *names = json_pack("{sb sb sb}", "kind", 1, "after", 1, "after_any", 1);
+    const struct spec_kind *tables[] = {kind, spec_job_options()};
     char meant[96];
     for (size_t i = 0; i < 2; i++) {
         for (size_t j = 0; j < tables[i]->count; j++)
-            json_object_set_new(names, tables[i]->fields[j].name, json_true());
+            json_object_set_new(known, tables[i]->fields[j].name, json_true());
     }
-    pipeline_hint(meant, name, names, NULL, 0);
-    json_decref(names);
-    return err_set(err, -EINVAL, "%s has no such field%s", stage->kind->name, meant);
+    pipeline_hint(meant, name, known, NULL, 0);
+    json_decref(known);
+    return err_set(err, -EINVAL, "%s has no field %.60s%s", kind->name, name, meant);
 }
 
 static int read_after(struct pipeline *pipeline, struct stage *stage, enum need need, json_t *raw,
@@ -150,8 +148,8 @@ static int read_key(struct pipeline *pipeline, struct stage *stage, const char *
                     struct err *err)
 {
     struct lookup lookup = {pipeline, stage};
-    const struct spec_field *field = find_field(stage->kind, name),
-                            *option = find_field(spec_job_options(), name);
+    const struct spec_field *field = pipeline_field(stage->kind, name),
+                            *option = pipeline_field(spec_job_options(), name);
     json_t *checked = NULL;
     int code;
     if (strcmp(name, "kind") == 0 || strcmp(name, "out") == 0)
@@ -159,7 +157,8 @@ static int read_key(struct pipeline *pipeline, struct stage *stage, const char *
     if (strcmp(name, "after") == 0 || strcmp(name, "after_any") == 0)
         code = read_after(pipeline, stage, name[5] ? NEED_END : NEED_SUCCESS, raw, err);
     else if (!field && !option)
-        code = refuse_key(stage, name, err);
+        code = pipeline_refuse_field(
+            stage->kind, name, json_pack("{sb sb sb}", "kind", 1, "after", 1, "after_any", 1), err);
     else
         code = read_value(&lookup, field ? field : option, raw, &checked, err);
     if (code)
@@ -183,7 +182,7 @@ static int check_required(const struct pipeline *pipeline, const struct stage *s
 static int read_out(struct pipeline *pipeline, struct stage *stage, const char *directory, struct err *err)
 {
     struct lookup lookup = {pipeline, NULL};
-    const struct spec_field *field = find_field(stage->kind, "out");
+    const struct spec_field *field = pipeline_field(stage->kind, "out");
     json_t *raw = json_object_get(stage->body, "out"), *out = NULL;
     int code = raw ? read_value(&lookup, field, raw, &out, err) : 0;
     if (code)

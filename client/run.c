@@ -1,5 +1,5 @@
-/* The verb run: a pipeline file submitted at once, then followed to its verdict. */
-#include "client/client.h"
+/* See run.h, and the verb run: a pipeline file submitted at once, then followed to its verdict. */
+#include "client/run.h"
 #include "client/endpoint.h"
 #include "client/follow.h"
 #include "client/pipeline.h"
@@ -15,14 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-struct run {
-    const char *name; /* borrowed from the pipeline */
-    char *directory;
-    json_t *plan; /* {"stages", "jobs"} */
-    json_t *ids;  /* in the order of the plan */
-    json_t *rows; /* the same, once followed */
-};
-
 static const char *given(const struct client *client, const char *name)
 {
     return json_string_value(json_object_get(client->given, name));
@@ -33,13 +25,12 @@ static bool asked(const struct client *client, const char *name)
     return json_is_true(json_object_get(client->given, name));
 }
 
-/* A word with a slash, or that names a file here, is a path; else a preset. */
-static int find_pipeline(const char *word, char **path, struct err *err)
+int run_find_file(const char *folder, const char *word, char **path, struct err *err)
 {
     size_t length = strlen(word);
     bool file = strchr(word, '/') || (length > 5 && strcmp(word + length - 5, ".yaml") == 0);
     if (!file)
-        return preset_find("pipelines", word, path, err);
+        return preset_find(folder, word, path, err);
     *path = str_format("%s", word);
     return 0;
 }
@@ -64,7 +55,7 @@ static int plan_run(const struct client *client, struct run *run, struct pipelin
     const char *key = given(client, "key");
     if (key && strlen(key) > PIPELINE_KEY_MAX)
         return err_set(err, -EINVAL, "--key has more than %d characters", PIPELINE_KEY_MAX);
-    int code = find_pipeline(client_word(client, 0), &path, err);
+    int code = run_find_file("pipelines", client_word(client, 0), &path, err);
     if (!code)
         code = pipeline_read(pipeline, path, err);
     if (!code)
@@ -127,7 +118,7 @@ static json_t *verdicts_of(const struct run *run)
     return verdicts;
 }
 
-static void tell_failures(const struct run *run)
+void run_tell_failures(const struct run *run)
 {
     size_t i;
     json_t *row;
@@ -152,35 +143,59 @@ static void finish(const struct client *client, const struct run *run)
         if (asked(client, "wait"))
             view_line(row);
     }
-    tell_failures(run);
+    run_tell_failures(run);
     json_array_foreach(verdicts, i, verdict)
         verdict_print(json_object_get(verdict, "result"),
                       json_array_size(verdicts) > 1 ? row_text(verdict, "stage") : NULL);
     json_decref(verdicts);
 }
 
+int run_submit(const struct client *client, struct run *run, struct endpoint **endpoint, struct err *err)
+{
+    int code = endpoint_open(endpoint, client->state, err);
+    if (!code)
+        code = submit_jobs(*endpoint, json_object_get(run->plan, "jobs"), &run->ids, err);
+    if (!code && !client->json)
+        announce(run);
+    return exit_of(code);
+}
+
+int run_detach(const struct client *client, const struct run *run)
+{
+    if (client->json)
+        print_json(json_pack("{ss ss so}", "group", run->name, "directory", run->directory, "ids",
+                             ids_by_stage(run)));
+    else
+        announce_detached(run);
+    return EXIT_DONE;
+}
+
+int run_follow(const struct client *client, struct run *run, struct endpoint *endpoint, struct err *err)
+{
+    bool silent = client->json || asked(client, "wait");
+    int code = follow_jobs(endpoint, run->ids, silent ? FOLLOW_SILENT : FOLLOW_SHOWN, -1, &run->rows, err);
+    return exit_of(code);
+}
+
+void run_close(struct run *run)
+{
+    json_decref(run->plan);
+    json_decref(run->ids);
+    json_decref(run->rows);
+    free(run->directory);
+}
+
 static int submit_and_follow(const struct client *client, struct run *run, struct err *err)
 {
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
-    int code = endpoint_open(&endpoint, client->state, err);
-    if (!code)
-        code = submit_jobs(endpoint, json_object_get(run->plan, "jobs"), &run->ids, err);
-    if (code)
-        return exit_of(code);
-    if (!client->json)
-        announce(run);
-    if (asked(client, "detach")) {
-        if (client->json)
-            print_json(json_pack("{ss ss so}", "group", run->name, "directory", run->directory, "ids",
-                                 ids_by_stage(run)));
-        else
-            announce_detached(run);
-        return EXIT_DONE;
-    }
-    bool silent = client->json || asked(client, "wait");
-    code = follow_jobs(endpoint, run->ids, silent ? FOLLOW_SILENT : FOLLOW_SHOWN, -1, &run->rows, err);
-    if (code)
-        return exit_of(code);
+    int exit_code = run_submit(client, run, &endpoint, err);
+    if (exit_code)
+        return exit_code;
+    if (asked(client, "detach"))
+        return run_detach(client, run);
+    exit_code = run_follow(client, run, endpoint, err);
+    if (exit_code)
+        return exit_code;
     finish(client, run);
     return follow_exit(run->rows);
 }
@@ -192,9 +207,6 @@ int run_run(struct client *client, struct err *err)
     int exit_code = EXIT_USAGE;
     if (plan_run(client, &run, &pipeline, err) == 0)
         exit_code = submit_and_follow(client, &run, err);
-    json_decref(run.plan);
-    json_decref(run.ids);
-    json_decref(run.rows);
-    free(run.directory);
+    run_close(&run);
     return exit_code;
 }

@@ -32,6 +32,13 @@ static const struct spec_field RUN_FIELDS[] = {
     {"wait", SPEC_BOOL, .help = "wait for the end without a live view"},
     {"detach", SPEC_BOOL, .help = "submit and return"},
 };
+static const struct spec_field SWEEP_FIELDS[] = {
+    {"set", SPEC_TEXT, .choices = "FIELD=VALUE",
+     .help = "a field of every training, in place of the file's; may be given again"},
+    {"dir", SPEC_OUTPUT, .help = "the sweep's directory (default ./NAME-sweep)"},
+    {"wait", SPEC_BOOL, .help = "wait for the end without a live view"},
+    {"detach", SPEC_BOOL, .help = "submit and return"},
+};
 static const struct spec_field LS_FIELDS[] = {
     {"all", SPEC_BOOL, .help = "the ended ones too"},
     {"flat", SPEC_BOOL, .help = "a row for each job of an array"},
@@ -39,6 +46,7 @@ static const struct spec_field LS_FIELDS[] = {
 static const struct spec_field LOGS_FIELDS[] = {
     {"follow", SPEC_BOOL, .help = "go on until the attempt has ended"},
     {"attempt", SPEC_INT, .least = 1, .most = 1e9, .help = "which attempt (default: the last)"},
+    {"stream", SPEC_CHOICE, "stderr", .choices = "stderr|stdout", .help = "workers log to stderr; stdout is what they print besides"},
 };
 static const struct spec_field EVENTS_FIELDS[] = {
     {"follow", SPEC_BOOL, .help = "go on: until the job has ended, or for ever without an ID"},
@@ -52,12 +60,14 @@ static const struct spec_field REASON_FIELDS[] = {
 };
 
 static const struct spec_field STATUS_FIELDS[] = {
-    {"metrics", SPEC_BOOL, .help = "what Prometheus is told, in its text form; `decoy up --metrics-file` keeps a file of it"},
+    {"metrics", SPEC_BOOL,
+     .help = "what Prometheus is told, in its text form; `decoy up --metrics-file` keeps a file of it"},
 };
 
 TABLE(timeout_flags, TIMEOUT_FIELDS);
 TABLE(submit_flags, SUBMIT_FIELDS);
 TABLE(run_flags, RUN_FIELDS);
+TABLE(sweep_flags, SWEEP_FIELDS);
 TABLE(ls_flags, LS_FIELDS);
 TABLE(logs_flags, LOGS_FIELDS);
 TABLE(events_flags, EVENTS_FIELDS);
@@ -103,6 +113,30 @@ const struct verb VERBS[] = {
      "--detach without the "
      "last two",
      &run_flags, RUN_REPEATS, 1, 1, run_run},
+    /* sweep.c */
+    {"sweep", "FILE.yaml|NAME|results DIR",
+     "trainings over a grid, or a random sample, of values; then their table",
+     "FILE holds `name`, `search: grid|random` (random: `samples`, `seed`), `train: {FIELD: value, ...}`, "
+     "what all trainings "
+     "share, and `vary: {FIELD: [value, ...], ...}`. A FIELD is one of `decoy submit train --help`, or under "
+     "vary "
+     "LAYER.KEY: a key of the model file's layers by their names in `decoy model show`, conv1.features or "
+     "conv*.kernel, and "
+     "LAYER.repeat, how often a layer stands. A random search also takes {from: 0.0001, to: 0.01, scale: "
+     "log|linear}. Each "
+     "training is followed by an evaluation of its validation part; the test part is not looked at. The same "
+     "sweep submitted "
+     "again is the same jobs, and one with more values has only the new ones to do. A NAME without a slash "
+     "is a file of "
+     "etc/sweeps.\n"
+     "`decoy sweep results DIR` prints the table at any time, also without a daemon.\n"
+     "Ctrl-C leaves the jobs running. Exit code 1: a job did not succeed.",
+     "{\"v\", \"name\", \"dataset\", \"varied\", \"trials\": [{\"trial\", \"values\", \"parameters\", "
+     "\"epochs\", "
+     "\"epochs_done\", \"auc\", \"auc_error\", \"loss\", \"loss_error\", \"img_per_s\", \"state\"}...]}, the "
+     "best AUC "
+     "first; with --detach as `decoy run`",
+     &sweep_flags, RUN_REPEATS, 1, 2, sweep_run},
     /* status.c */
     {"ls", "", "the jobs that have not ended, an array as one row", NULL,
      "{\"v\", \"jobs\": [ROW...], \"arrays\"}, as in proto/README.md", &ls_flags, NULL, 0, 0, ls_run, true},
@@ -119,7 +153,9 @@ const struct verb VERBS[] = {
     {"top", "", "the whole terminal: slots, jobs with bars, the loss of a training; keys to steer",
      "Up and down choose a job; l shows its log, c cancels, h holds, r releases, ? helps, q leaves.", "none",
      NULL, NULL, 0, 0, top_run},
-    {"logs", "ID", "what a job wrote to its output and error", NULL,
+    {"logs", "ID", "what a job wrote",
+     "The log of each attempt is kept until the job is forgotten; one that grows beyond decoyd's --log-limit keeps its "
+     "beginning and its end.",
      "{\"v\", \"job\", \"attempt\", \"path\", \"text\", \"ended\": bool}, one a piece", &logs_flags, NULL, 1,
      1, logs_run},
     {"events", "[ID]", "the history of a job, or of all", NULL, "{\"v\", \"event\": EVENT}, one an event",
@@ -150,7 +186,8 @@ const struct verb VERBS[] = {
      NULL, 0, 0, drain_run},
     {"resume", "", "start jobs again", NULL, "{\"v\", \"running\": n}", NULL, NULL, 0, 0, resume_run},
     {"status", "", "the daemon, its slots, how many jobs are in which state", NULL,
-     "{\"v\"} and the members of the daemon's status in proto/README.md; with --metrics {\"v\", \"text\"}", &status_flags, NULL, 0, 0, status_run},
+     "{\"v\"} and the members of the daemon's status in proto/README.md; with --metrics {\"v\", \"text\"}",
+     &status_flags, NULL, 0, 0, status_run},
     /* verdict.c */
     {"verdict", "ID|DIR", "what an evaluate job concluded",
      "DIR is an evaluate job's output, or a directory of a run; it needs no daemon (write ./12 for a "

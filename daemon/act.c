@@ -15,6 +15,7 @@
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/hosts.h"
+#include "daemon/loglimit.h"
 #include "daemon/process.h"
 
 #include <errno.h>
@@ -267,11 +268,12 @@ int acts_stop(struct acts *acts, struct job *job, enum job_stop stop, const char
 int acts_checkpoint(struct acts *acts, struct job *job, int *asked, struct err *err)
 {
     pid_t session = (pid_t)job->run->attempt.pid;
-    int ranks = PROCESS_CATCHES_USR1 | (!job->run->launched ? 0
-                                        : job->run->elsewhere
-                                            ? PROCESS_LEADER /* hands it on to every rank, here and there */
-                                            : PROCESS_BUT_LEADER);
-    *asked = job->run->adopted ? 0 : process_signal_session(session, NULL, ranks, 0);
+    int ranks = PROCESS_CATCHES_USR1 |
+                (!job->run->launched   ? 0
+                 : job->run->elsewhere ? PROCESS_LEADER /* hands it on to every rank, here and there */
+                                       : PROCESS_BUT_LEADER);
+    bool ready = !job->run->adopted && (job->run->heard || !job->run->elsewhere); /* elsewhere nobody can be looked at */
+    *asked = ready ? process_signal_session(session, NULL, ranks, 0) : 0;
     if (*asked > 0 && job->run->elsewhere)
         *asked = job->run->placement.ranks;
     if (*asked == 0)
@@ -325,6 +327,7 @@ static void start(struct acts *acts, struct job *job, const struct placement *pl
     job_row_forget_spec(job->row);
     log_info("job %lld attempt %d: %s started, pid %d", (long long)job->row->id, run->attempt.attempt,
              job->row->kind, (int)child.pid);
+    loglimit_wake(daemon->loglimit);
     run->limit_s = job->row->time_limit_s > 0 ? clock_monotonic_s() + job->row->time_limit_s : 0;
     arm(run);
 }

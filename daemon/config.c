@@ -107,6 +107,7 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
             .close_before_s = spec_real(resolved, "close_before"),
             .least_run_s = spec_real(resolved, "least_run"),
             .keep_days = spec_real(resolved, "keep_days"),
+            .log_limit_mib = spec_real(resolved, "log_limit"),
             .listen = text_of(resolved, "listen"),
             .metrics_file = text_of(resolved, "metrics_file"),
             .metrics_every_s = spec_real(resolved, "metrics_every"),

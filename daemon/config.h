@@ -18,6 +18,7 @@ struct config {
     double close_before_s; /* the queue closes this long before that end */
     double least_run_s;    /* a job is not started with less than this before the queue closes */
     double keep_days; /* what ended before is forgotten; 0: nothing */
+    double log_limit_mib; /* of each file of output */
     char *listen;     /* "IFACE[:PORT]" to serve at by TCP, the owner's to free; NULL: no TCP */
     char *metrics_file; /* "/path/decoyd.prom", the owner's to free; NULL: none */
     double metrics_every_s;

@@ -13,6 +13,7 @@
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
 #include "daemon/hosts.h"
+#include "daemon/loglimit.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/place.h"
@@ -130,6 +131,25 @@ static int find_hosts(struct daemon *daemon, struct err *err)
     return hosts_find(&daemon->slots, &given, err);
 }
 
+/* What the loop drives. */
+static int create_parts(struct daemon *daemon, struct err *err)
+{
+    int code = submits_create(&daemon->submits, err);
+    if (!code)
+        code = streams_create(&daemon->streams, daemon, err);
+    if (!code)
+        code = acts_create(&daemon->acts, daemon, err);
+    if (!code)
+        code = forgetting_create(&daemon->forgetting, daemon, err);
+    if (!code)
+        code = deadline_create(&daemon->deadline, daemon, err);
+    if (!code)
+        code = metrics_create(&daemon->metrics, daemon, err);
+    if (!code)
+        code = loglimit_create(&daemon->loglimit, daemon, err);
+    return code;
+}
+
 static int open_parts(struct part *part, struct err *err)
 {
     struct daemon *daemon = &part->daemon;
@@ -145,17 +165,7 @@ static int open_parts(struct part *part, struct err *err)
     if (!code)
         code = start_loop(part, err);
     if (!code)
-        code = submits_create(&daemon->submits, err);
-    if (!code)
-        code = streams_create(&daemon->streams, daemon, err);
-    if (!code)
-        code = acts_create(&daemon->acts, daemon, err);
-    if (!code)
-        code = forgetting_create(&daemon->forgetting, daemon, err);
-    if (!code)
-        code = deadline_create(&daemon->deadline, daemon, err);
-    if (!code)
-        code = metrics_create(&daemon->metrics, daemon, err);
+        code = create_parts(daemon, err);
     if (code)
         return code;
     daemon->queue = queue_create();
@@ -194,6 +204,8 @@ static void close_parts(struct part *part)
         deadline_close(daemon->deadline);
     if (daemon->metrics)
         metrics_close(daemon->metrics);
+    if (daemon->loglimit)
+        loglimit_close(daemon->loglimit);
     if (daemon->streams)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
@@ -209,6 +221,7 @@ static void close_parts(struct part *part)
     free(daemon->forgetting);
     free(daemon->deadline);
     free(daemon->metrics);
+    free(daemon->loglimit);
     submits_destroy(daemon->submits);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);

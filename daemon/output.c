@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/trim.h"
 #include "proto/json.h"
 
 #include <errno.h>
@@ -154,10 +155,13 @@ int output_chunk(const char *path, int64_t offset, int64_t limit, char **text, i
 {
     CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
+    struct cut cut = trim_read(path);
     if (fd < 0 || fstat(fd, &status) != 0)
         return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     if (offset < 0)
         offset = offset < -status.st_size ? 0 : status.st_size + offset;
+    else
+        offset = trim_to_file(&cut, offset);
     CLEANUP(free_ptr) char *data = malloc((size_t)limit);
     ssize_t got = data ? pread(fd, data, (size_t)limit, offset) : -1;
     if (got < 0)
@@ -166,7 +170,7 @@ int output_chunk(const char *path, int64_t offset, int64_t limit, char **text, i
     if (offset + got < status.st_size)
         size -= unfinished(data, size);
     *text = clean_lines(data, size);
-    *next = offset + (int64_t)size;
-    *at_end = *next >= status.st_size;
+    *next = trim_from_file(&cut, offset + (int64_t)size);
+    *at_end = offset + (int64_t)size >= status.st_size;
     return 0;
 }

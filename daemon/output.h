@@ -16,7 +16,7 @@ void output_reason(const char *directory, const struct job_exit *status, char re
 /* result.json as an object; NULL when there is none, or none that can be used (then *err says why). */
 json_t *output_result(const char *directory, struct err *err);
 
-/* Up to limit bytes of a file from offset (negative: from the end back), as clean UTF-8: a character that the end cuts is left for the next
+/* Up to limit bytes of a file from offset (negative: from the end back; else as if nothing had been cut, trim.h), as clean UTF-8: a character that the end cuts is left for the next
  * chunk. *next is the offset to go on from, *at_end says whether the file ends there. *text is the caller's.
  */
 int output_chunk(const char *path, int64_t offset, int64_t limit, char **text, int64_t *next, bool *at_end,

@@ -19,6 +19,10 @@ int json_publish_file(const char *path, const json_t *value, struct err *err);
  * integers or reals where YAML 1.2's core schema says so; quoted ones stay strings. Errors name path:line. */
 int yaml_read_file(const char *path, json_t **value, struct err *err);
 
+/* The same, and where in the file each value stands: an object lines (NULL: not asked) is filled with {place: line}, a place
+ * being keys and indices with slashes between, "vary/rate/2". */
+int yaml_read_lines(const char *path, json_t **value, json_t *lines, struct err *err);
+
 /* The same of bytes that are in memory; errors name path all the same. */
 int yaml_parse_bytes(const char *path, const char *data, size_t size, json_t **value, struct err *err);
 

@@ -107,9 +107,12 @@ static const struct spec_field SPLIT_FIELDS[] = {
 };
 
 static const struct spec_field EXPORT_FIELDS[] = {
-    {"out", SPEC_OUTPUT, .required = true, .help = "directory of the exported files, <out>/<class>/..."},
-    {"cutouts", SPEC_INPUT, .required = true, .help = "output of a cutouts job"},
-    {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .required = true, .help = "obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
+    {"out", SPEC_OUTPUT, .required = true, .help = "directory of the exported files: <out>/<class>/..., or <out>/model.<format>"},
+    {"model", SPEC_INPUT, .help = "output of a train job, also one under way: its network is exported"},
+    {"format", SPEC_CHOICE, .choices = "safetensors|npz|onnx", .help = "of the network: weights by name, or an ONNX file from stamps as cut to P(fake)"},
+    {"weights", SPEC_CHOICE, "best", .choices = "best|last", .help = "of the network: best by validation loss (without a validation part the last), or last"},
+    {"cutouts", SPEC_INPUT, .help = "instead: output of a cutouts job, whose stamps are exported"},
+    {"layout", SPEC_CHOICE, .choices = "dplearn|npy|png|jpeg", .help = "of stamps: obiwan's HDF5 files, an array and a FITS table a brick, or a colour picture a stamp"},
     {"class", SPEC_CHOICE, "both", .choices = "both|real|fake", .help = "which classes to export"},
     {"zoom", SPEC_INT, "1", LIMITS(1, 16), .help = "png and jpeg: side of a stamp's pixel in the picture"},
 };
@@ -160,6 +163,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
      .help = "weight of a fake's loss, a real one's being 1; 0: what balances the training part"},
     {"patience", SPEC_INT, "0", LIMITS(0, 100000), .unit = "epochs",
      .help = "end after so many epochs without a lower validation loss; 0: never early"},
+    {"sees", SPEC_CHOICE, "all", .choices = "all|image|invvar|background",
+     .help = "what the network is shown of a stamp, for controls: the image channels alone, the invvar channels "
+             "alone, or all channels with the middle hidden"},
     {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|standard|none",
      .help = "image channels: asinh(x/sigma)/2, x/sigma, by mean and deviation, or nanomaggies"},
     {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|standard|none",
@@ -192,6 +198,11 @@ static const struct spec_field EVALUATE_FIELDS[] = {
     {"model", SPEC_INPUT, .required = true, .help = "output of a train job"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of the split job it was trained on"},
     {"audit", SPEC_INPUT, .help = "output of an audit job, for the report"},
+    {"image_control", SPEC_INPUT,
+     .help = "output of an evaluate job on the same dataset, of a network that saw the image channels alone (train "
+             "--sees image), for the report"},
+    {"invvar_control", SPEC_INPUT, .help = "likewise of one that saw the invvar channels alone"},
+    {"background_control", SPEC_INPUT, .help = "likewise of one from which the middle was hidden"},
     {"delta", SPEC_REAL, "0.05", LIMITS(0.0001, 0.5),
      .help = "representative means: AUC below 0.5 + delta at 95 %; declare it before training"},
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
@@ -214,7 +225,8 @@ static const struct spec_field MODEL_FIELDS[] = {
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
     {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
-    {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
+    {"ranks", SPEC_INT, "1", LIMITS(1, 100000),
+     .help = "MPI ranks; of a training by default as many as there are slots and micro-batches in a batch"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},
@@ -240,6 +252,8 @@ static const struct spec_field DAEMON_FIELDS[] = {
      .help = "a job is not started with less time than this before the queue closes"},
     {"keep_days", SPEC_REAL, LIMITS(0.001, 36500), .unit = "days",
      .help = "forget jobs, with their logs, this long after their end (default: never)"},
+    {"log_limit", SPEC_REAL, "64", LIMITS(0.01, 1e6), .unit = "MiB",
+     .help = "an attempt's stdout or stderr, or decoyd.log, that grows beyond it keeps its first and last quarter of this"},
     {"listen", SPEC_TEXT, .choices = "IFACE[:PORT]",
      .help = "serve by TCP too, at one interface (eth0, or its IPv4 address); who has no key of "
              "authorized_keys is refused"},
@@ -264,7 +278,7 @@ static const struct spec_kind KINDS[] = {
     KIND("inject", "add fake galaxies to a survey's coadds and catalogue what is found", INJECT_FIELDS),
     KIND("cutouts", "cut stamps of real and fake galaxies into one HDF5 file a brick", CUTOUTS_FIELDS),
     KIND("split", "shuffle cutouts into train, validation and test shards", SPLIT_FIELDS),
-    VERB("export", "stamps in other programs' formats: obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
+    VERB("export", "a network as ONNX, npz or safetensors, or stamps as obiwan's HDF5, npy, PNG or JPEG", EXPORT_FIELDS, SPEC_TOOL, "cutouts"),
     VERB("gallery", "real beside fake stamps of like magnitude, by percentiles of brightness", GALLERY_FIELDS, SPEC_TOOL, "stamps"),
     VERB("audit", "measure what a classifier could cheat with", AUDIT_FIELDS, SPEC_TOOL, "dataset"),
     VERB("model", "what a model file makes of a stamp, layer by layer, and what it costs", MODEL_FIELDS, SPEC_LOOK, "action file"),

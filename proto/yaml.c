@@ -8,12 +8,14 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { DEPTH_LIMIT = 32, SIZE_LIMIT = 1 << 20 };
+enum { DEPTH_LIMIT = 32, SIZE_LIMIT = 1 << 20, PLACE_MAX = 512 };
 
 struct reader {
     yaml_parser_t parser;
     const char *path;
     int depth;
+    json_t *lines;         /* {place: line}; NULL: nobody asks */
+    char place[PLACE_MAX]; /* "vary/rate/2" */
 };
 
 static int refuse(struct reader *reader, const yaml_event_t *event, const char *why, struct err *err)
@@ -47,6 +49,20 @@ static json_t *scalar_value(const yaml_event_t *event)
 
 static int read_value(struct reader *reader, yaml_event_t *first, json_t **value, struct err *err);
 
+/* A value one level further in, noted under its place with the line on which its key or itself begins. */
+static int read_part(struct reader *reader, const char *name, size_t line, yaml_event_t *event, json_t **value,
+                     struct err *err)
+{
+    size_t length = strlen(reader->place);
+    snprintf(reader->place + length, PLACE_MAX - length, "%s%s", length ? "/" : "", name);
+    if (reader->lines)
+        json_object_set_new(reader->lines, reader->place,
+                            json_integer((json_int_t)line + 1));
+    int code = read_value(reader, event, value, err);
+    reader->place[length] = '\0';
+    return code;
+}
+
 static int read_sequence(struct reader *reader, json_t *array, struct err *err)
 {
     for (;;) {
@@ -56,8 +72,9 @@ static int read_sequence(struct reader *reader, json_t *array, struct err *err)
         if (code)
             return code;
         bool end = event.type == YAML_SEQUENCE_END_EVENT;
+        CLEANUP(free_ptr) char *name = str_format("%zu", json_array_size(array));
         if (!end)
-            code = read_value(reader, &event, &item, err);
+            code = read_part(reader, name, event.start_mark.line, &event, &item, err);
         yaml_event_delete(&event);
         if (end || code)
             return code;
@@ -77,7 +94,7 @@ static int read_pair(struct reader *reader, yaml_event_t *key, json_t *object, s
     int code = next_event(reader, &event, err);
     if (code)
         return code;
-    code = read_value(reader, &event, &value, err);
+    code = read_part(reader, name, key->start_mark.line, &event, &value, err);
     yaml_event_delete(&event);
     if (!code && json_object_set_new(object, name, value) != 0)
         code = refuse(reader, key, "a key is not UTF-8", err);
@@ -145,9 +162,10 @@ static int read_document(struct reader *reader, json_t **value, struct err *err)
     }
 }
 
-int yaml_parse_bytes(const char *path, const char *data, size_t size, json_t **value, struct err *err)
+static int parse_bytes(const char *path, const char *data, size_t size, json_t **value, json_t *lines,
+                       struct err *err)
 {
-    struct reader reader = {.path = path};
+    struct reader reader = {.path = path, .lines = lines};
     if (!yaml_parser_initialize(&reader.parser))
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)data, size);
@@ -156,10 +174,20 @@ int yaml_parse_bytes(const char *path, const char *data, size_t size, json_t **v
     return code;
 }
 
-int yaml_read_file(const char *path, json_t **value, struct err *err)
+int yaml_parse_bytes(const char *path, const char *data, size_t size, json_t **value, struct err *err)
+{
+    return parse_bytes(path, data, size, value, NULL, err);
+}
+
+int yaml_read_lines(const char *path, json_t **value, json_t *lines, struct err *err)
 {
     CLEANUP(free_ptr) char *data = NULL;
     size_t size;
     int code = file_read(path, SIZE_LIMIT, &data, &size, err);
-    return code ? code : yaml_parse_bytes(path, data, size, value, err);
+    return code ? code : parse_bytes(path, data, size, value, lines, err);
+}
+
+int yaml_read_file(const char *path, json_t **value, struct err *err)
+{
+    return yaml_read_lines(path, value, NULL, err);
 }

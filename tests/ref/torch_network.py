@@ -1,6 +1,5 @@
 """A model file as a PyTorch module, and its weights from a safetensors file: what a user of PyTorch would
 write to go on from a model of decoy's. Pooling pads as TensorFlow's SAME does, and padding does not count."""
-import json
 
 import numpy as np
 import torch
@@ -99,16 +98,6 @@ def network(path, side, channels):
     with open(path) as file:
         layers = yaml.safe_load(file)['layers']
     return sequence(layers, torch.randn(2, channels, side, side))
-
-
-def read_safetensors(path):
-    with open(path, 'rb') as file:
-        data = file.read()
-    length = int.from_bytes(data[:8], 'little')
-    header = json.loads(data[8:8 + length])
-    header.pop('__metadata__', None)
-    return {name: np.frombuffer(data[8 + length:][slice(*entry['data_offsets'])], '<f4').reshape(entry['shape'])
-            for name, entry in header.items()}
 
 
 def statistics(net):

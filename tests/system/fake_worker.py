@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Stands in for decoy-worker in tests of the daemon: plays what the job's `out` asks for, a path that ends in words
 such as /tmp/x/sleep=5,exit=3. Words: exit=N, kill=N (signal itself), sleep=S, progress=N (N reports, 20 a second), metrics, loss=N (N rows of a falling loss), note=T,
-warn=T, say=T (to stderr), result, deaf (ignores SIGTERM), stop75 (ends with 75 when asked), failfirst=N (fails in the
+warn=T, say=T (to stderr), spam=N (N lines to stderr), result, deaf (ignores SIGTERM), stop75 (ends with 75 when asked), failfirst=N (fails in the
 first N attempts), child (leaves a child behind that sleeps), stray (one that leaves the session too), catch (notes each SIGUSR1), stale (reports as the attempt before)."""
 
 import json
@@ -59,6 +59,8 @@ with open("ran", "a") as ran:
     ran.write("%d %d\n" % (rank, os.getpid()))
 if "say" in words:
     print(words["say"], file=sys.stderr)
+for i in range(int(words.get("spam", 0))):
+    print("line %06d" % i, file=sys.stderr)
 if "child" in words and os.fork() == 0:
     time.sleep(60)
     os._exit(0)

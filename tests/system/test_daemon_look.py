@@ -1,9 +1,11 @@
 """Looking without changing: events, wait, watch, list, logs."""
+import pathlib
 import socket
 import time
 
 import zmq
-from protocol import JOB, Peer, refused
+from client import decoy
+from protocol import JOB, Daemon, Peer, refused
 
 
 def test_events_go_on_where_one_was(daemon):
@@ -101,3 +103,41 @@ def test_logs_are_kept_for_each_attempt_and_read_in_pieces(daemon):
     assert daemon.peer.ask('logs', job=job, stream='stdout')['path'].endswith('attempt-2/stdout')
     held = daemon.submit(hold=True)
     refused(daemon, 'refused', 'not started', 'logs', job=held)
+
+
+def test_a_log_that_grows_beyond_the_limit_keeps_head_and_tail():
+    daemon = Daemon(DECOY_LOG_LIMIT='0.05')  # MiB
+    try:
+        job = daemon.submit('say=first,spam=100000,progress=200')
+        path = pathlib.Path(daemon.peer.ask('logs', job=job)['path']) if daemon.pids(job) else None
+        daemon.until(lambda: daemon.peer.ask('logs', job=job, offset=-100)['text'].endswith('line 099999\n'), 40)
+        daemon.until(lambda: path.stat().st_size < 60e3, 20)
+        whole = daemon.peer.ask('logs', job=job)
+        assert whole['text'].startswith('first\nline 000000\n') and whole['text'].count('[decoyd left out ') == 1
+        assert daemon.peer.ask('logs', job=job, offset=-100)['text'].endswith('line 099999\n')
+        assert whole['next'] == len('first\n') + 12 * 100000 and daemon.peer.ask('logs', job=job, offset=whole['next'])['text'] == ''
+        assert decoy(daemon.state, 'logs', job).stdout == whole['text']
+        assert decoy(daemon.state, 'logs', job, '--stream', 'stdout').stdout == ''
+    finally:
+        daemon.close()
+
+
+def test_cells_are_what_whole_rows_say(daemon):
+    """Of ended, running and waiting jobs, in order of id; the text of cells is written by hand in the daemon."""
+    for name in ['plain', 'a "quoted\\name', '\u03b1 \U0001f30c', '</x>']:
+        daemon.finish(daemon.submit('result', name=name, tag='one,two'))
+    failed = daemon.submit('exit=1,say=no "such" file\\x \u00e9', retries=0, priority=-5, group='run "1"')
+    daemon.finish(failed)
+    running = daemon.submit('metrics,progress=3,sleep=9')
+    daemon.submit(after=[running], after_any=[failed], priority=10**6)
+    daemon.finish(daemon.submit())
+    daemon.peer.ask('submit', jobs=[dict(JOB, array='#0', options={'hold': True}), dict(JOB, array='#0', options={'hold': True})])
+    daemon.until(lambda: (daemon.show(running)['progress'] or {}).get('done') == 3)
+    for filters in [{}, {'all': True}, {'all': True, 'state': 'failed'}, {'name': 'nothing'}]:
+        whole = daemon.peer.ask('list', **filters)
+        members = list(daemon.show(failed).keys() - {'spec', 'attempts', 'curve'})
+        listed = daemon.peer.ask('list', members=members, **filters)
+        assert listed['members'] == members and listed['arrays'] == whole['arrays']
+        assert [dict(zip(members, cells)) for cells in listed['jobs']] == whole['jobs']
+        ids = [row['id'] for row in whole['jobs']]
+        assert ids == sorted(ids) and len(ids) == {'all': 10, 'state': 1, 'name': 0}.get((list(filters) or [''])[-1], 4)

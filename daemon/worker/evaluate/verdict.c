@@ -182,5 +182,6 @@ int verdict_measure(struct verdict *verdict, const struct verdict_input *input, 
     verdict->upper = auc_upper_limit(&verdict->auc, VERDICT_CONFIDENCE);
     verdict->p = auc_null_tail(&verdict->auc, true);
     measure_accuracy(verdict, input);
-    return 0;
+    return log_loss_measure(&verdict->loss, input->score, input->label, input->brick, input->bricks, input->n,
+                            err);
 }

@@ -21,10 +21,12 @@
  *    "accuracy": {"value", "low", "high" (95 %), "correct", "majority", "p", "balanced", "total_variation",
  *                 "fisher_p", "called_fake": {"fake", "real"}},
  *    "auc": {"value", "low", "high" (95 %), "standard_error", "p", "clustered", "design_effect", "n_effective"},
+ *    "log_loss": {"value", "standard_error"},
  *    "equivalence": {"delta", "upper", "margin", "needed" or null, "more" or null},
  *    "bins": [{"column": "mag_g", "low", "high", "from_percentile", "to_percentile", "n_fake", "n_real",
  *              "auc": {"value", "low", "high", "p", "p_holm"} or null}], of every property the index has,
- *    and from evaluate.c: "calibration" (calibration.h), "covariates" (covariates.h), "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
+ *    and from evaluate.c: "calibration" (calibration.h), "covariates" (covariates.h), "controls" (controls.h),
+ *    "sees" (net/sight.h), "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
  *    "split_seed" or null}. */
 #ifndef DECOY_EVALUATE_VERDICT_H
 #define DECOY_EVALUATE_VERDICT_H
@@ -32,6 +34,7 @@
 #include "common/err.h"
 #include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/statistics/auc.h"
+#include "daemon/worker/statistics/log_loss.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -93,6 +96,7 @@ struct verdict {
     } accuracy;
     struct auc auc;
     double auc_low, auc_high, p; /* p: one-sided, against 0.5 */
+    struct log_loss loss;
     bool clustered;
     double delta, upper, needed; /* needed: examples that would decide; 0 when decided or not to be known */
     size_t property_count;

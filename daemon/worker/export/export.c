@@ -2,6 +2,7 @@
 #include "daemon/worker/export/export.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/worker/export/network.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -123,7 +124,7 @@ static int publish(const struct exporting *exporting, const json_t *files, struc
                        err);
 }
 
-int export_run(struct job *job, struct err *err)
+static int export_cutouts(struct job *job, struct err *err)
 {
     CLEANUP(items_free)
     struct exporting exporting = {.job = job,
@@ -146,4 +147,14 @@ int export_run(struct job *job, struct err *err)
     json_decref(files);
     team_barrier(job->team);
     return code;
+}
+
+int export_run(struct job *job, struct err *err)
+{
+    const char *cutouts = spec_text(job->spec, "cutouts"), *model = spec_text(job->spec, "model");
+    if (!cutouts == !model)
+        return err_set(err, -EINVAL, "give either --cutouts, with a --layout, or --model, with a --format");
+    if (cutouts && !spec_text(job->spec, "layout"))
+        return err_set(err, -EINVAL, "--cutouts needs --layout dplearn, npy, png or jpeg");
+    return cutouts ? export_cutouts(job, err) : export_network(job, err);
 }

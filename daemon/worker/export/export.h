@@ -1,4 +1,4 @@
-/* The job `export`: stamps of a cutouts job as files that other programs read. Writes <out>/<class>/... by layout, and
+/* The job `export`: a network (network.h), or stamps of a cutouts job, as files that other programs read. Of stamps it writes <out>/<class>/... by layout, and
  * last <out>/export.json:
  *
  *     {"v": 1, "layout", "cutouts", "stamps": {"real": n, "fake": n},

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPSILON 1e-5f
-
 struct batchnorm {
     struct layer *layer;
     const struct network_pass *pass;
@@ -18,7 +16,7 @@ struct batchnorm {
     const float *parameters;
     int batch, channels, side;
     bool weight_gradient, source_gradient;
-    float *mean, *variance, *slope; /* of this pass, by channel; slope: 1 / sqrt(variance + EPSILON) */
+    float *mean, *variance, *slope; /* of this pass, by channel; slope: 1 / sqrt(variance + MODEL_EPSILON) */
     double *sums, *products;        /* by channel */
     float *row;                     /* sums over a row of pixels, twice */
 };
@@ -73,7 +71,7 @@ static void take_statistics(const struct batchnorm *norm)
             norm->variance[c] = (float)(norm->sums[c] / count);
     }
     for (size_t c = 0; c < channels; c++)
-        norm->slope[c] = 1 / sqrtf(norm->variance[c] + EPSILON);
+        norm->slope[c] = 1 / sqrtf(norm->variance[c] + MODEL_EPSILON);
 }
 
 static void forward(void *context)

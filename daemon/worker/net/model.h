@@ -36,6 +36,8 @@ enum model_layer_type {
     MODEL_LAYER_TYPE_MAX
 };
 
+#define MODEL_EPSILON 1e-5f /* batchnorm: added to the variance */
+
 struct model_shape {
     int side_px, channels;
 };

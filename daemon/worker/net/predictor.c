@@ -2,30 +2,29 @@
  * size and always run on all of it: a stamp's score is the same in any company. */
 #include "daemon/worker/net/predictor.h"
 #include "common/path.h"
-#include "daemon/worker/net/input.h"
 #include "daemon/worker/net/network.h"
-#include "daemon/worker/net/safetensors.h"
-#include "proto/json.h"
+#include "daemon/worker/net/trained.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 struct predictor {
-    struct model *model;
+    struct trained trained;
     struct network *network;
-    struct input *input;
     double *scores;
     int batch;
 };
 
-static int check_fingerprint(const char *directory, const json_t *file, uint64_t fingerprint, struct err *err)
+static int check_fingerprint(const char *directory, const char *trained_on, uint64_t fingerprint,
+                             struct err *err)
 {
-    const char *trained_on = json_string_value(json_object_get(file, "fingerprint"));
     char asked_for[20];
     snprintf(asked_for, sizeof asked_for, "%016" PRIx64, fingerprint);
     if (!trained_on)
-        return err_set(err, -EINVAL, "the dataset it was trained on is not in it; train the model anew");
+        return err_set(err, -EINVAL,
+                       "%s/input.json: the dataset it was trained on is not in it; train the model anew",
+                       directory);
     return strcmp(trained_on, asked_for) == 0
                ? 0
                : err_set(err, -EINVAL,
@@ -48,39 +47,30 @@ static int check_finished(const char *directory, struct err *err)
                                        directory);
 }
 
-static int open_input(struct predictor *predictor, const char *directory, uint64_t fingerprint,
-                      struct err *err)
+static int open_model(struct predictor *predictor, const char *directory, uint64_t fingerprint, int stamp,
+                      int channels, struct err *err)
 {
-    CLEANUP(free_ptr) char *path = path_join(directory, "input.json");
-    json_t *file;
-    int code = json_read_file(path, &file, err);
-    if (code)
-        return code;
-    code = input_from_json(&predictor->input, file, err);
+    const struct trained *trained = &predictor->trained;
+    int code = trained_open(&predictor->trained, directory, err);
     if (!code)
-        code = check_fingerprint(directory, file, fingerprint, err);
-    json_decref(file);
-    return code ? err_prefix(err, "%s", path) : 0;
+        code = check_fingerprint(directory, trained->fingerprint, fingerprint, err);
+    if (!code && (input_stamp(trained->input) != stamp || input_channels(trained->input) != channels))
+        code =
+            err_set(err, -EINVAL, "%s was trained on stamps of %d px x %d channels, not %d px x %d",
+                    directory, input_stamp(trained->input), input_channels(trained->input), stamp, channels);
+    return code ? code : trained_weights(&predictor->trained, directory, false, NULL, err);
 }
 
-static int open_model(struct predictor *predictor, const char *directory, int stamp, int channels,
-                      int threads, struct err *err)
+static int open_network(struct predictor *predictor, int threads, struct err *err)
 {
-    CLEANUP(free_ptr) char *path = path_join(directory, "model.yaml");
-    CLEANUP(free_ptr) char *best = path_join(directory, "best.safetensors");
-    CLEANUP(free_ptr) char *last = path_join(directory, "model.safetensors");
-    int code = model_read(&predictor->model, path, stamp, channels, err);
-    if (!code && (input_stamp(predictor->input) != stamp || input_channels(predictor->input) != channels))
-        code = err_set(err, -EINVAL, "%s was trained on stamps of %d px x %d channels, not %d px x %d",
-                       directory, input_stamp(predictor->input), input_channels(predictor->input), stamp,
-                       channels);
-    if (!code)
-        code = network_create(&predictor->network, predictor->model, predictor->batch, threads,
+    const struct trained *trained = &predictor->trained;
+    int code = network_create(&predictor->network, trained->model, predictor->batch, threads,
                               NETWORK_INPUT_GRADIENT, err);
-    if (!code)
-        code = safetensors_read(path_exists(best) ? best : last, predictor->model,
-                                network_parameters(predictor->network), err);
-    return code ? code : network_load(predictor->network, err);
+    if (code)
+        return code;
+    memcpy(network_parameters(predictor->network), trained->parameters,
+           trained->model->parameter_count * sizeof *trained->parameters);
+    return network_load(predictor->network, err);
 }
 
 int predictor_open(struct predictor **out, const char *directory, uint64_t fingerprint, int stamp,
@@ -94,9 +84,9 @@ int predictor_open(struct predictor **out, const char *directory, uint64_t finge
     predictor->batch = batch;
     int code = check_finished(directory, err);
     if (!code)
-        code = open_input(predictor, directory, fingerprint, err);
+        code = open_model(predictor, directory, fingerprint, stamp, channels, err);
     if (!code)
-        code = open_model(predictor, directory, stamp, channels, threads, err);
+        code = open_network(predictor, threads, err);
     if (!code)
         *out = TAKE(predictor);
     return code;
@@ -107,21 +97,25 @@ void predictor_close(struct predictor *predictor)
     if (!predictor)
         return;
     network_destroy(predictor->network);
-    model_destroy(predictor->model);
-    input_destroy(predictor->input);
+    trained_close(&predictor->trained);
     free(predictor->scores);
     free(predictor);
+}
+
+enum sight predictor_sight(const struct predictor *predictor)
+{
+    return input_sight(predictor->trained.input);
 }
 
 int predictor_score(struct predictor *predictor, const float *const *stamps, size_t count, double *score,
                     float *gradients, struct err *err)
 {
-    size_t size = input_size(predictor->input);
+    size_t size = input_size(predictor->trained.input);
     float *rows = network_input(predictor->network);
     if (count > (size_t)predictor->batch)
         return err_set(err, -EINVAL, "%zu stamps do not fit in a batch of %d", count, predictor->batch);
     for (size_t i = 0; i < count; i++)
-        input_convert(predictor->input, stamps[i], rows + i * size);
+        input_convert(predictor->trained.input, stamps[i], rows + i * size);
     memset(rows + count * size, 0, ((size_t)predictor->batch - count) * size * sizeof *rows);
     int code = network_forward(predictor->network, err);
     if (code)

@@ -86,7 +86,8 @@ static int read_tensor(const json_t *header, const char *data, size_t size, cons
     return 0;
 }
 
-int safetensors_read(const char *path, const struct model *model, float *parameters, struct err *err)
+int safetensors_read(const char *path, const struct model *model, float *parameters, json_t **metadata,
+                     struct err *err)
 {
     CLEANUP(free_ptr) char *bytes = NULL;
     size_t size;
@@ -107,6 +108,9 @@ int safetensors_read(const char *path, const struct model *model, float *paramet
         code = read_tensor(header, bytes + PREFIX + length, size - PREFIX - length, &tensor,
                            parameters + tensor.offset, err);
     }
+    const json_t *texts = json_object_get(header, "__metadata__");
+    if (!code && metadata)
+        *metadata = json_is_object(texts) ? json_deep_copy(texts) : json_object();
     json_decref(header);
     return code ? err_prefix(err, "%s", path) : 0;
 }

@@ -10,7 +10,9 @@
 int safetensors_publish(const char *path, const struct model *model, const float *parameters,
                         const json_t *metadata, struct err *err);
 
-/* Every tensor of the model must be there with its shape, in float32 and finite; others are ignored. */
-int safetensors_read(const char *path, const struct model *model, float *parameters, struct err *err);
+/* Every tensor of the model must be there with its shape, in float32 and finite; others are ignored. *metadata
+ * (NULL: not wanted): the file's, an object, the caller's; empty where it has none. */
+int safetensors_read(const char *path, const struct model *model, float *parameters, json_t **metadata,
+                     struct err *err);
 
 #endif

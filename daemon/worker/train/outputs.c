@@ -48,8 +48,10 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
     CLEANUP(free_ptr) char *path = path_join(trainer->out, file);
     CLEANUP(free_ptr) char *step = str_format("%" PRId64, state->step);
     CLEANUP(free_ptr) char *loss = str_format("%.9g", state->valid_loss);
-    json_t *metadata = json_pack("{ss ss ss ss}", "format", "pt", "model", trainer->model->name, "step", step,
-                                 "decoy", DECOY_VERSION);
+    CLEANUP(free_ptr) char *seed = str_format("%" PRIu64, trainer->seed);
+    json_t *metadata =
+        json_pack("{ss ss ss ss ss sO}", "format", "pt", "model", trainer->model->name, "step", step, "decoy",
+                  DECOY_VERSION, "seed", seed, "dataset", json_object_get(trainer->setup, "dataset"));
     if (state->validated_step == state->step && dataset_count(trainer->dataset, DATASET_VALID))
         json_object_set_new(metadata, "validation_loss", json_string(loss));
     int code = safetensors_publish(path, trainer->model, parameters, metadata, err);

@@ -171,7 +171,7 @@ static void errors_name_file_stage_and_field(void **state)
     static const struct {
         const char *text, *part;
     } CASES[] = {
-        {"stages:\n  a: {kind: mock, sed: 1}", "p.yaml:a:sed: mock has no such field; did you mean seed?"},
+        {"stages:\n  a: {kind: mock, sed: 1}", "p.yaml:a:sed: mock has no field sed; did you mean seed?"},
         {"stages:\n  a: {kind: mook}", "p.yaml:a:kind: no job kind mook; did you mean mock?"},
         {"stages:\n  a: {seed: 1}", "p.yaml:a:kind: a stage needs a kind"},
         {"params: {seed: 1}\nstages:\n  a: {kind: mock, seed: ${sed}}",
@@ -226,6 +226,7 @@ static void presets_can_be_planned(void **state)
     (void)state;
     expect_preset("demo", NULL, 7);
     expect_preset("survey", "survey=/data", 6);
+    expect_preset("controls", "dataset=/data", 8);
     expect_preset("spoils", NULL, 21);
     expect_preset("simulated", "survey=/data", 5);
 }

@@ -50,7 +50,7 @@ static void safetensors_read_back_bit_for_bit(void **state)
 {
     struct fixture *f = *state;
     struct err err = {0};
-    assert_int_equal(safetensors_read(f->path, f->model, f->copy, &err), 0);
+    assert_int_equal(safetensors_read(f->path, f->model, f->copy, NULL, &err), 0);
     assert_memory_equal(f->parameters, f->copy, f->model->parameter_count * sizeof(float));
 }
 
@@ -76,14 +76,14 @@ static void safetensors_survive_damage(void **state)
     rng_init(&rng, 1, 2, 3);
     for (size_t cut = 0; cut < size; cut += cut < 400 ? 1 : 37) {
         put(f->path, good, cut);
-        assert_int_not_equal(safetensors_read(f->path, f->model, f->copy, &err), 0);
+        assert_int_not_equal(safetensors_read(f->path, f->model, f->copy, NULL, &err), 0);
         assert_contains(err.text, f->path);
     }
     for (int trial = 0; trial < 500; trial++) {
         memcpy(bad, good, size);
         bad[rng_below(&rng, 400)] ^= (char)(1 << rng_below(&rng, 8));
         put(f->path, bad, size);
-        if (safetensors_read(f->path, f->model, f->copy, &err) != 0)
+        if (safetensors_read(f->path, f->model, f->copy, NULL, &err) != 0)
             assert_contains(err.text, f->path);
     }
 }
@@ -95,7 +95,7 @@ static void safetensors_refuse_what_is_not_a_number(void **state)
     json_t *metadata = json_object();
     f->parameters[5] = NAN;
     assert_int_equal(safetensors_publish(f->path, f->model, f->parameters, metadata, &err), 0);
-    assert_int_equal(safetensors_read(f->path, f->model, f->copy, &err), -EINVAL);
+    assert_int_equal(safetensors_read(f->path, f->model, f->copy, NULL, &err), -EINVAL);
     assert_contains(err.text, "conv1.weight holds a value that is not finite");
     json_decref(metadata);
 }

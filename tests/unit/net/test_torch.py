@@ -20,6 +20,7 @@ except ImportError as missing:
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'ref'))
 import synthetic
 import torch_network
+from safetensors_file import read_safetensors
 
 PROBE, WORKER, MODELS, TINY = sys.argv[1:5]
 sys.path.insert(0, os.path.join(MODELS, '..'))
@@ -123,7 +124,7 @@ def check_model():
             fingerprint = json.load(file)['fingerprint']
         subprocess.run([PROBE, 'score', run, '16', '6', '20', directory, fingerprint], check=True)
         net = torch_network.network(run + '/model.yaml', 16, 6).double().eval()
-        torch_network.load(net, torch_network.read_safetensors(run + '/best.safetensors').values())
+        torch_network.load(net, read_safetensors(run + '/best.safetensors').values())
         x = torch.from_numpy(normalise(stamps)).permute(0, 3, 1, 2).requires_grad_()
         score = torch.softmax(net(x), 1)[:, 1]
         near('scores of etc/decoy_torch.py', np.fromfile(directory + '/score.f64'), decoy_torch.Network(run, 'best.safetensors')(x.detach().float())[:, 1], 1e-5)
