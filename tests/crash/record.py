@@ -1,9 +1,11 @@
-"""./run record [MINUTES]: runs the crash tests over and over with ever new seeds, and adds what each did to tests/RECORD.md, until
-the record holds what the promises name for a release. It may be ended at any time: the next run goes on with the next seed."""
+"""./run record [MINUTES [WORD]]: runs the crash tests over and over with ever new seeds, and adds what each did to tests/RECORD.md, until
+the record holds what the promises name for a release. It may be ended at any time: the next run goes on with the next seed.
+With WORD only those whose name holds it, "T1"."""
 import datetime
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test
         ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
         ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000),
         ('interleave', 'Q3 interleavings', 20000, 10000000), ('test_daemon_calls.py', 'Q5 failing system calls', 500, 10000),
+        ('train/test_train.py', 'T1 kill-and-resume chains', 20, 200), ('test_save_killed', 'T3 saves killed', 2000, 50000),
         ('test_daemon_disk.py', 'Q7 full disks of 1 MiB', 100, 1000)]
 HEAD = '''# Record of trials
 
@@ -39,15 +42,22 @@ def add(cells):
         file.write('| ' + ' | '.join(str(cell).replace('|', '/') for cell in cells) + ' |\n')
 
 
+def command_of(test, trials, environment):
+    if test == 'train/test_train.py':
+        return ['/usr/bin/python3', str(ROOT / 'tests/unit' / test), environment['DECOY_WORKER'], shutil.which('mpirun') or '', str(ROOT / 'tests/unit/train/tiny.yaml'),
+                'Train.test_kill_and_resume_gives_the_same_bits']
+    if test.endswith('.py'):
+        return ['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)]
+    return [environment['DECOY_BUILD'] + '/tests/crash/' + test, str(trials)]
+
+
 def round_of(test, what, trials, environment):
     """One round: its lines are added; False when it failed."""
     seed = 1000 + sum(row[3] == what for row in rows())
     commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     place = [datetime.date.today().isoformat(), commit, f'{platform.machine()}, Linux {platform.release().split("-")[0]}, {os.cpu_count()} cores']
-    program = [environment['DECOY_BUILD'] + '/tests/crash/' + test]
-    if test.endswith('.py'):
-        program = ['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)]
-    done = subprocess.run(program, env=dict(environment, CRASH_N=str(trials), CRASH_SEED=str(seed)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(command_of(test, trials, environment), env=dict(environment, CRASH_N=str(trials), CRASH_SEED=str(seed), DECOY_CHAINS=str(trials),
+                          DECOY_KILLS='10', DECOY_SEED=str(seed)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     for line in done.stdout.splitlines():
         if line.startswith('RECORD\t'):
             add(place + line.split('\t')[1:])
@@ -62,11 +72,12 @@ def main():
     build, minutes = pathlib.Path(sys.argv[1]).resolve(), float(sys.argv[2]) if len(sys.argv) > 2 else float('inf')
     environment = dict(os.environ, DECOY_WORKER=str(build / 'daemon/worker/decoy-worker'), DECOY_BUILD=str(build), DECOY_ETC=str(ROOT / 'etc'),
                        DYING_READER_MODULE=str(build / 'tests/crash/libdying_reader.so'), PRINT_SPEC=str(build / 'tests/crash/print_spec'))
+    word = sys.argv[3] if len(sys.argv) > 3 else ''
     end, good, left = time.monotonic() + 60 * minutes, True, True
     while left and good:
         left = False
         for test, what, trials, wanted in PLAN:
-            if sum(int(row[4]) for row in rows() if row[3] == what and row[6] != 'FAILED') >= wanted:
+            if word not in what or sum(int(row[4]) for row in rows() if row[3] == what and row[6] != 'FAILED') >= wanted:
                 continue
             if time.monotonic() > end:
                 return 0
