@@ -268,11 +268,12 @@ int acts_stop(struct acts *acts, struct job *job, enum job_stop stop, const char
 int acts_checkpoint(struct acts *acts, struct job *job, int *asked, struct err *err)
 {
     pid_t session = (pid_t)job->run->attempt.pid;
-    int ranks = PROCESS_CATCHES_USR1 | (!job->run->launched ? 0
-                                        : job->run->elsewhere
-                                            ? PROCESS_LEADER /* hands it on to every rank, here and there */
-                                            : PROCESS_BUT_LEADER);
-    *asked = job->run->adopted ? 0 : process_signal_session(session, NULL, ranks, 0);
+    int ranks = PROCESS_CATCHES_USR1 |
+                (!job->run->launched   ? 0
+                 : job->run->elsewhere ? PROCESS_LEADER /* hands it on to every rank, here and there */
+                                       : PROCESS_BUT_LEADER);
+    bool ready = !job->run->adopted && (job->run->heard || !job->run->elsewhere); /* elsewhere nobody can be looked at */
+    *asked = ready ? process_signal_session(session, NULL, ranks, 0) : 0;
     if (*asked > 0 && job->run->elsewhere)
         *asked = job->run->placement.ranks;
     if (*asked == 0)

@@ -22,7 +22,10 @@ static struct run *run_of_message(struct queue *queue, const json_t *body)
     struct run *run = job ? job->run : NULL;
     bool present =
         run && !run->adopted && job->row->life.state == JOB_RUNNING && run->attempt.attempt == attempt;
-    return present && strcmp(run->attempt.token, token) == 0 ? run : NULL;
+    bool ours = present && strcmp(run->attempt.token, token) == 0;
+    if (ours)
+        run->heard = true;
+    return ours ? run : NULL;
 }
 
 int verb_progress(struct call *call, struct err *err)

@@ -25,6 +25,7 @@ struct run {
     json_t *metrics; /* last row, or NULL */
     struct curve curve;
     int notes; /* recorded so far */
+    bool heard; /* it has spoken: all its ranks have met in MPI_Init, and handle signals */
     uv_timer_t timer;
     double limit_s, kill_s; /* when its time is up, and when it is killed; monotonic, 0: never */
     bool told_mpirun;       /* SIGTERM went to mpirun itself */

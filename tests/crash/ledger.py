@@ -3,10 +3,8 @@ import collections
 import pathlib
 import shutil
 import sqlite3
-import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'system'))
 ENDS = ('succeeded', 'failed', 'cancelled', 'skipped')
 
 

@@ -1,10 +1,11 @@
-"""./run record [MINUTES [WORD]]: runs the crash tests over and over with ever new seeds, and adds what each did to tests/RECORD.md, until
-the record holds what the promises name for a release. It may be ended at any time: the next run goes on with the next seed.
-With WORD only those whose name holds it, "T1"."""
+"""./run record [MINUTES [PROMISE...]]: runs the crash tests (those of Q1, E1, ... if any are named) over and over with ever new seeds, and adds
+what each did to tests/RECORD.md, until the record holds what the promises name for a release. It may be ended at any time: the next run
+goes on with the next seed."""
 import datetime
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECORD = ROOT / 'tests' / 'RECORD.md'
 # Test, what it records first, trials a round, trials that a release wants.
 PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test_kill.py', 'T5 cutouts, kills', 200, 12000),
-        ('test_injection.py', 'S3 cutouts, hostile values', 100, 100000), ('test_rank_death.py', 'T7 cutouts, ranks killed', 1, 100), ('test_daemon_kill.py', 'Q1 kills under submits', 1000, 100000),
-        ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
-        ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000),
-        ('interleave', 'Q3 interleavings', 20000, 10000000), ('test_daemon_calls.py', 'Q5 failing system calls', 500, 10000),
+        ('test_injection.py', 'S3 cutouts, hostile values', 100, 100000), ('test_rank_death.py', 'T7 cutouts, ranks killed', 1, 100),
+        ('test_daemon_kill.py::test_kills_under_eight_clients_lose_nothing_and_double_nothing', 'Q1 kills under submits', 1000, 100000),
         ('train/test_train.py', 'T1 kill-and-resume chains', 20, 200), ('test_save_killed', 'T3 saves killed', 2000, 50000),
-        ('test_daemon_disk.py', 'Q7 full disks of 1 MiB', 100, 1000)]
+        ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000), ('interleave', 'Q3 interleavings', 20000, 10000000),
+        ('test_daemon_calls.py', 'Q5 failing system calls', 500, 10000),
+        ('test_daemon_kill.py::test_a_killed_daemon_of_many_jobs_serves_again_soon', 'Q6 restarts with 10,000 jobs', 100, 1000),
+        ('test_daemon_disk.py', 'Q7 full disks of 1 MiB', 100, 1000), ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
+        ('test_daemon_soak.py', 'E1 soak, seconds', 1800, 86400)]
 HEAD = '''# Record of trials
 
 What `./run record` ran: each line is one round with a seed of its own, on the commit and machine it names. Zero failures in N trials bound
@@ -44,20 +47,26 @@ def add(cells):
 
 def command_of(test, trials, environment):
     if test == 'train/test_train.py':
-        return ['/usr/bin/python3', str(ROOT / 'tests/unit' / test), environment['DECOY_WORKER'], shutil.which('mpirun') or '', str(ROOT / 'tests/unit/train/tiny.yaml'),
-                'Train.test_kill_and_resume_gives_the_same_bits']
-    if test.endswith('.py'):
+        return ['/usr/bin/python3', str(ROOT / 'tests/unit' / test), environment['DECOY_WORKER'], shutil.which('mpirun') or '',
+                str(ROOT / 'tests/unit/train/tiny.yaml'), 'Train.test_kill_and_resume_gives_the_same_bits']
+    if '.py' in test:
         return ['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)]
     return [environment['DECOY_BUILD'] + '/tests/crash/' + test, str(trials)]
+
+
+def processor():
+    """Its name, as /proc/cpuinfo has it."""
+    found = re.search(r'^model name\s*: (.*)$', pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8'), re.M)
+    return found.group(1) if found else platform.machine()
 
 
 def round_of(test, what, trials, environment):
     """One round: its lines are added; False when it failed."""
     seed = 1000 + sum(row[3] == what for row in rows())
     commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    place = [datetime.date.today().isoformat(), commit, f'{platform.machine()}, Linux {platform.release().split("-")[0]}, {os.cpu_count()} cores']
-    done = subprocess.run(command_of(test, trials, environment), env=dict(environment, CRASH_N=str(trials), CRASH_SEED=str(seed), DECOY_CHAINS=str(trials),
-                          DECOY_KILLS='10', DECOY_SEED=str(seed)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    place = [datetime.date.today().isoformat(), commit, f'{os.cpu_count()} cores, {processor()}']
+    more = dict(CRASH_N=str(trials), CRASH_SEED=str(seed), DECOY_CHAINS=str(trials), DECOY_KILLS='10', DECOY_SEED=str(seed))
+    done = subprocess.run(command_of(test, trials, environment), env=dict(environment, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     for line in done.stdout.splitlines():
         if line.startswith('RECORD\t'):
             add(place + line.split('\t')[1:])
@@ -71,13 +80,16 @@ def round_of(test, what, trials, environment):
 def main():
     build, minutes = pathlib.Path(sys.argv[1]).resolve(), float(sys.argv[2]) if len(sys.argv) > 2 else float('inf')
     environment = dict(os.environ, DECOY_WORKER=str(build / 'daemon/worker/decoy-worker'), DECOY_BUILD=str(build), DECOY_ETC=str(ROOT / 'etc'),
-                       DYING_READER_MODULE=str(build / 'tests/crash/libdying_reader.so'), PRINT_SPEC=str(build / 'tests/crash/print_spec'))
-    word = sys.argv[3] if len(sys.argv) > 3 else ''
+                       DYING_READER_MODULE=str(build / 'tests/crash/libdying_reader.so'), FAILING_DISK_MODULE=str(build / 'tests/system/libfailing_disk.so'),
+                       PRINT_SPEC=str(build / 'tests/crash/print_spec'))
+    plan = [line for line in PLAN if not sys.argv[3:] or line[1].split()[0] in sys.argv[3:]]
+    if not plan:
+        sys.exit(f'run record: there are rounds of {", ".join(sorted({line[1].split()[0] for line in PLAN}))}')
     end, good, left = time.monotonic() + 60 * minutes, True, True
     while left and good:
         left = False
-        for test, what, trials, wanted in PLAN:
-            if word not in what or sum(int(row[4]) for row in rows() if row[3] == what and row[6] != 'FAILED') >= wanted:
+        for test, what, trials, wanted in plan:
+            if sum(int(row[4]) for row in rows() if row[3] == what and row[6] != 'FAILED') >= wanted:
                 continue
             if time.monotonic() > end:
                 return 0

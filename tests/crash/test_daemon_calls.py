@@ -1,7 +1,8 @@
-"""decoyd whose system calls fail, by strace: one call once, or from one call on for ever, while it serves and while it recovers
-(promise Q5). It may refuse and it may stop; it must not crash, must not hang, and must not lose what it acknowledged."""
+"""decoyd whose system calls fail: by strace one call once, or from one call on for ever, while it serves and while it recovers; by a
+preloaded module (tests/system/failing_disk.c) all writes of files, or by halves (promise Q5). It may refuse and it may stop; it must not crash, must not hang, and must not lose what it acknowledged."""
 import collections
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,13 +16,14 @@ from trial import SEED, say, trials
 from protocol import Daemon
 
 # Of decoyd itself and of SQLite; the calls of libzmq's own threads are not traced. No write: libzmq ends the process where the
-# write to an eventfd fails, which it never does on Linux.
+# write to an eventfd fails, which it never does on Linux; writes to files are DISKS.
 FAULTS = [('pwrite64', 'EIO'), ('pwrite64', 'ENOSPC'), ('pread64', 'EIO'), ('fdatasync', 'EIO'), ('fsync', 'EIO'), ('ftruncate', 'EIO'),
           ('read', 'EIO'), ('read', 'EINTR'), ('openat', 'EMFILE'), ('openat', 'EIO'), ('openat', 'ENOSPC'), ('openat', 'EINTR'),
           ('rename', 'EIO'), ('mkdir', 'ENOSPC'), ('pipe2', 'EMFILE'), ('clone', 'EAGAIN'), ('clone3', 'EAGAIN'), ('fcntl', 'EIO'),
           ('newfstatat', 'EIO'), ('unlink', 'EIO'), ('epoll_wait', 'EINTR'), ('epoll_pwait', 'EINTR'), ('getrandom', 'EINTR'), ('mmap', 'ENOMEM'),
           ('statfs', 'EIO'), ('lseek', 'EIO'), ('getdents64', 'EIO'), ('wait4', 'EINTR'), ('waitid', 'EINTR')]
 
+DISKS = ['short', 'write', 'full', 'fsync', 'short write', 'short full']
 LOADER = 127  # the dynamic loader's word that a library could not be read: decoyd was not even begun
 
 
@@ -47,7 +49,7 @@ class Asker:
         self.socket.connect(f'ipc://{daemon.state}/decoyd.sock')
         self.daemon, self.count = daemon, 0
 
-    def ask(self, verb, seconds=5, **body):
+    def ask(self, verb, seconds=15, **body):
         """(kind, body); None when the daemon has gone; 'hung' when it neither answers nor goes."""
         self.count += 1
         name = b'%d' % self.count
@@ -108,6 +110,28 @@ def signal_decoyd(daemon, number):
         subprocess.run(['kill', f'-{int(number)}', child], stderr=subprocess.DEVNULL, check=False)
 
 
+def judge(daemon, ledger, fates, status, problem):
+    """What went wrong at one point, or None; fates counts how decoyd took it."""
+    if status == LOADER:
+        fates['did not load'] += 1
+        return None
+    if status == -signal.SIGABRT:
+        fates['aborted'] += 1  # libzmq's and libuv's way with what they cannot go on from
+    elif status not in (0, 1, 'killed'):
+        problem = f'it ended with {status}'
+    fates['stopped' if status == 1 else 'served on'] += 1
+    found = ledger.check(daemon.state)
+    return f'{problem or found[:3]}: {daemon.log()[-300:]}' if problem or found else None
+
+
+def finish(daemon, ledger):
+    """On a good disk again: all that was acknowledged comes to its end."""
+    daemon.start()
+    assert set(daemon.finish(*[job for key, job in ledger.ids.items() if not key.endswith('.1')])) <= {'succeeded', 'failed'}
+    daemon.kill()
+    assert not ledger.check(daemon.state)
+
+
 def test_failing_calls_crash_nothing_and_lose_nothing(daemon):
     dice, ledger, fates, problems, start = random.Random(SEED), Ledger(), collections.Counter(), [], time.monotonic()
     wanted, limit_s = trials(len(FAULTS) * 3), 25 if trials(0) == 0 else 36000
@@ -121,27 +145,67 @@ def test_failing_calls_crash_nothing_and_lose_nothing(daemon):
         daemon.before = ['strace', '-o', '/dev/null', '-e', f'trace={call}', '-e', f'inject={fault}']
         daemon.launch()
         problem = scenario(daemon, ledger, f'p{points}')
-        status = end(daemon, dice)
+        problem = judge(daemon, ledger, fates, end(daemon, dice), problem)
         points += 1
-        if status == LOADER:
-            fates['did not load'] += 1
-            continue
-        if status == -signal.SIGABRT:
-            fates['aborted'] += 1  # libzmq's and libuv's way with what they cannot go on from
-        elif status not in (0, 1, 'killed'):
-            problem = f'it ended with {status}'
         if problem:
-            problems.append(f'{fault}: {problem}: {daemon.log()[-300:]}')
-        fates['stopped' if status == 1 else 'served on'] += 1
-        found = ledger.check(daemon.state)
-        if found:
-            problems.append(f'{fault}: {found[:3]}')
-            break
+            problems.append(f'{fault}: {problem}')
     daemon.before = []
-    daemon.start()
-    assert set(daemon.finish(*[job for key, job in ledger.ids.items() if not key.endswith('.1')])) <= {'succeeded', 'failed'}
-    daemon.kill()
-    assert not ledger.check(daemon.state)
+    finish(daemon, ledger)
     assert not problems, '\n'.join(problems)
     assert fates['stopped'] > points / 20, fates
     say('Q5 failing system calls', points, SEED, f'{fates["stopped"]} times it stopped by itself, {fates["did not load"]} times it was not even loaded, {fates["aborted"]} times libzmq or libuv ended it, 0 crashes, 0 hangs, 0 lost of {len(ledger.ids)} acknowledged jobs')
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """A daemon whose disk does as files in its member `disk` say."""
+    daemon = Daemon(worker='/bin/true', LD_PRELOAD=os.environ['FAILING_DISK_MODULE'], FAILING_DISK=str(tmp_path), ASAN_OPTIONS='verify_asan_link_order=0')
+    daemon.disk = tmp_path
+    daemon.kill()
+    yield daemon
+    daemon.close()
+
+
+def set_disk(daemon, *what):
+    for path in daemon.disk.iterdir():
+        path.unlink()
+    for name in what:
+        (daemon.disk / name).touch()
+
+
+def test_failing_and_short_writes_lose_nothing(spoilt):
+    dice, ledger, fates, problems, count = random.Random(SEED), Ledger(), collections.Counter(), [], trials(4 * len(DISKS))
+    for point in range(count):
+        words = DISKS[point % len(DISKS)].split()
+        at_once = dice.random() < 0.3
+        set_disk(spoilt, *words if at_once else ())
+        spoilt.launch()
+        problem = None if at_once else scenario(spoilt, ledger, f'w{point}.good')
+        set_disk(spoilt, *words)
+        problem = problem or scenario(spoilt, ledger, f'w{point}')
+        if spoilt.process.poll() is None:
+            spoilt.process.send_signal(dice.choice([signal.SIGKILL, signal.SIGTERM]))
+        status = spoilt.process.wait(20)
+        problem = judge(spoilt, ledger, fates, 'killed' if status == -signal.SIGKILL else status, problem)
+        if problem:
+            problems.append(f'{words}: {problem}')
+    set_disk(spoilt)
+    finish(spoilt, ledger)
+    assert not problems, '\n'.join(problems)
+    assert fates['stopped'] and fates['served on'], fates
+    say('Q5 failing and short writes', count, SEED, f'{fates["stopped"]} times it stopped by itself, 0 crashes, 0 hangs, 0 lost of {len(ledger.ids)} acknowledged jobs')
+    control_notices_a_lying_disk(spoilt, ledger)
+
+
+def control_notices_a_lying_disk(daemon, ledger):
+    """The control: what a disk says it wrote and did not is noticed as lost; so is a crash, and a daemon that does not answer."""
+    daemon.start()
+    set_disk(daemon, 'lie')
+    assert not scenario(daemon, ledger, 'lie')
+    daemon.kill()
+    assert [text for text in ledger.check(daemon.state) if 'key lie.' in text and 'was acknowledged' in text]
+    assert judge(daemon, Ledger(), collections.Counter(), -signal.SIGSEGV, None)
+    set_disk(daemon)
+    daemon.start()
+    daemon.process.send_signal(signal.SIGSTOP)
+    assert scenario(daemon, Ledger(), 'stopped') == 'no answer to hello'

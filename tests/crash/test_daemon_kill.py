@@ -1,5 +1,6 @@
 """decoyd killed at random under eight clients that submit (promises Q1 and Q4), and how soon it serves again (Q6)."""
 import json
+import os
 import random
 import sqlite3
 import time
@@ -31,31 +32,41 @@ class Client:
         self.socket.setsockopt(zmq.RECONNECT_IVL, 2)
         self.socket.connect(f'ipc://{self.state}/decoyd.sock')
 
-    def send(self, key):
-        job = {'kind': 'mock', 'fields': {'out': f'/x/{key}'}, 'key': key, 'options': {'hold': not key.endswith('7')}}
+    def send(self, *keys):
+        """One request for all of these; the first is what this client waits for."""
+        jobs = [{'kind': 'mock', 'fields': {'out': f'/x/{key}'}, 'key': key, 'options': {'hold': not key.endswith('7')}} for key in keys]
         self.count += 1
         name = f'{self.number}.{self.count}'.encode()
-        self.asked[name] = self.waits = key
-        self.socket.send_multipart([b'decoy1', b'submit', name, json.dumps({'jobs': [job]}).encode()])
+        self.asked[name], self.waits = keys, keys[0]
+        self.socket.send_multipart([b'decoy1', b'submit', name, json.dumps({'jobs': jobs}).encode()])
 
     def again(self):
-        """A new daemon is there: the old connection may be kept, with what is still in it, or not."""
+        """A new daemon is there: the old connection may be kept, with what is still in it, or not. With what was not answered go some that
+        were."""
         if self.dice.random() < 0.5:
             self.connect()
         if self.waits:
             self.retries += 1
-            self.send(self.waits)
+            self.send(self.waits, *self.dice.sample(self.known(), min(len(self.known()), self.dice.choice([0, 1, 16]))))
+
+    def take(self):
+        """One answer."""
+        _, kind, name, body = self.socket.recv_multipart()
+        keys, body = self.asked.pop(name), json.loads(body)
+        if kind != b'ok':
+            return keys, body
+        for key, job in zip(keys, body['ids'], strict=True):
+            self.ledger.acknowledge(key, job)
+        self.waits = None if self.waits == keys[0] else self.waits
+        return keys, None
 
     def go_on(self):
         """Takes the answers that have come, and asks for more."""
         while self.socket.poll(0):
-            _, kind, name, body = self.socket.recv_multipart()
-            key, body = self.asked.pop(name), json.loads(body)
-            if kind == b'ok':
-                self.ledger.acknowledge(key, body['ids'][0])
-            else:
-                self.ledger.wrong.append(f'key {key}: {body}')
-            self.waits = None if self.waits == key else self.waits
+            keys, refusal = self.take()
+            if refusal:
+                self.ledger.wrong.append(f'keys {keys}: {refusal}')
+                self.waits = None
         if not self.waits:
             old = self.ledger.answers and self.dice.random() < 0.3
             self.send(self.dice.choice(self.known()) if old else f'k{self.number}.{self.count}')
@@ -66,11 +77,7 @@ class Client:
     def drain(self):
         """What was answered before the daemon died."""
         while self.socket.poll(1):
-            _, kind, name, body = self.socket.recv_multipart()
-            key = self.asked.pop(name)
-            if kind == b'ok':
-                self.ledger.acknowledge(key, json.loads(body)['ids'][0])
-                self.waits = None if self.waits == key else self.waits
+            self.take()
 
     def close(self):
         self.context.destroy(linger=0)
@@ -84,15 +91,15 @@ def daemon():
     daemon.close()
 
 
-def live(clients, seconds, answered=0):
-    """The clients ask and are answered for so long after so many answers."""
+def live(clients, seconds, new=0):
+    """The clients ask and are answered for so long, and until so many new keys were."""
     poller = zmq.Poller()
     for client in clients:
         poller.register(client.socket, zmq.POLLIN)
         client.go_on()
-    answers, end = clients[0].ledger.answers, time.monotonic() + seconds
-    wanted = answers.total() + answered
-    while time.monotonic() < end or (answers.total() < wanted and time.monotonic() < end + 5):
+    ids, end = clients[0].ledger.ids, time.monotonic() + seconds
+    wanted = len(ids) + new
+    while time.monotonic() < end or (len(ids) < wanted and time.monotonic() < end + 5):
         poller.poll(max(1, 1000 * (end - time.monotonic())))
         for client in clients:
             client.go_on()
@@ -123,9 +130,10 @@ def test_kills_under_eight_clients_lose_nothing_and_double_nothing(daemon):
     daemon.kill()
     assert not ledger.check(daemon.state)
     assert told > 10 * kills and kills >= min(wanted, 50), (told, kills)
-    assert retries > kills and ledger.repeated() > kills
+    sent_again = retries + ledger.repeated()
+    assert retries > kills and ledger.repeated() > 20 * kills
     say('Q1 kills under submits', kills, SEED, f'0 lost of {told} acknowledged jobs')
-    say('Q4 keys sent again', retries + ledger.repeated(), SEED, f'{retries} after a kill; 0 doubled of {told} keys')
+    say('Q4 keys sent again', sent_again, SEED, f'{retries} after a kill; 0 doubled of {told} keys')
     control_notices(daemon, ledger)
 
 
@@ -149,18 +157,21 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def test_a_killed_daemon_of_10000_jobs_serves_again_soon(daemon):
-    jobs, times = 10000, []
-    daemon.peer.ask('submit', jobs=[{'kind': 'mock', 'fields': {'out': '/x'}, 'options': {'hold': True}}] * jobs)
+def test_a_killed_daemon_of_many_jobs_serves_again_soon(daemon):
+    """Promised: 100 ms at 10,000 jobs, 1 s at a million (CRASH_JOBS). Here only what no load of the machine excuses is a failure."""
+    jobs, times, job = int(os.environ.get('CRASH_JOBS', 10000)), [], {'kind': 'mock', 'fields': {'out': '/x'}, 'options': {'hold': True}}
+    for done in range(0, jobs, 10000):
+        daemon.peer.ask('submit', jobs=[job] * min(10000, jobs - done), seconds=60)
     for _ in range(trials(30)):
-        daemon.peer.ask('submit', jobs=[{'kind': 'mock', 'fields': {'out': '/x'}, 'options': {'hold': True}}])
+        daemon.peer.ask('submit', jobs=[job])
         daemon.kill()
         start = time.monotonic()
         daemon.launch()
         daemon.peer = Peer(daemon.state)
-        daemon.peer.ask('status')
+        daemon.peer.ask('status', seconds=60)
         times.append(1000 * (time.monotonic() - start))
-    say('Q6 restarts with 10,000 jobs', len(times), SEED,
-        f'exec to first answer: median {percentile(times, 0.5):.0f} ms, p99 {percentile(times, 0.99):.0f} ms (promised: 100)')
-    assert percentile(times, 0.5) < 1000, times
+    promised = 100 if jobs <= 10000 else 1000
+    say(f'Q6 restarts with {jobs:,} jobs', len(times), SEED,
+        f'exec to first answer: median {percentile(times, 0.5):.0f} ms, p99 {percentile(times, 0.99):.0f} ms, {sum(t > promised for t in times)} beyond {promised} ms')
+    assert percentile(times, 0.5) < 10 * promised, times
     assert daemon.peer.ask('status')['counts']['held'] == jobs + len(times)

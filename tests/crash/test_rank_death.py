@@ -2,12 +2,11 @@
 import os
 import pathlib
 import signal
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'system'))
-from running import Running  # noqa: E402
-from trial import say  # noqa: E402
+from trial import say
+
+from running import Running
 
 BRICKS = 24
 

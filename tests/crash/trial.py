@@ -3,7 +3,11 @@
 Environment: DECOY_WORKER (the program); CRASH_N (how many trials, else each test's own number), CRASH_SEED (else 1)."""
 import json
 import os
+import pathlib
 import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'system'))  # for those of its modules that a test imports next
 
 WORKER = os.environ['DECOY_WORKER']
 SEED = int(os.environ.get('CRASH_SEED', 1))

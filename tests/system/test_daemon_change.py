@@ -1,10 +1,12 @@
 """Changing what the queue does: hold, priority, retry, rerun, checkpoint, drain, forget; and what explain says of it."""
+import os
 import pathlib
 import sqlite3
+import tempfile
 import time
 
 import pytest
-from protocol import JOB, Peer, alive, refused
+from protocol import JOB, Daemon, Peer, alive, refused
 
 OLD_QUEUE = pathlib.Path(__file__).with_name('queue_v1.sql')
 
@@ -138,6 +140,46 @@ def test_a_checkpoint_never_ends_a_worker_that_is_not_ready_for_it(daemon):
     assert daemon.state_of(job) == 'running' and 'checkpoint_asked' not in daemon.names(job)
     held = daemon.submit(hold=True)
     refused(daemon, 'refused', 'held, not running', 'checkpoint', job=held)
+
+
+SRUN = """#!/usr/bin/python3
+import os, re, signal, subprocess, sys
+ranks = int(re.search('--ntasks=([0-9]+)', ' '.join(sys.argv)).group(1))
+handed_on = []
+for number in (signal.SIGUSR1, signal.SIGUSR2):
+    signal.signal(number, lambda number, frame: [child.send_signal(number) for child in handed_on])
+for rank in range(ranks):
+    handed_on.append(subprocess.Popen(sys.argv[-3:], env=dict(os.environ, OMPI_COMM_WORLD_RANK=str(rank), OMPI_COMM_WORLD_SIZE=str(ranks)), start_new_session=True))
+open('handing_on', 'w').close()
+sys.exit(max(child.wait() for child in handed_on) and 1)
+"""
+
+
+@pytest.fixture
+def launching():
+    """A daemon whose ranks are started out of its sight, by a srun of ours that hands signals on to each."""
+    with tempfile.TemporaryDirectory() as place:
+        (pathlib.Path(place) / 'srun').write_text(SRUN)
+        (pathlib.Path(place) / 'srun').chmod(0o755)
+        daemon = Daemon(DECOY_LAUNCHER='srun', PATH=f'{place}:{os.environ["PATH"]}')
+        yield daemon
+        daemon.close()
+
+
+def test_a_checkpoint_never_ends_ranks_elsewhere_that_are_not_ready_for_it(launching):
+    """Its srun handles SIGUSR1 long before its ranks do."""
+    job = launching.submit('sleep=60', ranks=2, kind='train')
+    launching.pids(job, ranks=2)
+    directory = pathlib.Path(launching.show(job)['attempts'][0]['directory'])
+    launching.until(lambda: (directory / 'handing_on').exists())
+    refused(launching, 'refused', 'has not come far enough', 'checkpoint', job=job)
+    ready = launching.submit('catch', 'sleep=0.5', 'note=ready', 'progress=100', ranks=2, kind='train')
+    launching.peer.ask('cancel', job=job)
+    texts = lambda: sorted(e['context']['text'] for e in launching.events(ready) if e['name'] == 'progress_note')
+    launching.until(lambda: texts().count('ready') == 2)
+    launching.peer.ask('checkpoint', job=ready)
+    launching.until(lambda: texts()[:2] == ['checkpoint of rank 0', 'checkpoint of rank 1'])
+    assert launching.state_of(ready) == 'running' and [a['outcome'] for a in launching.show(job)['attempts']] == ['cancelled']
 
 
 def test_cancel_reaches_a_process_that_left_the_session(daemon):

@@ -1,12 +1,11 @@
-/* See input.h. A band is taken out of the stamp into planes, scaled there in loops that vectorise, and put
- * back between its neighbours. */
+/* See input.h. A stamp is taken apart into planes, scaled there band by band, and put together again. */
 #include "daemon/worker/net/input.h"
 #include "common/str.h"
+#include "daemon/worker/net/pixels.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 enum image_scale { IMAGE_ASINH, IMAGE_SNR, IMAGE_STANDARD, IMAGE_NONE, IMAGE_MAX };
@@ -28,9 +27,21 @@ struct input {
     enum invvar_scale invvar_scale;
     int stamp_px, channel_count;
     struct channel *channels;
-    float *image, *invvar; /* work: planes of one band */
-    uint32_t *bits;        /* and room for the median */
+    float *planes, *converted; /* work: a plane of each channel, as it is given and as the network sees it */
+    float *spare;              /* a plane for what a band lacks */
+    float *room;               /* for the median */
 };
+
+static size_t plane_size(const struct input *input)
+{
+    return (size_t)input->stamp_px * (size_t)input->stamp_px;
+}
+
+/* Planes a power of two apart would get into each other's way in the first cache. */
+static size_t plane_stride(const struct input *input)
+{
+    return plane_size(input) + 32;
+}
 
 static int find_text(const char *const *texts, int count, const char *text, int *index)
 {
@@ -85,12 +96,13 @@ static int pair_channels(struct input *input, struct err *err)
 
 static int fill_channels(struct input *input, const struct input_channel *channels, struct err *err)
 {
-    size_t plane = (size_t)input->stamp_px * (size_t)input->stamp_px;
+    size_t plane = plane_size(input), planes = plane_stride(input) * (size_t)input->channel_count;
     input->channels = calloc((size_t)input->channel_count, sizeof *input->channels);
-    input->image = calloc(plane, sizeof(float));
-    input->invvar = calloc(plane, sizeof(float));
-    input->bits = calloc(plane, sizeof *input->bits);
-    if (!input->channels || !input->image || !input->invvar || !input->bits)
+    input->planes = calloc(planes, sizeof(float));
+    input->converted = calloc(planes, sizeof(float));
+    input->spare = calloc(plane, sizeof(float));
+    input->room = calloc(plane, sizeof(float));
+    if (!input->channels || !input->planes || !input->converted || !input->spare || !input->room)
         return err_set(err, -ENOMEM, "out of memory");
     for (int c = 0; c < input->channel_count; c++)
         input->channels[c] = (struct channel){.name = str_format("%s", channels[c].name),
@@ -133,9 +145,10 @@ void input_destroy(struct input *input)
     for (int c = 0; input->channels && c < input->channel_count; c++)
         free(input->channels[c].name);
     free(input->channels);
-    free(input->image);
-    free(input->invvar);
-    free(input->bits);
+    free(input->planes);
+    free(input->converted);
+    free(input->spare);
+    free(input->room);
     free(input);
 }
 
@@ -222,100 +235,10 @@ size_t input_size(const struct input *input)
     return (size_t)input->stamp_px * (size_t)input->stamp_px * (size_t)input->channel_count;
 }
 
-/* Positive floats order as their bits do, so the k-th smallest is found among these: counted in bins over their
- * range, then, in the bin that holds it, again. A stamp's invvar spreads over a first range so evenly that few
- * are left for a second. bits is used up. */
-static uint32_t select_bits(uint32_t *bits, size_t count, size_t k)
-{
-    enum { BINS_LOG2 = 11, BINS = 1 << BINS_LOG2 };
-    uint32_t low = UINT32_MAX, high = 0;
-    for (size_t i = 0; i < count; i++) {
-        low = bits[i] < low ? bits[i] : low;
-        high = bits[i] > high ? bits[i] : high;
-    }
-    while (low < high) {
-        uint32_t counts[BINS] = {0}, bin = 0;
-        int length = 32 - __builtin_clz(high - low), shift = length > BINS_LOG2 ? length - BINS_LOG2 : 0;
-        for (size_t i = 0; i < count; i++)
-            counts[(bits[i] - low) >> shift]++;
-        while (k >= counts[bin])
-            k -= counts[bin++];
-        size_t kept = 0;
-        for (size_t i = 0; i < count && shift; i++) {
-            uint32_t value = bits[i];
-            bits[kept] = value;
-            kept += (value - low) >> shift == bin;
-        }
-        count = kept;
-        low += bin << shift;
-        high = low + (1u << shift) - 1;
-    }
-    return low;
-}
-
-/* 0 when no pixel is good. work: room for count values. */
-static float median_positive(const float *invvar, uint32_t *work, size_t count)
-{
-    size_t good = 0;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(&work[good], &invvar[i], sizeof *work);
-        good += invvar[i] > 0;
-    }
-    float median = 0;
-    uint32_t bits = good ? select_bits(work, good, (good - 1) / 2) : 0;
-    memcpy(&median, &bits, sizeof median);
-    return median;
-}
-
-/* asinh(x) / 2 in place, to 2e-7 absolute: log(|x| + sqrt(x^2 + 1)) with the polynomial of Cephes' logf
- * (Moshier 1992), written so that it vectorises. |x| above 1e15 counts as 1e15. */
-static void half_asinh(float *restrict values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        float x = values[i], a = fabsf(x);
-        a = a < 1e15f ? a : 1e15f;
-        float t = a + sqrtf(a * a + 1.0f);
-        int32_t bits, fraction;
-        memcpy(&bits, &t, sizeof bits);
-        int32_t exponent = (bits - 0x3f3504f3) >> 23; /* so that the mantissa is in sqrt(1/2) .. sqrt(2) */
-        fraction = bits - (exponent << 23);
-        float m, e = (float)exponent;
-        memcpy(&m, &fraction, sizeof m);
-        m -= 1.0f;
-        float square = m * m;
-        float p = 7.0376836292e-2f;
-        p = p * m - 1.1514610310e-1f;
-        p = p * m + 1.1676998740e-1f;
-        p = p * m - 1.2420140846e-1f;
-        p = p * m + 1.4249322787e-1f;
-        p = p * m - 1.6668057665e-1f;
-        p = p * m + 2.0000714765e-1f;
-        p = p * m - 2.4999993993e-1f;
-        p = p * m + 3.3333331174e-1f;
-        float logarithm = m * square * p - 2.12194440e-4f * e - 0.5f * square + m + 0.693359375f * e;
-        values[i] = copysignf(0.5f * logarithm, x);
-    }
-}
-
-/* What cannot be trusted becomes invvar 0 and image 0. */
-static void clean_band(float *restrict image, float *restrict invvar, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool good = invvar[i] > 0 && invvar[i] <= 3e38f && fabsf(image[i]) <= 3e38f;
-        invvar[i] = good ? invvar[i] : 0;
-        image[i] = good ? image[i] : 0;
-    }
-}
-
-static void scale_plane(float *restrict values, size_t count, float factor, float offset)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] = values[i] * factor + offset;
-}
-
 static void standardise(const struct channel *channel, float *values, size_t count)
 {
-    scale_plane(values, count, (float)(1 / channel->deviation), (float)(-channel->mean / channel->deviation));
+    pixels_scale(values, count, (float)(1 / channel->deviation),
+                 (float)(-channel->mean / channel->deviation));
 }
 
 static void scale_image(const struct input *input, const struct channel *channel, float *image, size_t count,
@@ -324,9 +247,9 @@ static void scale_image(const struct input *input, const struct channel *channel
     if (input->image_scale == IMAGE_STANDARD)
         standardise(channel, image, count);
     if (input->image_scale == IMAGE_ASINH || input->image_scale == IMAGE_SNR)
-        scale_plane(image, count, sqrtf(v0), 0);
+        pixels_scale(image, count, sqrtf(v0), 0);
     if (input->image_scale == IMAGE_ASINH)
-        half_asinh(image, count);
+        pixels_half_asinh(image, count);
 }
 
 static void scale_invvar(const struct input *input, const struct channel *channel, float *invvar,
@@ -335,55 +258,35 @@ static void scale_invvar(const struct input *input, const struct channel *channe
     if (input->invvar_scale == INVVAR_STANDARD)
         standardise(channel, invvar, count);
     if (input->invvar_scale == INVVAR_RELATIVE)
-        scale_plane(invvar, count, v0 > 0 ? 4 / v0 : 0, v0 > 0 ? -4 : 0);
+        pixels_scale(invvar, count, v0 > 0 ? 4 / v0 : 0, v0 > 0 ? -4 : 0);
     if (input->invvar_scale == INVVAR_GLOBAL)
-        scale_plane(invvar, count, (float)(1 / channel->median), 0);
-}
-
-static void take_plane(float *restrict plane, const float *restrict pixels, size_t count, size_t channels)
-{
-    for (size_t i = 0; i < count; i++)
-        plane[i] = pixels[i * channels];
-}
-
-static void put_plane(const float *restrict plane, float *restrict pixels, size_t count, size_t channels)
-{
-    for (size_t i = 0; i < count; i++)
-        pixels[i * channels] = plane[i];
+        pixels_scale(invvar, count, (float)(1 / channel->median), 0);
 }
 
 /* image or invvar is -1 where a band has only the other. */
-static void convert_band(struct input *input, const float *pixels, float *converted, int image, int invvar)
+static void convert_band(struct input *input, int image, int invvar)
 {
-    size_t count = (size_t)input->stamp_px * (size_t)input->stamp_px, channels = (size_t)input->channel_count;
-    float *x = input->image, *v = input->invvar;
+    size_t count = plane_size(input), stride = plane_stride(input);
+    float *x = image >= 0 ? input->converted + (size_t)image * stride : input->spare;
+    float *v = invvar >= 0 ? input->converted + (size_t)invvar * stride : input->spare;
+    pixels_clean(image >= 0 ? input->planes + (size_t)image * stride : NULL,
+                 invvar >= 0 ? input->planes + (size_t)invvar * stride : NULL, count, x, v);
+    float v0 = pixels_median(v, input->room, count);
     if (image >= 0)
-        take_plane(x, pixels + image, count, channels);
-    else
-        memset(x, 0, count * sizeof *x);
-    if (invvar >= 0)
-        take_plane(v, pixels + invvar, count, channels);
-    for (size_t i = 0; invvar < 0 && i < count; i++)
-        v[i] = 1;
-    clean_band(x, v, count);
-    float v0 = median_positive(v, input->bits, count);
-    if (image >= 0) {
         scale_image(input, &input->channels[image], x, count, v0);
-        put_plane(x, converted + image, count, channels);
-    }
-    if (invvar >= 0) {
+    if (invvar >= 0)
         scale_invvar(input, &input->channels[invvar], v, count, v0);
-        put_plane(v, converted + invvar, count, channels);
-    }
 }
 
 void input_convert(struct input *input, const float *pixels, float *converted)
 {
+    pixels_part(pixels, plane_size(input), input->channel_count, input->planes, plane_stride(input));
     for (int c = 0; c < input->channel_count; c++) {
         const struct channel *channel = &input->channels[c];
         if (!channel->is_invvar)
-            convert_band(input, pixels, converted, c, channel->invvar);
+            convert_band(input, c, channel->invvar);
         else if (channel->image < 0)
-            convert_band(input, pixels, converted, -1, c);
+            convert_band(input, -1, c);
     }
+    pixels_join(input->converted, plane_stride(input), plane_size(input), input->channel_count, converted);
 }

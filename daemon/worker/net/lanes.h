@@ -50,6 +50,18 @@ static inline void lanes_store_first(float *to, lanes value, int count)
 #if defined __AVX2__ && defined __FMA__
 #include <immintrin.h>
 
+/* To memory and past the caches, for what will have left them before it is read: nothing is fetched to be overwritten.
+ * `to` is a multiple of 32 bytes. Other threads see it after lanes_end_far. */
+static inline void lanes_store_far(float *to, lanes value)
+{
+    _mm256_stream_ps(to, (__m256)value);
+}
+
+static inline void lanes_end_far(void)
+{
+    _mm_sfence();
+}
+
 static inline __m256i lanes_mask(int count)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -71,6 +83,15 @@ static inline lanes lanes_fnma(lanes a, lanes b, lanes c)
     return (lanes)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 #else
+static inline void lanes_store_far(float *to, lanes value)
+{
+    lanes_store(to, value);
+}
+
+static inline void lanes_end_far(void)
+{
+}
+
 static inline lanes lanes_load_first(const float *from, int count)
 {
     lanes value = {0};
