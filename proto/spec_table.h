@@ -217,7 +217,8 @@ static const struct spec_field MODEL_FIELDS[] = {
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
     {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
-    {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
+    {"ranks", SPEC_INT, "1", LIMITS(1, 100000),
+     .help = "MPI ranks; of a training by default as many as there are slots and micro-batches in a batch"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},
