@@ -117,7 +117,7 @@ void print_wrapped(FILE *stream, const char *text, int at, int indent, int width
 struct table {
     const struct table_column *columns;
     size_t width, rows, room; /* cells in a row; rows; rows that there is memory for */
-    char **cells;
+    char **cells; /* those of a row are one piece of memory, which the first one is */
 };
 
 struct table *table_create(const struct table_column *columns, size_t count)
@@ -134,8 +134,8 @@ void table_destroy(struct table *table)
 {
     if (!table)
         return;
-    for (size_t i = 0; i < table->rows * table->width; i++)
-        free(table->cells[i]);
+    for (size_t row = 0; row < table->rows; row++)
+        free(table->cells[row * table->width]);
     free(table->cells);
     free(table);
 }
@@ -148,8 +148,16 @@ void table_add(struct table *table, const char *const *cells)
         if (!table->cells)
             abort();
     }
+    size_t size = 0;
     for (size_t i = 0; i < table->width; i++)
-        table->cells[table->rows * table->width + i] = strdup(cells[i]);
+        size += strlen(cells[i]) + 1;
+    char *at = malloc(size);
+    if (!at)
+        abort();
+    for (size_t i = 0; i < table->width; i++) {
+        table->cells[table->rows * table->width + i] = at;
+        at = stpcpy(at, cells[i]) + 1;
+    }
     table->rows++;
 }
 
