@@ -109,7 +109,10 @@ static int open_input(struct trainer *trainer, struct err *err)
                       channels);
     int code = input_create(&trainer->input, image_scale, invvar_scale, dataset_stamp(trainer->dataset),
                             dataset_channels(trainer->dataset), channels, err);
-    return code ? err_prefix(err, "%s", spec_text(spec, "dataset")) : 0;
+    if (code)
+        return err_prefix(err, "%s", spec_text(spec, "dataset"));
+    input_show(trainer->input, sight_find(spec_text(spec, "sees")));
+    return 0;
 }
 
 /* Which micro-batches of a step are this rank's: the tree's leaves that it owns. */
