@@ -40,8 +40,8 @@ def done(job, attempt=1):
     return shown['attempt'] == attempt and shown.get('progress') and shown['progress']['done']
 
 
-def submit(name, ranks):
-    return int(tell('decoy', 'submit', 'train', '--dataset', PLACE / 'undisturbed' / 'dataset', '--out', PLACE / name, '--ranks', ranks, *TRAINING).split()[-1])
+def submit(name, ranks, training=TRAINING):
+    return int(tell('decoy', 'submit', 'train', '--dataset', PLACE / 'undisturbed' / 'dataset', '--out', PLACE / name, '--ranks', ranks, *training).split()[-1])
 
 
 def run(name, ranks):
@@ -100,6 +100,17 @@ def lost_host():
     outcomes, refused = ended(job), status()['reach']['refused']
     tell('decoy', 'down')
     return {'refused': refused, 'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'gone_s': gone_s, 'ranks': ranks, 'steps_before': before, 'outcomes': outcomes}
+
+
+def two_hosts():
+    short = ['--epochs', 1, '--batch', 40, '--micro-batch', 8]  # five micro-batches for four ranks
+    tell('decoy', 'up', '--hosts', 'h1:2,h2:2')
+    job = submit('two_hosts', 4, short)
+    found = until(lambda: (ranks := ranks_of()) and len(ranks) == 4 and ranks, what='four ranks')
+    hosts = [host for _, host, _ in found.values()]
+    outcomes = ended(job) + ended(submit('one_rank', 1, short))
+    tell('decoy', 'down')
+    return {'ranks': [hosts.count(host) for host in set(hosts)], 'outcomes': outcomes}
 
 
 def queue():
@@ -172,4 +183,4 @@ def allocations():
 
 
 os.environ['DECOY_STATE'] = str(PLACE / f'state-{sys.argv[1]}')
-print(json.dumps({'lost_host': lost_host, 'allocations': allocations}[sys.argv[1]]()))
+print(json.dumps({'lost_host': lost_host, 'two_hosts': two_hosts, 'allocations': allocations}[sys.argv[1]]()))

@@ -81,6 +81,12 @@ def test_a_training_over_three_hosts_outlives_one_of_them(place):
     assert weights(place / 'lost_host') == weights(place / 'undisturbed' / 'model')
 
 
+def test_four_ranks_over_two_hosts_train_the_weights_of_one_rank(place):
+    seen = on_hosts(place, [HARNESS / 'netns_cluster.sh', 2], 'two_hosts')
+    assert seen == {'ranks': [2, 2], 'outcomes': ['succeeded', 'succeeded']}
+    assert weights(place / 'two_hosts') == weights(place / 'one_rank')
+
+
 def test_a_training_goes_on_from_one_allocation_to_the_next(place):
     why = lacking('slurmctld', 'slurmd', 'sbatch', 'munged')
     if why:

@@ -10,7 +10,7 @@
  *      "classes": ["real", "fake"], "format": "npy", "axes": "yx" (of a stamp; "xy": the original's order),
  *      "stamp", "shard_examples", "channels": ["g", "ivar_g", ...], "fractions": {"test", "valid"},
  *      "parts": {"train": {"examples", "real", "fake", "dropped": {"real", "fake"}, "bricks": [...]}, ...},
- *      "left_out": stamps that went to no part,
+ *      "left_out": stamps that went to no part; "copies": those of them whose galaxy another part has,
  *      "normalisation": {"g": {"median"}, ...},
  *      "provenance": {"real": {"compression": [{"value", "files"}], ...}, "fake": {...}},
  *      "selection": {"real": the class's counts in cutouts.json, "fake"},

@@ -8,6 +8,14 @@ struct conv {
     dnnl_dims_t strides, before, after;
 };
 
+/* oneDNN's strided 1 x 1 kernels write past their workspace when an nhwc source's channels do not fill their vectors
+ * (https://github.com/uxlfoundation/oneDNN/issues/6035; seen with 2.6: a torn heap). */
+static bool overruns(const struct model_layer *model)
+{
+    enum { VECTOR = 16 }; /* AVX-512's; AVX2's is half of it */
+    return model->kernel_px == 1 && model->stride_px > 1 && model->in.channels % VECTOR != 0;
+}
+
 static void lay_out(struct conv *conv, const struct model_layer *model, const struct layer_plan *plan)
 {
     struct weighted *weighted = &conv->weighted;
@@ -15,6 +23,7 @@ static void lay_out(struct conv *conv, const struct model_layer *model, const st
     weighted->source = layer_activation(plan, model->in);
     weighted->target = layer_activation(plan, model->out);
     weighted->bias = layer_vector(model->bias_count);
+    weighted->avoid = overruns(model) ? "jit_1x1" : NULL;
     dnnl_memory_desc_init_by_tag(&weighted->weights_any, 4, sizes, dnnl_f32, dnnl_format_tag_any);
     dnnl_memory_desc_init_by_tag(&weighted->weights_plain, 4, sizes, dnnl_f32, dnnl_oihw);
     for (int i = 0; i < 2; i++) {

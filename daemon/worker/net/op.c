@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Of libgomp, which libdnnl brings: clang's own <omp.h> would bring a second OpenMP. */
@@ -87,6 +88,35 @@ int op_describe(dnnl_primitive_desc_t *made, const struct engine *engine, const 
 {
     return op_status(dnnl_primitive_desc_create(made, descriptor, attributes, engine->engine, hint),
                      "plan a layer", err);
+}
+
+static bool is_named(const_dnnl_primitive_desc_t description, const char *start)
+{
+    const char *name = NULL;
+    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+    return name && strncmp(name, start, strlen(start)) == 0;
+}
+
+int op_describe_but(dnnl_primitive_desc_t *made, const struct engine *engine, const void *descriptor,
+                    const_dnnl_primitive_desc_t hint, const char *avoid, struct err *err)
+{
+    dnnl_primitive_desc_iterator_t iterator;
+    dnnl_status_t status =
+        dnnl_primitive_desc_iterator_create(&iterator, descriptor, NULL, engine->engine, hint);
+    if (status != dnnl_success)
+        return op_status(status, "plan a layer", err);
+    for (*made = NULL; !*made && status == dnnl_success;) {
+        *made = dnnl_primitive_desc_iterator_fetch(iterator);
+        if (*made && is_named(*made, avoid)) {
+            dnnl_primitive_desc_destroy(*made);
+            *made = NULL;
+            status = dnnl_primitive_desc_iterator_next(iterator);
+        } else if (!*made) {
+            status = dnnl_out_of_memory;
+        }
+    }
+    dnnl_primitive_desc_iterator_destroy(iterator);
+    return op_status(*made ? dnnl_success : status, "plan a layer", err);
 }
 
 int op_create(struct op *op, const_dnnl_primitive_desc_t description, struct err *err)

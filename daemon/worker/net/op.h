@@ -35,6 +35,10 @@ struct op {
  * *made is the caller's to destroy, after it was asked for the layouts it chose. */
 int op_describe(dnnl_primitive_desc_t *made, const struct engine *engine, const void *descriptor,
                 dnnl_primitive_attr_t attributes, const_dnnl_primitive_desc_t hint, struct err *err);
+
+/* The same, but no implementation whose name begins with `avoid`. */
+int op_describe_but(dnnl_primitive_desc_t *made, const struct engine *engine, const void *descriptor,
+                    const_dnnl_primitive_desc_t hint, const char *avoid, struct err *err);
 int op_create(struct op *op, const_dnnl_primitive_desc_t description, struct err *err);
 void op_destroy(struct op *op);
 

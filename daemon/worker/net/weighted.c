@@ -43,7 +43,10 @@ int weighted_backward_weights(struct weighted *weighted, struct layer *layer, co
                               const void *descriptor, struct err *err)
 {
     dnnl_primitive_desc_t description;
-    int code = op_describe(&description, plan->engine, descriptor, NULL, weighted->forward, err);
+    int code =
+        weighted->avoid
+            ? op_describe_but(&description, plan->engine, descriptor, weighted->forward, weighted->avoid, err)
+            : op_describe(&description, plan->engine, descriptor, NULL, weighted->forward, err);
     if (code)
         return code;
     struct op *op = layer_op(&layer->backward);

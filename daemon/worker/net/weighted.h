@@ -9,6 +9,8 @@ struct weighted {
     dnnl_memory_desc_t source, target, bias;
     dnnl_memory_desc_t weights_any, weights_plain; /* left to the kernel; as in the parameter block */
     dnnl_primitive_desc_t forward;                 /* hint of the gradients; weighted_end frees it */
+    const char *
+        avoid; /* implementations of the weights' gradient not to take, by how their names begin; NULL: none */
 };
 
 /* descriptor: a dnnl_convolution_desc_t or dnnl_inner_product_desc_t. */

@@ -200,6 +200,11 @@ static void network_residual_block_equals_the_reference(void **state)
         "\"stride\": 2, \"relu\": true}, {\"kind\": \"conv\", \"features\": 8, \"kernel\": 5}]}, {\"kind\": "
         "\"residual\", \"layers\": [{\"kind\": \"batchnorm\"}, {\"kind\": \"silu\"}]}," LAST,
         9, 4);
+    check_model(/* the projection's channels do not fill a vector: net/conv.c, overruns */
+                "{\"kind\": \"conv\", \"features\": 6, \"kernel\": 4}, {\"kind\": \"residual\", \"layers\": "
+                "[{\"kind\": "
+                "\"conv\", \"features\": 8, \"kernel\": 3, \"stride\": 2}]}," LAST,
+                16, 6);
 }
 
 static void network_of_all_layers_equals_the_reference(void **state)
