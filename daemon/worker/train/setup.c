@@ -130,6 +130,11 @@ static void share_micro_batches(struct trainer *trainer)
                      trainer->batch, (long long)trainer->micro_batches, trainer->micro_batch, ranks);
 }
 
+static bool stop_asked(const void *link)
+{
+    return link_stop_asked(link);
+}
+
 static int open_loader(struct trainer *trainer, struct err *err)
 {
     const json_t *spec = trainer->job->spec;
@@ -144,6 +149,8 @@ static int open_loader(struct trainer *trainer, struct err *err)
         .augment = {.symmetries = spec_bool(spec, "augment_symmetries"),
                     .shift_px = (int)spec_int(spec, "augment_shift"),
                     .noise = spec_real(spec, "augment_noise")},
+        .stop = stop_asked,
+        .stop_context = trainer->job->link,
     };
     return loader_create(&trainer->loader, &options, err);
 }
