@@ -165,6 +165,26 @@ class Train(unittest.TestCase):
         for tag in 'filters', 'gallery/giveaways', 'gallery/passed':
             self.assertEqual([step for step, _ in by_tag[tag, 4]], [8, 16, 24])
 
+    def test_table_tells_where_a_steps_time_goes(self):
+        with open(self.plain + '/prof/layers.txt') as file:
+            text = file.read()
+        self.assertIn('mean of 3 steps up to step 7', text)
+        lines = [line for line in text.split('\n\n')[1].splitlines()[1:] if line]
+        rows = {re.sub(r'\s+[-\d. ]+$', '', line): [float(word) for word in re.search(r'[-\d. ]+$', line)[0].split()] for line in lines}
+        self.assertLessEqual({'conv1 forward', 'conv1 backward', 'residual1.projection backward', 'input', 'reduce', 'adam', 'the rest', 'all'}, set(rows))
+        parts = [row for name, row in rows.items() if name != 'all']
+        self.assertAlmostEqual(sum(row[0] for row in parts), rows['all'][0], delta=0.001 * len(parts))
+        self.assertAlmostEqual(sum(row[1] for row in parts), 100, delta=0.05 * len(parts))
+        flops = 2 * 5 * 5 * 6 * 6 * 16 * 16 * 24  # of conv1 in a batch of 24: 5 x 5 px, 6 channels to 6, 16 x 16 px
+        ms, _, rate = rows['conv1 forward'][:3]
+        self.assertAlmostEqual(rate * ms * 1e6, flops, delta=flops * (0.0006 / ms + 0.06 / rate))
+
+    def test_trace_has_the_first_checkpoint_after_its_steps(self):
+        with open(self.plain + '/prof/trace-0.json') as file:
+            slices = [e for e in json.load(file)['traceEvents'] if e['ph'] == 'X']
+        self.assertEqual([e['cat'] for e in slices].count('checkpoint'), 1)
+        self.assertEqual(slices[-1]['cat'], 'checkpoint')
+
     def test_rates_follow_one_cycle(self):
         rates = [r['rate'] for r in self.rows(self.plain) if 'rate' in r]
         self.assertAlmostEqual(max(rates), 0.002, delta=0.0001)
