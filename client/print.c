@@ -161,9 +161,21 @@ void table_add(struct table *table, const char *const *cells)
     table->rows++;
 }
 
+/* The widest column that may be cut further; -1: none. A column keeps its title, and eight columns. */
+static int widest_column(const struct table *table, const int *widths)
+{
+    int widest = -1;
+    for (size_t i = 0; i < table->width; i++) {
+        int title = print_columns(table->columns[i].title), least = title > 8 ? title : 8;
+        if (table->columns[i].flex && widths[i] > least && (widest < 0 || widths[i] >= widths[widest]))
+            widest = (int)i;
+    }
+    return widest;
+}
+
 static void measure_columns(const struct table *table, int width, int *widths)
 {
-    int total = 0;
+    int total = 0, widest;
     for (size_t i = 0; i < table->width; i++) {
         widths[i] = print_columns(table->columns[i].title);
         for (size_t row = 0; row < table->rows; row++) {
@@ -172,14 +184,8 @@ static void measure_columns(const struct table *table, int width, int *widths)
         }
         total += widths[i] + (i ? 2 : 0);
     }
-    for (size_t i = table->width; width && i-- > 0 && total > width;) {
-        int least = print_columns(table->columns[i].title) > 8 ? print_columns(table->columns[i].title) : 8;
-        int cut = total - width < widths[i] - least ? total - width : widths[i] - least;
-        if (table->columns[i].flex && cut > 0) {
-            widths[i] -= cut;
-            total -= cut;
-        }
-    }
+    for (; width && total > width && (widest = widest_column(table, widths)) >= 0; total--)
+        widths[widest]--;
 }
 
 static void fill(FILE *stream, int columns)
