@@ -17,37 +17,7 @@ static long count_of(const json_t *counts, const char *state)
     return (long)json_integer_value(json_object_get(counts, state));
 }
 
-/* Of the array's rows in the list, the one that stands for all: its least finished. */
-static json_t *pick_row(const json_t *rows, json_int_t array, const char *state)
-{
-    json_t *row, *found = NULL;
-    size_t i;
-    json_array_foreach((json_t *)rows, i, row)
-    {
-        if (json_integer_value(json_object_get(row, "array")) == array && (!found || row_is(row, state)))
-            found = row;
-        if (found && row_is(found, state))
-            break;
-    }
-    return found;
-}
-
-static json_t *fold_one(const json_t *rows, const json_t *array)
-{
-    const json_t *counts = json_object_get(array, "counts");
-    int state = 0;
-    while (state < STATES - 1 && count_of(counts, ORDER[state]) == 0)
-        state++;
-    json_t *row =
-        json_copy(pick_row(rows, json_integer_value(json_object_get(array, "array")), ORDER[state]));
-    json_object_set_new(row, "state", json_string(ORDER[state]));
-    json_object_set(row, "id", json_object_get(array, "array"));
-    json_object_set(row, "last", json_object_get(array, "last"));
-    json_object_set(row, "counts", (json_t *)counts);
-    return row;
-}
-
-static const json_t *find_array(const json_t *arrays, json_int_t id)
+const json_t *array_find(const json_t *arrays, json_int_t id)
 {
     json_t *array;
     size_t i;
@@ -59,22 +29,21 @@ static const json_t *find_array(const json_t *arrays, json_int_t id)
     return NULL;
 }
 
-json_t *array_fold(const json_t *rows, const json_t *arrays)
+const char *array_state(const json_t *array)
 {
-    json_t *folded = json_array(), *row;
-    json_int_t last = 0;
-    size_t i;
-    json_array_foreach((json_t *)rows, i, row)
-    {
-        json_int_t id = json_integer_value(json_object_get(row, "array"));
-        const json_t *array = id ? find_array(arrays, id) : NULL;
-        if (!array)
-            json_array_append(folded, row);
-        else if (id != last)
-            json_array_append_new(folded, fold_one(rows, array));
-        last = id;
-    }
-    return folded;
+    const json_t *counts = json_object_get(array, "counts");
+    int state = 0;
+    while (state < STATES - 1 && count_of(counts, ORDER[state]) == 0)
+        state++;
+    return ORDER[state];
+}
+
+void array_fold(json_t *row, const json_t *array)
+{
+    json_object_set_new(row, "state", json_string(array_state(array)));
+    json_object_set(row, "id", json_object_get(array, "array"));
+    json_object_set(row, "last", json_object_get(array, "last"));
+    json_object_set(row, "counts", json_object_get(array, "counts"));
 }
 
 char *array_row_ids(const json_t *row)

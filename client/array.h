@@ -4,9 +4,14 @@
 
 #include <jansson.h>
 
-/* Rows with those of an array made one, which is that of its least finished job with "last" (the last id) and
- * "counts" ({state: n}). arrays: those counts as decoyd has them, [{"array", "last", "counts"}]. A new reference. */
-json_t *array_fold(const json_t *rows, const json_t *arrays);
+/* Of the array that is counted so, [{"array", "last", "counts"}] as decoyd has them; NULL: it is not among them. */
+const json_t *array_find(const json_t *arrays, json_int_t id);
+
+/* The state that stands for all of it: the first of running, ready, waiting, held, failed, ... that any of its jobs is in. */
+const char *array_state(const json_t *array);
+
+/* Makes the row of one of its jobs that of the array: its state, "last" (the last id) and "counts" ({state: n}). */
+void array_fold(json_t *row, const json_t *array);
 
 /* "12", or "12-111" for a folded row; "" or "7 of 100 done, 3 running, 1 failed". Fresh memory. */
 char *array_row_ids(const json_t *row);

@@ -191,7 +191,7 @@ static int run_words(struct client *client, int argc, char **argv, struct err *e
         return wants_help(client) ? EXIT_DONE : EXIT_USAGE;
     }
     CLEANUP(free_ptr) char *name = str_format("%s", client_word(client, 0));
-    char hint[96];
+    char hint[HINT_SIZE];
     client->verb = help_find_verb(name);
     if (!client->verb) {
         err_set(err, -EINVAL, "there is no verb %.60s%s", name, help_hint(name, hint));

@@ -47,6 +47,9 @@ static void put_head(FILE *stream, const json_t *dataset)
             (double)bytes_of(dataset) / 1e9);
     if (member(dataset, "left_out"))
         fprintf(stream, "  %-8s  %lld stamps, in no part\n", "left out", member(dataset, "left_out"));
+    if (member(dataset, "copies"))
+        fprintf(stream, "  %-8s  %lld of those, whose galaxy another part has\n", "",
+                member(dataset, "copies"));
 }
 
 static void add_part(struct table *table, const char *name, const json_t *part)

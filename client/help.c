@@ -34,19 +34,21 @@ const struct verb *help_find_verb(const char *name)
     return tool_verb(name);
 }
 
-const char *help_hint(const char *word, char text[96])
+const char *help_hint(const char *word, char text[HINT_SIZE])
 {
-    const char *names[64];
+    const char *names[128];
     size_t count = 0, kinds_count;
-    const struct spec_kind *kinds = spec_kinds(&kinds_count);
+    const struct spec_kind *kinds = spec_kinds(&kinds_count), *kind = spec_kind_find(word, NULL);
     for (; VERBS[count].name; count++)
         names[count] = VERBS[count].name;
-    for (size_t i = 0; i < kinds_count && count < 64; i++) {
-        if (kinds[i].use != SPEC_JOB)
-            names[count++] = kinds[i].name;
-    }
-    const char *nearest = str_nearest(word, names, count);
-    snprintf(text, 96, nearest ? "; did you mean `decoy %s`?" : "%s", nearest ? nearest : "");
+    for (size_t i = 0; i < kinds_count && count < 128; i++)
+        names[count++] = kinds[i].name;
+    const char *nearest = kind ? NULL : str_nearest(word, names, count);
+    *text = '\0';
+    if (kind)
+        snprintf(text, HINT_SIZE, ": it is a kind of job, for `decoy submit %s` (--help tells its flags) or a stage of `decoy run FILE`", word);
+    else if (nearest)
+        snprintf(text, HINT_SIZE, "; did you mean `decoy %s%s`?", help_find_verb(nearest) ? "" : "submit ", nearest);
     return text;
 }
 
@@ -68,10 +70,12 @@ void help_usage(FILE *stream)
 {
     fputs("decoy: can injected galaxies be told from real ones?\n\nusage: decoy VERB [words] [--flags]\n\n",
           stream);
-    for (const struct verb *verb = VERBS; verb->name; verb++)
-        fprintf(stream, "  %-12s%s\n", verb->name, verb->summary);
+    for (const struct verb *verb = VERBS; verb->name; verb++) {
+        fprintf(stream, "  %-12s", verb->name);
+        print_wrapped(stream, verb->summary, 14, 14, HELP_WIDTH);
+    }
     help_kinds(stream, "\ntools, which need no daemon\n", true);
-    fputs("\n`decoy VERB --help` tells more; `decoy run demo` shows the whole way.\n", stream);
+    fputs("\n`decoy VERB --help` tells more; `decoy up`, `decoy run demo`: the whole way.\n", stream);
 }
 
 const char *help_value_word(const struct spec_field *field)
@@ -174,7 +178,7 @@ int help_run(struct client *client, struct err *err)
         help_verb(verb);
     else if (kind)
         help_kind(kind, help_find_verb("submit"));
-    char hint[96];
+    char hint[HINT_SIZE];
     if (!verb && !kind)
         err_set(err, -EINVAL, "%.60s is neither a verb nor a job kind%s", word, help_hint(word, hint));
     return verb || kind ? EXIT_DONE : EXIT_USAGE;

@@ -17,8 +17,10 @@ char *help_limits(const struct spec_field *field);
 /* Flags of every verb: --state, --json, --help. */
 const struct spec_kind *help_common_flags(void);
 
-/* "; did you mean X?" or "". */
-const char *help_hint(const char *word, char text[96]);
+enum { HINT_SIZE = 160 };
+
+/* What somebody may have meant who took the word for a verb: "; did you mean X?", that it is a kind of job, or "". */
+const char *help_hint(const char *word, char text[HINT_SIZE]);
 const struct verb *help_find_verb(const char *name); /* NULL when there is none; see tool_verb */
 
 #endif

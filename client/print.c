@@ -117,7 +117,7 @@ void print_wrapped(FILE *stream, const char *text, int at, int indent, int width
 struct table {
     const struct table_column *columns;
     size_t width, rows, room; /* cells in a row; rows; rows that there is memory for */
-    char **cells;
+    char **cells; /* those of a row are one piece of memory, which the first one is */
 };
 
 struct table *table_create(const struct table_column *columns, size_t count)
@@ -134,8 +134,8 @@ void table_destroy(struct table *table)
 {
     if (!table)
         return;
-    for (size_t i = 0; i < table->rows * table->width; i++)
-        free(table->cells[i]);
+    for (size_t row = 0; row < table->rows; row++)
+        free(table->cells[row * table->width]);
     free(table->cells);
     free(table);
 }
@@ -148,14 +148,34 @@ void table_add(struct table *table, const char *const *cells)
         if (!table->cells)
             abort();
     }
+    size_t size = 0;
     for (size_t i = 0; i < table->width; i++)
-        table->cells[table->rows * table->width + i] = strdup(cells[i]);
+        size += strlen(cells[i]) + 1;
+    char *at = malloc(size);
+    if (!at)
+        abort();
+    for (size_t i = 0; i < table->width; i++) {
+        table->cells[table->rows * table->width + i] = at;
+        at = stpcpy(at, cells[i]) + 1;
+    }
     table->rows++;
+}
+
+/* The widest column that may be cut further; -1: none. A column keeps its title, and eight columns. */
+static int widest_column(const struct table *table, const int *widths)
+{
+    int widest = -1;
+    for (size_t i = 0; i < table->width; i++) {
+        int title = print_columns(table->columns[i].title), least = title > 8 ? title : 8;
+        if (table->columns[i].flex && widths[i] > least && (widest < 0 || widths[i] >= widths[widest]))
+            widest = (int)i;
+    }
+    return widest;
 }
 
 static void measure_columns(const struct table *table, int width, int *widths)
 {
-    int total = 0;
+    int total = 0, widest;
     for (size_t i = 0; i < table->width; i++) {
         widths[i] = print_columns(table->columns[i].title);
         for (size_t row = 0; row < table->rows; row++) {
@@ -164,14 +184,8 @@ static void measure_columns(const struct table *table, int width, int *widths)
         }
         total += widths[i] + (i ? 2 : 0);
     }
-    for (size_t i = table->width; width && i-- > 0 && total > width;) {
-        int least = print_columns(table->columns[i].title) > 8 ? print_columns(table->columns[i].title) : 8;
-        int cut = total - width < widths[i] - least ? total - width : widths[i] - least;
-        if (table->columns[i].flex && cut > 0) {
-            widths[i] -= cut;
-            total -= cut;
-        }
-    }
+    for (; width && total > width && (widest = widest_column(table, widths)) >= 0; total--)
+        widths[widest]--;
 }
 
 static void fill(FILE *stream, int columns)

@@ -14,7 +14,7 @@ static const struct {
     {"cancelled", true, COLOR_FAINT}, {"skipped", true, COLOR_FAINT},
 };
 
-enum { LABEL_COLUMNS = 14, BAR_LEAST = 6, BAR_MOST = 30 };
+enum { LABEL_LEAST = 14, LABEL_MOST = 40, BAR_LEAST = 6, BAR_MOST = 30 };
 
 const char *row_text(const json_t *row, const char *member)
 {
@@ -77,6 +77,12 @@ char *row_progress(const json_t *row)
     return str_format("%s/%s %s", done, total, row_text(progress, "unit"));
 }
 
+int row_label_columns(int width)
+{
+    int columns = LABEL_LEAST + (width > 100 ? (width - 100) / 4 : 0);
+    return columns < LABEL_MOST ? columns : LABEL_MOST;
+}
+
 /* width cells, of which the fraction is full. */
 static char *draw_bar(double fraction, int width, bool utf8)
 {
@@ -115,31 +121,37 @@ static char *describe(const json_t *row, double fraction, int level)
     return text;
 }
 
+/* A running job that has not told how far it is: "started", or the step and loss of its metrics. */
+static char *describe_start(const json_t *row)
+{
+    const json_t *metrics = json_object_get(row, "metrics"), *step = json_object_get(metrics, "step"),
+                 *loss = json_object_get(metrics, "loss");
+    if (!json_is_number(step) || !json_is_number(loss))
+        return str_format("started");
+    return str_format("step %.0f  loss %.3f", json_number_value(step), json_number_value(loss));
+}
+
 char *row_bar(const json_t *row, int width, bool utf8)
 {
     const json_t *progress = json_object_get(row, "progress");
     double total = json_number_value(json_object_get(progress, "total"));
     double fraction = total > 0 ? json_number_value(json_object_get(progress, "done")) / total : 0;
-    CLEANUP(free_ptr) char *label = print_cut(row_label(row), LABEL_COLUMNS);
-    CLEANUP(free_ptr)
+    int columns = row_label_columns(width), most = width / 4 > BAR_MOST ? width / 4 : BAR_MOST, room = 0;
+    CLEANUP(free_ptr) char *label = print_cut(row_label(row), columns);
     CLEANUP(free_ptr) char *id = row_id(row) ? str_format("%4ld  ", row_id(row)) : str_format("%s", "");
-    CLEANUP(free_ptr)
-    char *head = str_format("%s%s%*s  ", id, label, LABEL_COLUMNS - print_columns(label), "");
-    CLEANUP(free_ptr) char *whole = NULL;
+    CLEANUP(free_ptr) char *head = str_format("%s%s%*s  ", id, label, columns - print_columns(label), "");
+    CLEANUP(free_ptr) char *tail = total > 0 ? NULL : describe_start(row), *whole = NULL;
     fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
     if (!(total > 0)) {
-        whole = str_format("%sstarted", head);
+        whole = str_format("%s%s", head, tail);
         return print_cut(whole, width);
     }
-    CLEANUP(free_ptr) char *tail = NULL;
-    int room = 0;
     for (int level = 2; level >= 0 && room < BAR_LEAST; level--) {
         free(tail);
         tail = describe(row, fraction, level);
         room = width - print_columns(head) - print_columns(tail) - 1;
     }
-    CLEANUP(free_ptr)
-    char *bar = draw_bar(fraction, room < BAR_LEAST ? BAR_LEAST : room > BAR_MOST ? BAR_MOST : room, utf8);
+    CLEANUP(free_ptr) char *bar = draw_bar(fraction, room < BAR_LEAST ? BAR_LEAST : room > most ? most : room, utf8);
     whole = str_format("%s%s %s", head, bar, tail);
     return print_cut(whole, width);
 }

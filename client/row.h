@@ -23,6 +23,9 @@ char *row_progress(const json_t *row);
 /* A running job's line of at most width columns: id, name, bar, percent, counts, rate, time left. */
 char *row_bar(const json_t *row, int width, bool utf8);
 
+/* Columns that labels have on lines of so many. */
+int row_label_columns(int width);
+
 /* "succeeded in 12 s", "failed after 2 s: sentence". */
 char *row_outcome(const json_t *row);
 

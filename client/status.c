@@ -136,30 +136,18 @@ static const char *describe_time(const json_t *row, char span[CLOCK_TEXT_MAX])
     return span;
 }
 
-static void list_rows(const json_t *rows)
+static void list_row(struct table *table, const json_t *row)
 {
-    static const struct table_column COLUMNS[] = {{"id", .right = true},   {"kind"},  {"name", .flex = true},
-                                                  {"run", .flex = true},   {"state"}, {"time", .right = true},
-                                                  {"detail", .flex = true}};
-    CLEANUP(table_destroy_ptr) struct table *table = table_create(COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
-    size_t i;
-    json_t *row;
-    json_array_foreach((json_t *)rows, i, row)
-    {
-        char span[CLOCK_TEXT_MAX];
-        CLEANUP(free_ptr) char *id = array_row_ids(row);
-        CLEANUP(free_ptr) char *progress = row_progress(row);
-        CLEANUP(free_ptr) char *counts = array_row_counts(row);
-        const char *last = *counts                    ? counts
-                           : row_is(row, "running")   ? progress
-                           : row_is(row, "succeeded") ? ""
-                                                      : row_text(row, "reason");
-        table_add(table,
-                  (const char *[]){id, row_text(row, "kind"), row_text(row, "name"), row_text(row, "group"),
-                                   row_text(row, "state"), describe_time(row, span), last});
-    }
-    CLEANUP(free_ptr) char *text = table_format(table, print_width());
-    fputs(text, stdout);
+    char span[CLOCK_TEXT_MAX];
+    CLEANUP(free_ptr) char *id = array_row_ids(row);
+    CLEANUP(free_ptr) char *progress = row_progress(row);
+    CLEANUP(free_ptr) char *counts = array_row_counts(row);
+    const char *last = *counts                    ? counts
+                       : row_is(row, "running")   ? progress
+                       : row_is(row, "succeeded") ? ""
+                                                  : row_text(row, "reason");
+    table_add(table, (const char *[]){id, row_text(row, "kind"), row_text(row, "name"), row_text(row, "group"),
+                                      row_text(row, "state"), describe_time(row, span), last});
 }
 
 /* The members that the table shows: a tenth of what rows have. */
@@ -169,37 +157,65 @@ static json_t *shown_members(void)
                      "reason", "array", "progress");
 }
 
-/* Arrays of cells as rows with those members; what is null is left out. A daemon that does not know `members` gives
- * whole rows. */
-static json_t *rows_of_cells(const json_t *answer)
+/* Makes row the i-th of the answer, without what is null. A daemon that does not know `members` gives whole rows. */
+static void fill_row(json_t *row, const json_t *answer, size_t i)
 {
-    const json_t *members = json_object_get(answer, "members");
-    json_t *rows = json_array(), *cells, *cell;
-    size_t i, j;
-    if (!members) {
-        json_array_extend(rows, json_object_get(answer, "jobs"));
-        return rows;
-    }
-    json_array_foreach(json_object_get(answer, "jobs"), i, cells)
+    const json_t *members = json_object_get(answer, "members"), *found = json_array_get(json_object_get(answer, "jobs"), i);
+    json_t *cell;
+    size_t j;
+    json_object_clear(row);
+    if (!members)
+        json_object_update(row, (json_t *)found);
+    json_array_foreach(members ? found : NULL, j, cell)
     {
-        json_t *row = json_object();
-        json_array_foreach(cells, j, cell)
-        {
-            if (!json_is_null(cell))
-                json_object_set_nocheck(row, json_string_value(json_array_get(members, j)), cell);
-        }
-        json_array_append_new(rows, row);
+        if (!json_is_null(cell))
+            json_object_set_nocheck(row, json_string_value(json_array_get(members, j)), cell);
     }
-    return rows;
+}
+
+/* Makes row that of the array whose first listed job is the i-th: of its jobs the first in the state of all. Returns the
+ * index after its last one: an array's jobs stand together. */
+static size_t fill_array(json_t *row, const json_t *answer, size_t i, const json_t *array)
+{
+    json_t *id = json_incref(json_object_get(row, "array")), *chosen = json_copy(row);
+    size_t count = json_array_size(json_object_get(answer, "jobs"));
+    bool found = row_is(row, array_state(array));
+    for (i++; i < count; i++) {
+        fill_row(row, answer, i);
+        if (!json_equal(json_object_get(row, "array"), id))
+            break;
+        if (found || !row_is(row, array_state(array)))
+            continue;
+        found = true;
+        json_object_clear(chosen);
+        json_object_update(chosen, row);
+    }
+    json_object_clear(row);
+    json_object_update(row, chosen);
+    array_fold(row, array);
+    json_decref(chosen);
+    json_decref(id);
+    return i;
 }
 
 static void list_answer(const json_t *answer, bool flat)
 {
-    json_t *rows = rows_of_cells(answer);
-    json_t *shown = flat ? json_incref(rows) : array_fold(rows, json_object_get(answer, "arrays"));
-    list_rows(shown);
-    json_decref(shown);
-    json_decref(rows);
+    static const struct table_column COLUMNS[] = {{"id", .right = true},   {"kind"},  {"name", .flex = true},
+                                                  {"run", .flex = true},   {"state"}, {"time", .right = true},
+                                                  {"detail", .flex = true}};
+    CLEANUP(table_destroy_ptr) struct table *table = table_create(COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    size_t count = json_array_size(json_object_get(answer, "jobs"));
+    json_t *row = json_object(); /* one for all: there may be 10,000 */
+    for (size_t i = 0; i < count;) {
+        fill_row(row, answer, i);
+        json_int_t id = json_integer_value(json_object_get(row, "array"));
+        const json_t *array = id && !flat ? array_find(json_object_get(answer, "arrays"), id) : NULL;
+        i = array ? fill_array(row, answer, i, array) : i + 1;
+        list_row(table, row);
+    }
+    json_decref(row);
+    CLEANUP(free_ptr) char *text = table_format(table, print_width());
+    fputs(text, stdout);
 }
 
 int ls_run(struct client *client, struct err *err)

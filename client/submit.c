@@ -13,21 +13,43 @@
 
 enum { KEY_MAX = 64 };
 
-/* As many ranks as the daemon has slots for, with the threads that each is to have. */
+/* How many ranks of a training have work: one for each of a batch's micro-batches. Fields that are wrong are the
+ * daemon's to refuse. */
+static json_int_t micro_batches(const json_t *fields)
+{
+    const struct spec_kind *kind = spec_kind_find("train", NULL);
+    json_t *resolved = NULL;
+    json_int_t count = 1;
+    if (kind && spec_resolve(kind, (json_t *)fields, &resolved, NULL) == 0)
+        count = (spec_int(resolved, "batch") - 1) / spec_int(resolved, "micro_batch") + 1;
+    json_decref(resolved);
+    return count;
+}
+
+static bool is_training(const json_t *job)
+{
+    const char *kind = json_string_value(json_object_get(job, "kind"));
+    return kind && strcmp(kind, "train") == 0;
+}
+
+/* `max`: as many ranks as the daemon has slots for, with the threads that each is to have. A training that says
+ * nothing of ranks: as many of them as have work. */
 static int resolve_ranks(struct endpoint *endpoint, json_t *jobs, struct err *err)
 {
     json_t *status = NULL, *job;
     size_t i;
     json_array_foreach(jobs, i, job)
     {
-        json_t *options = json_object_get(job, "options");
+        json_t *options = json_object_get(job, "options"), *asked = json_object_get(options, "ranks");
         json_int_t threads = json_integer_value(json_object_get(options, "threads"));
-        if (!json_is_string(json_object_get(options, "ranks")))
+        if (!json_is_string(asked) && (asked || !is_training(job)))
             continue;
         int code = status ? 0 : endpoint_call(endpoint, "status", json_object(), &status, err);
         if (code)
             return code;
         json_int_t ranks = json_integer_value(json_object_get(status, "slots")) / (threads > 0 ? threads : 1);
+        json_int_t most = asked ? ranks : micro_batches(json_object_get(job, "fields"));
+        ranks = ranks < most ? ranks : most;
         json_object_set_new(options, "ranks", json_integer(ranks > 0 ? ranks : 1));
     }
     json_decref(status);

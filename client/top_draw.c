@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { CURVE_HEIGHT = 6, CURVE_LABELS = 8 };
+enum { CURVE_LEAST = 6, CURVE_MOST = 16, CURVE_LABELS = 8 };
 
 static enum screen_style style_of(const json_t *row)
 {
@@ -17,6 +17,13 @@ static enum screen_style style_of(const json_t *row)
     return STYLES[row_color(row)];
 }
 
+/* A quarter of the screen. */
+static int curve_height(void)
+{
+    int height = screen_rows() / 4;
+    return height < CURVE_LEAST ? CURVE_LEAST : height < CURVE_MOST ? height : CURVE_MOST;
+}
+
 static bool has_curve(const struct top *top)
 {
     return json_array_size(top->curve) > 1 && screen_rows() >= 16;
@@ -24,7 +31,7 @@ static bool has_curve(const struct top *top)
 
 size_t top_list_height(const struct top *top)
 {
-    int height = screen_rows() - 3 - (has_curve(top) ? CURVE_HEIGHT + 1 : 0);
+    int height = screen_rows() - 3 - (has_curve(top) ? curve_height() + 1 : 0);
     return height > 0 ? (size_t)height : 0;
 }
 
@@ -72,15 +79,12 @@ static void draw_head(const struct top *top)
 /* A job that does not run: its id, label, state and what there is to say of it. */
 static char *describe(const json_t *row)
 {
-    char *label = print_cut(row_label(row), 14);
+    int columns = row_label_columns(screen_columns() - 1);
+    CLEANUP(free_ptr) char *label = print_cut(row_label(row), columns);
     CLEANUP(free_ptr) char *outcome = row_ended(row) ? row_outcome(row) : NULL;
-    const char *reason = row_text(row, "reason");
-    char *text =
-        outcome ? str_format("%4ld  %s%*s  %s", row_id(row), label, 14 - print_columns(label), "", outcome)
-                : str_format("%4ld  %s%*s  %s%s%s", row_id(row), label, 14 - print_columns(label), "",
-                             row_text(row, "state"), *reason ? ": " : "", reason);
-    free(label);
-    return text;
+    const char *reason = outcome ? "" : row_text(row, "reason");
+    return str_format("%4ld  %s%*s  %s%s%s", row_id(row), label, columns - print_columns(label), "",
+                      outcome ? outcome : row_text(row, "state"), *reason ? ": " : "", reason);
 }
 
 static void draw_list(const struct top *top)
@@ -119,10 +123,10 @@ static void draw_curve(const struct top *top)
                    json_number_value(json_array_get(last, 0)), json_number_value(json_array_get(last, 1)));
     CLEANUP(free_ptr) char *high = str_format("%7.4f", greatest), *low = str_format("%7.4f", least);
     CLEANUP(free_ptr)
-    char *drawn = curve_draw(top->curve, screen_columns() - CURVE_LABELS - 1, CURVE_HEIGHT, screen_utf8());
+    char *drawn = curve_draw(top->curve, screen_columns() - CURVE_LABELS - 1, curve_height(), screen_utf8());
     screen_put(row, 0, title, STYLE_STRONG, false);
     screen_put(row + 1, 0, high, STYLE_FAINT, false);
-    screen_put(row + CURVE_HEIGHT, 0, low, STYLE_FAINT, false);
+    screen_put(row + curve_height(), 0, low, STYLE_FAINT, false);
     for (char *line = drawn, *end; line; line = end ? end + 1 : NULL) {
         end = strchr(line, '\n');
         if (end)

@@ -89,10 +89,10 @@ const struct verb VERBS[] = {
      "its directory. "
      "If one runs already, that is said, and all is well.",
      "{\"v\", \"started\": bool, \"pid\", \"version\", \"state\"}", &timeout_flags, NULL, 0, 0, up_run},
-    {"down", "", "end decoyd in good order; running jobs go on after the next `decoy up`", NULL,
+    {"down", "", "end decoyd in good order; jobs go on after the next `decoy up`", NULL,
      "{\"v\", \"stopped\": true, \"pid\"}", &timeout_flags, NULL, 0, 0, down_run},
     /* submit.c, pipeline.c */
-    {"recover", "", "start decoyd if it died, and tell which jobs were put back in the queue", NULL,
+    {"recover", "", "start decoyd if it died, and tell which jobs were put back", NULL,
      "{\"v\", \"started\": bool, \"jobs\": [id...]}", &timeout_flags, NULL, 0, 0, recover_run},
     {"submit", "KIND", "one job, or an array of them; prints its id",
      "Paths are made absolute against the working directory. Exit code 1 with --wait or --follow: the job "
@@ -150,7 +150,7 @@ const struct verb VERBS[] = {
      "Without an ID all jobs, until Ctrl-C; with IDs until they have ended. Exit code 1: one of them did not "
      "succeed.",
      "{\"v\", \"jobs\": [ROW...]} at once, then the rows that change", NULL, NULL, 0, MANY, watch_run},
-    {"top", "", "the whole terminal: slots, jobs with bars, the loss of a training; keys to steer",
+    {"top", "", "the whole terminal: jobs with bars, a training's loss; keys to steer",
      "Up and down choose a job; l shows its log, c cancels, h holds, r releases, ? helps, q leaves.", "none",
      NULL, NULL, 0, 0, top_run},
     {"logs", "ID", "what a job wrote",

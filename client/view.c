@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { LABEL_COLUMNS = 14 };
 
 struct view {
     bool live, utf8;
@@ -60,10 +59,11 @@ static size_t height(void)
 void view_line(const json_t *row)
 {
     CLEANUP(free_ptr) char *outcome = row_outcome(row);
-    CLEANUP(free_ptr) char *label = print_cut(row_label(row), print_width() ? LABEL_COLUMNS : 64);
-    int pad = LABEL_COLUMNS - print_columns(label);
+    int columns = row_label_columns(print_width());
+    CLEANUP(free_ptr) char *label = print_cut(row_label(row), print_width() ? columns : 64);
+    int pad = columns - print_columns(label);
     printf("%4ld  %s%*s  %s", row_id(row), label, pad > 0 ? pad : 0, "", print_color(stdout, row_color(row)));
-    print_wrapped(stdout, outcome, LABEL_COLUMNS + 8, LABEL_COLUMNS + 8, print_width());
+    print_wrapped(stdout, outcome, columns + 8, columns + 8, print_width());
     fputs(print_color(stdout, COLOR_NONE), stdout);
 }
 

@@ -17,7 +17,10 @@ struct listing {
     struct call *call;
     const char *group, *tag, *name, *state; /* what is asked for; NULL: any */
     json_t *rows, *arrays;
-    struct row_members members; /* what a row is to have; count 0: all, as an object */
+    struct row_members members; /* what a row is to have; count 0: all, as an object in rows */
+    FILE *text;                 /* else rows are written here */
+    bool any;                   /* one was */
+    size_t live;                /* index in the queue of the next that has not ended */
     int64_t array;              /* that was counted last: an array's jobs stand together */
 };
 
@@ -44,37 +47,65 @@ static int count_array(struct listing *listing, const struct job_row *row, struc
     return 0;
 }
 
-static json_t *listed(const struct listing *listing, const struct job *job, const struct job_row *row)
+/* Adds a job: of one in memory all is known, of another its row. */
+static int list_job(struct listing *listing, const struct job *job, const struct job_row *row, struct err *err)
 {
     const struct streams *streams = listing->call->daemon->streams;
     const struct row_extra none = {0};
-    if (listing->members.count)
-        return job ? stream_job_cells(streams, job, &listing->members)
-                   : message_cells(row, &none, &listing->members);
-    return job ? stream_job_row(streams, job) : message_row(row, &none);
-}
-
-static int list_row(void *context, struct job_row **row)
-{
-    struct listing *listing = context;
-    if (!selects(listing, *row))
+    if (!selects(listing, row))
         return 0;
-    json_array_append_new(listing->rows,
-                          listed(listing, queue_find(listing->call->daemon->queue, (*row)->id), *row));
-    return count_array(listing, *row, NULL);
+    if (!listing->members.count) {
+        json_array_append_new(listing->rows, job ? stream_job_row(streams, job) : message_row(row, &none));
+        return count_array(listing, row, err);
+    }
+    fputs(listing->any ? "," : "", listing->text);
+    listing->any = true;
+    if (job)
+        stream_write_cells(streams, job, &listing->members, listing->text);
+    else
+        message_write_cells(row, &none, &listing->members, listing->text);
+    return count_array(listing, row, err);
 }
 
-/* Those that have not ended are all in memory. */
-static int list_live(struct listing *listing, struct err *err)
+/* Those that have not ended, all in memory, from the last one that was listed up to an id. */
+static int list_live(struct listing *listing, int64_t before, struct err *err)
 {
     int code = 0;
     struct job *job;
-    for (size_t i = 0; !code && (job = queue_at(listing->call->daemon->queue, i)); i++) {
-        if (job_ended(job->row->life.state) || !selects(listing, job->row))
-            continue;
-        json_array_append_new(listing->rows, listed(listing, job, job->row));
-        code = count_array(listing, job->row, err);
-    }
+    for (; !code && (job = queue_at(listing->call->daemon->queue, listing->live)) && job->row->id < before; listing->live++)
+        code = job_ended(job->row->life.state) ? 0 : list_job(listing, job, job->row, err);
+    return code;
+}
+
+static int list_ended(void *context, struct job_row **row)
+{
+    struct listing *listing = context;
+    int code = list_live(listing, (*row)->id, NULL);
+    return code ? code : list_job(listing, queue_find(listing->call->daemon->queue, (*row)->id), *row, NULL);
+}
+
+/* In order of id. */
+static int list_all(struct listing *listing, bool ended, struct err *err)
+{
+    int code = ended ? store_each_job(listing->call->daemon->store, STORE_ENDED, list_ended, listing, err) : 0;
+    return code ? code : list_live(listing, INT64_MAX, err);
+}
+
+/* The answer with only those members. */
+static int list_cells(struct listing *listing, const json_t *members, bool ended, struct err *err)
+{
+    size_t size;
+    listing->text = open_memstream(&listing->call->text, &size);
+    if (!listing->text)
+        return err_set(err, -ENOMEM, "out of memory");
+    fputs("{\"jobs\":[", listing->text);
+    int code = list_all(listing, ended, err);
+    fputs("],\"arrays\":", listing->text);
+    json_dumpf(listing->arrays, listing->text, JSON_COMPACT);
+    fputs(",\"members\":", listing->text);
+    json_dumpf(members, listing->text, JSON_COMPACT);
+    putc('}', listing->text);
+    fclose(listing->text);
     return code;
 }
 
@@ -99,13 +130,11 @@ int verb_list(struct call *call, struct err *err)
         code = call_refuse(call, err, "bad_request", "there is no state %.40s", listing.state);
     else if (members && !json_is_null(members) && message_members(members, &listing.members, err) != 0)
         code = call_refuse(call, err, "bad_request", "%s", err->text);
-    else if (all)
-        code = store_each_job(call->daemon->store, STORE_ALL, list_row, &listing, err);
+    else if (listing.members.count)
+        code = list_cells(&listing, members, all, err);
     else
-        code = list_live(&listing, err);
+        code = list_all(&listing, all, err);
     call->answer = json_pack("{so so}", "jobs", listing.rows, "arrays", listing.arrays);
-    if (listing.members.count)
-        json_object_set(call->answer, "members", (json_t *)members);
     return code;
 }
 

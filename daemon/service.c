@@ -50,17 +50,26 @@ static void reply(struct daemon *daemon, const struct peer *peer, const struct r
     json_decref(body);
 }
 
+/* The text, or else the body, which it takes; a failed daemon answers nothing. */
+static void reply_text(const struct call *call, const char *kind, const char *text, json_t *body)
+{
+    const struct request *request = call->request;
+    if (!call->daemon->failed && text)
+        zsock_send_text(call->daemon->zsock, call->peer, kind, request->id, request->id_size, text);
+    else if (!call->daemon->failed)
+        zsock_send(call->daemon->zsock, call->peer, kind, request->id, request->id_size, body);
+    json_decref(body);
+}
+
 void call_answer(struct call *call, int code, const struct err *err)
 {
-    json_t *answer = call->answer;
-    call->answer = NULL;
-    if (call->daemon->failed)
-        json_decref(answer);
-    else if (code) {
-        json_decref(answer);
-        reply(call->daemon, call->peer, call->request, "error", message_error(call->code, err->text));
-    } else if (answer)
-        reply(call->daemon, call->peer, call->request, "ok", answer);
+    CLEANUP(free_ptr) char *text = TAKE(call->text);
+    json_t *answer = TAKE(call->answer);
+    if (code)
+        reply_text(call, "error", NULL, message_error(call->code, err->text));
+    else if (text || answer)
+        reply_text(call, "ok", text, json_incref(answer));
+    json_decref(answer);
 }
 
 static void run_verb(struct daemon *daemon, const struct peer *peer, const struct request *request,

@@ -13,6 +13,7 @@ struct call {
     const struct request *request;
     const json_t *body;
     json_t *answer;
+    char *text; /* instead of *answer: the answer as it is sent; call_answer frees it */
     const char *code;
 };
 

@@ -61,7 +61,7 @@ typedef int store_job_visitor(void *context, struct job_row **row);
 typedef int store_event_visitor(void *context, const struct job_event *event);
 typedef int store_attempt_visitor(void *context, const struct attempt *attempt);
 
-enum store_selection { STORE_LIVE, STORE_ALL };
+enum store_selection { STORE_LIVE, STORE_ENDED, STORE_ALL };
 
 int store_each_job(struct store *store, enum store_selection selection, store_job_visitor *visit,
                    void *context, struct err *err);

@@ -22,6 +22,7 @@ enum statement {
     ADD_ATTEMPT,
     END_ATTEMPT,
     LIVE_JOBS,
+    ENDED_JOBS,
     ALL_JOBS,
     FIND_JOB,
     FIND_KEY,

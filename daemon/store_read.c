@@ -163,7 +163,8 @@ int store_each_job(struct store *store, enum store_selection selection, store_jo
                    void *context, struct err *err)
 {
     struct job_visit visit_rows = {visit, context};
-    sqlite3_stmt *statement = store_bind(store, selection == STORE_ALL ? ALL_JOBS : LIVE_JOBS, "");
+    static const enum statement STATEMENTS[] = {[STORE_LIVE] = LIVE_JOBS, [STORE_ENDED] = ENDED_JOBS, [STORE_ALL] = ALL_JOBS};
+    sqlite3_stmt *statement = store_bind(store, STATEMENTS[selection], "");
     return any_number(each(store, statement, visit_job, &visit_rows, err));
 }
 

@@ -30,6 +30,7 @@ static const char *const SQL[STATEMENT_MAX] = {
     [END_ATTEMPT] = "UPDATE attempts SET ended_us = ?, outcome = ?, exit_status = ?, signal = ?"
                     " WHERE job = ? AND attempt = ? AND ended_us = 0",
     [LIVE_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE ended_us = 0 ORDER BY id",
+    [ENDED_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE ended_us <> 0 ORDER BY id",
     [ALL_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs ORDER BY id",
     [FIND_JOB] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?",
     [FIND_KEY] = "SELECT id, body FROM jobs WHERE key = ?",

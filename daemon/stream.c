@@ -95,14 +95,12 @@ json_t *stream_job_row(const struct streams *streams, const struct job *job)
     return row;
 }
 
-json_t *stream_job_cells(const struct streams *streams, const struct job *job,
-                         const struct row_members *members)
+void stream_write_cells(const struct streams *streams, const struct job *job, const struct row_members *members, FILE *to)
 {
     struct err why;
     struct row_extra extra = extra_of(streams, job, &why);
-    json_t *cells = message_cells(job->row, &extra, members);
+    message_write_cells(job->row, &extra, members, to);
     json_decref(extra.progress);
-    return cells;
 }
 
 json_t *stream_row(const struct streams *streams, int64_t id)

@@ -62,9 +62,8 @@ int stream_send(struct streams *streams, struct stream *stream, const char *kind
 bool stream_selects(const struct stream *stream, int64_t job);
 bool stream_all_ended(const struct streams *streams, const struct stream *stream);
 
-/* Only some of its members. */
-json_t *stream_job_cells(const struct streams *streams, const struct job *job,
-                         const struct row_members *members);
+/* Only some of its members, as message_write_cells. */
+void stream_write_cells(const struct streams *streams, const struct job *job, const struct row_members *members, FILE *to);
 
 /* ROW of a job, running or not; NULL when there is none. */
 json_t *stream_row(const struct streams *streams, int64_t id);

@@ -162,7 +162,7 @@ static int commit_all(struct daemon *daemon, struct submits *submits, struct err
     for (size_t i = 0; !code && i < submits->count; i++) {
         struct waiting *waiting = &submits->waiting[i];
         waiting->call =
-            (struct call){daemon, &waiting->peer, &waiting->request, waiting->request.body, NULL, "internal"};
+            (struct call){.daemon = daemon, .peer = &waiting->peer, .request = &waiting->request, .body = waiting->request.body, .code = "internal"};
         waiting->code = submit_part(&waiting->call, &waiting->err);
         any |= waiting->code == 0;
         if (waiting->code == -EIO || waiting->code == -ENOSPC || waiting->code == -EBUSY) {

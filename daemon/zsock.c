@@ -212,13 +212,10 @@ json_t *zsock_reach(const struct zsock *zsock)
     return auth_json(zsock->auth);
 }
 
-int zsock_send(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,
-               const json_t *body)
+int zsock_send_text(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,
+                    const char *text)
 {
     const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
-    CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(12));
-    if (!text)
-        return -EINVAL;
     if (zmq_send(zsock->socket, peer->id, peer->size, more) < 0)
         return -zmq_errno();
     /* The first part found the peer's queue open: the others follow it. */
@@ -228,4 +225,11 @@ int zsock_send(struct zsock *zsock, const struct peer *peer, const char *kind, c
         zmq_send(zsock->socket, text, strlen(text), ZMQ_DONTWAIT) < 0)
         return -zmq_errno();
     return 0;
+}
+
+int zsock_send(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,
+               const json_t *body)
+{
+    CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    return text ? zsock_send_text(zsock, peer, kind, id, id_size, text) : -EINVAL;
 }

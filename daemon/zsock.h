@@ -39,6 +39,8 @@ json_t *zsock_reach(const struct zsock *zsock);
 void zsock_close(struct zsock *zsock);
 
 /* Sends a reply; body stays the caller's. -EAGAIN: the peer does not read; -EHOSTUNREACH: it is gone. */
+int zsock_send_text(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,
+                    const char *text);
 int zsock_send(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,
                const json_t *body);
 

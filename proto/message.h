@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct job_after {
     int64_t id;
@@ -63,11 +64,13 @@ struct row_members {
 /* An array of names; -EINVAL and a sentence for what is no member. */
 int message_members(const json_t *names, struct row_members *members, struct err *err);
 
-/* ROW as an object, or only some members' values as an array; ids of the jobs it comes after, those that any end
- * satisfies or the others. New references, as all below. */
+/* Only those members' values, written as the text of an array: a list of 10,000 jobs takes a fifth of the time that
+ * making and dumping 100,000 values takes. */
+void message_write_cells(const struct job_row *row, const struct row_extra *extra, const struct row_members *members, FILE *to);
+
+/* ROW as an object; ids of the jobs it comes after, those that any end satisfies or the others. New references, as all
+ * below. */
 json_t *message_row(const struct job_row *row, const struct row_extra *extra);
-json_t *message_cells(const struct job_row *row, const struct row_extra *extra,
-                      const struct row_members *members);
 json_t *message_after(const struct job_row *row, bool any);
 
 /* EVENT and the body of an error. */

@@ -126,11 +126,63 @@ int message_members(const json_t *names, struct row_members *members, struct err
     return 0;
 }
 
-json_t *message_cells(const struct job_row *row, const struct row_extra *extra,
-                      const struct row_members *members)
+/* A JSON string, or null for no text. The text is UTF-8. */
+static void write_text(const char *text, FILE *to)
 {
-    json_t *cells = json_array();
-    for (size_t i = 0; i < members->count; i++)
-        json_array_append_new(cells, member(row, extra, members->indices[i]));
-    return cells;
+    size_t plain = 0;
+    if (!text || !*text) {
+        fputs_unlocked("null", to);
+        return;
+    }
+    putc_unlocked('"', to);
+    for (; *text; text += plain) {
+        for (plain = 0; (unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\';)
+            plain++;
+        fwrite_unlocked(text, 1, plain, to);
+        if (text[plain])
+            fprintf(to, "\\u%04x", (unsigned char)text[plain++]);
+    }
+    putc_unlocked('"', to);
+}
+
+static void write_int(int64_t value, FILE *to)
+{
+    char digits[24], *at = digits + sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--at = '-';
+    fwrite_unlocked(at, 1, (size_t)(digits + sizeof digits - at), to);
+}
+
+/* What takes a JSON value of its own, or none. */
+static void write_value(json_t *value, FILE *to)
+{
+    if (json_is_null(value) || json_dumpf(value, to, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12)) != 0)
+        fputs_unlocked("null", to);
+    json_decref(value);
+}
+
+void message_write_cells(const struct job_row *row, const struct row_extra *extra, const struct row_members *members, FILE *to)
+{
+    putc_unlocked('[', to);
+    for (size_t j = 0; j < members->count; j++) {
+        size_t i = members->indices[j];
+        const char *at = (const char *)row + MEMBERS[i].offset;
+        if (j)
+            putc_unlocked(',', to);
+        if (MEMBERS[i].type == TYPE_INT64)
+            write_int(*(const int64_t *)at, to);
+        else if (MEMBERS[i].type == TYPE_TEXT)
+            write_text(*(const char *const *)at, to);
+        else if (MEMBERS[i].type == TYPE_STATE)
+            write_text(job_state_name(row->life.state), to);
+        else if (MEMBERS[i].type == TYPE_REASON)
+            write_text(extra->reason ? extra->reason : row->life.reason, to);
+        else
+            write_value(member(row, extra, i), to);
+    }
+    putc_unlocked(']', to);
 }

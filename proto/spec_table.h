@@ -163,6 +163,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
      .help = "weight of a fake's loss, a real one's being 1; 0: what balances the training part"},
     {"patience", SPEC_INT, "0", LIMITS(0, 100000), .unit = "epochs",
      .help = "end after so many epochs without a lower validation loss; 0: never early"},
+    {"sees", SPEC_CHOICE, "all", .choices = "all|image|invvar|background",
+     .help = "what the network is shown of a stamp, for controls: the image channels alone, the invvar channels "
+             "alone, or all channels with the middle hidden"},
     {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|standard|none",
      .help = "image channels: asinh(x/sigma)/2, x/sigma, by mean and deviation, or nanomaggies"},
     {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|standard|none",
@@ -195,6 +198,11 @@ static const struct spec_field EVALUATE_FIELDS[] = {
     {"model", SPEC_INPUT, .required = true, .help = "output of a train job"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of the split job it was trained on"},
     {"audit", SPEC_INPUT, .help = "output of an audit job, for the report"},
+    {"image_control", SPEC_INPUT,
+     .help = "output of an evaluate job on the same dataset, of a network that saw the image channels alone (train "
+             "--sees image), for the report"},
+    {"invvar_control", SPEC_INPUT, .help = "likewise of one that saw the invvar channels alone"},
+    {"background_control", SPEC_INPUT, .help = "likewise of one from which the middle was hidden"},
     {"delta", SPEC_REAL, "0.05", LIMITS(0.0001, 0.5),
      .help = "representative means: AUC below 0.5 + delta at 95 %; declare it before training"},
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
@@ -217,7 +225,8 @@ static const struct spec_field MODEL_FIELDS[] = {
 static const struct spec_field JOB_FIELDS[] = {
     {"name", SPEC_TEXT, .help = "a name to tell the job by"},
     {"tag", SPEC_TEXT, .help = "a word to find the job by; several with commas between"},
-    {"ranks", SPEC_INT, "1", LIMITS(1, 100000), .help = "MPI ranks"},
+    {"ranks", SPEC_INT, "1", LIMITS(1, 100000),
+     .help = "MPI ranks; of a training by default as many as there are slots and micro-batches in a batch"},
     {"threads", SPEC_INT, "1", LIMITS(1, 1024), .help = "threads a rank; a job takes ranks x threads slots"},
     {"priority", SPEC_INT, "0", LIMITS(-1000000, 1000000), .help = "higher starts first"},
     {"retries", SPEC_INT, "1", LIMITS(0, 1000), .help = "further attempts after a failure"},

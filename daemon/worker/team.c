@@ -1,5 +1,6 @@
-/* See team.h. Claims: rank 0 holds the counter and a thread that answers the other ranks, which look for
- * their answer a thousand times a second: a brick takes seconds, so neither costs anything. */
+/* See team.h. Claims: rank 0 holds the counter and, from its own first claim on, a thread that answers the other
+ * ranks, which look for their answer a thousand times a second: a brick takes seconds, so neither costs anything.
+ * A training claims nothing, and would feel that thread on its core. */
 #include "daemon/worker/team.h"
 #include "common/cleanup.h"
 #include "common/str.h"
@@ -17,6 +18,7 @@ struct team {
     int rank, size;
     bool with_mpi;
     pthread_t server; /* on rank 0 of several */
+    bool serving;     /* it was started */
     atomic_long next; /* the counter, on rank 0 */
 };
 
@@ -64,6 +66,15 @@ static void *serve_claims(void *argument)
     return NULL;
 }
 
+static void start_serving(struct team *team)
+{
+    if (team->serving || team->size == 1)
+        return;
+    if (pthread_create(&team->server, NULL, serve_claims, team) != 0)
+        abort();
+    team->serving = true;
+}
+
 /* Ranks of a host hand each other messages through memory that they share, not by reading each other's: of what is
  * confined as ranks are (confine.h) the kernel refuses that, once for every message, and Open MPI says so each time. */
 static int start_mpi(struct team *team, struct err *err)
@@ -76,8 +87,6 @@ static int start_mpi(struct team *team, struct err *err)
     MPI_Comm_size(MPI_COMM_WORLD, &team->size);
     if (provided < MPI_THREAD_MULTIPLE)
         return err_set(err, -ENOTSUP, "this Open MPI was built without MPI_THREAD_MULTIPLE");
-    if (team->size > 1 && team->rank == 0 && pthread_create(&team->server, NULL, serve_claims, team) != 0)
-        return err_set(err, -EAGAIN, "cannot start a thread");
     return 0;
 }
 
@@ -105,8 +114,10 @@ void team_destroy(struct team *team)
     long none = 0;
     if (team->size > 1 && team->rank > 0)
         MPI_Send(&none, 1, MPI_LONG, 0, TAG_CLOSE, MPI_COMM_WORLD);
-    if (team->size > 1 && team->rank == 0)
+    if (team->serving)
         pthread_join(team->server, NULL);
+    else if (team->size > 1 && team->rank == 0)
+        serve_claims(team); /* the others' farewells */
     if (team->with_mpi)
         MPI_Finalize();
     free(team);
@@ -252,6 +263,7 @@ long team_claim(struct team *team, long count)
 {
     long claim = 0;
     if (team->rank == 0) {
+        start_serving(team);
         claim = atomic_fetch_add(&team->next, 1);
     } else {
         MPI_Status status;

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +17,12 @@ RECORD = ROOT / 'tests' / 'RECORD.md'
 PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test_kill.py', 'T5 cutouts, kills', 200, 12000),
         ('test_injection.py', 'S3 cutouts, hostile values', 100, 100000), ('test_rank_death.py', 'T7 cutouts, ranks killed', 1, 100),
         ('test_daemon_kill.py::test_kills_under_eight_clients_lose_nothing_and_double_nothing', 'Q1 kills under submits', 1000, 100000),
+        ('train/test_train.py', 'T1 kill-and-resume chains', 20, 200), ('test_save_killed', 'T3 saves killed', 2000, 50000),
         ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000), ('interleave', 'Q3 interleavings', 20000, 10000000),
         ('test_daemon_calls.py', 'Q5 failing system calls', 500, 10000),
         ('test_daemon_kill.py::test_a_killed_daemon_of_many_jobs_serves_again_soon', 'Q6 restarts with 10,000 jobs', 100, 1000),
         ('test_daemon_disk.py', 'Q7 full disks of 1 MiB', 100, 1000), ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
+        ('test_daemon_garbage.py', 'S1 garbage on the socket', 100000, 10000000),
         ('test_daemon_soak.py', 'E1 soak, seconds', 1800, 86400)]
 HEAD = '''# Record of trials
 
@@ -43,6 +46,15 @@ def add(cells):
         file.write('| ' + ' | '.join(str(cell).replace('|', '/') for cell in cells) + ' |\n')
 
 
+def command_of(test, trials, environment):
+    if test == 'train/test_train.py':
+        return ['/usr/bin/python3', str(ROOT / 'tests/unit' / test), environment['DECOY_WORKER'], shutil.which('mpirun') or '',
+                str(ROOT / 'tests/unit/train/tiny.yaml'), 'Train.test_kill_and_resume_gives_the_same_bits']
+    if '.py' in test:
+        return ['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)]
+    return [environment['DECOY_BUILD'] + '/tests/crash/' + test, str(trials)]
+
+
 def processor():
     """Its name, as /proc/cpuinfo has it."""
     found = re.search(r'^model name\s*: (.*)$', pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8'), re.M)
@@ -54,10 +66,8 @@ def round_of(test, what, trials, environment):
     seed = 1000 + sum(row[3] == what for row in rows())
     commit = subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     place = [datetime.date.today().isoformat(), commit, f'{os.cpu_count()} cores, {processor()}']
-    program = [environment['DECOY_BUILD'] + '/tests/crash/' + test]
-    if '.py' in test:
-        program = ['/usr/bin/python3', '-m', 'pytest', '-q', '-s', '-p', 'no:cacheprovider', str(ROOT / 'tests/crash' / test)]
-    done = subprocess.run(program, env=dict(environment, CRASH_N=str(trials), CRASH_SEED=str(seed)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    more = dict(CRASH_N=str(trials), CRASH_SEED=str(seed), DECOY_CHAINS=str(trials), DECOY_KILLS='10', DECOY_SEED=str(seed))
+    done = subprocess.run(command_of(test, trials, environment), env=dict(environment, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     for line in done.stdout.splitlines():
         if line.startswith('RECORD\t'):
             add(place + line.split('\t')[1:])

@@ -39,6 +39,7 @@ def test_decoy_alone_shows_its_verbs(tmp_path):
     assert done.returncode == 2 and not done.stdout
     for verb in VERBS:
         assert f'\n  {verb} ' in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 80
     assert decoy(tmp_path, '--help').stdout == done.stderr
     assert decoy(tmp_path, 'help').stdout == done.stderr
 
@@ -46,6 +47,9 @@ def test_decoy_alone_shows_its_verbs(tmp_path):
 @pytest.mark.parametrize('words, part', [
     (['sumbit'], 'there is no verb sumbit; did you mean `decoy submit`?'),
     (['frobnicate'], 'there is no verb frobnicate\n'),
+    (['train'], 'there is no verb train: it is a kind of job, for `decoy submit train`'),
+    (['trian', '--out', 'x'], 'did you mean `decoy submit train`?'),
+    (['gallry'], 'did you mean `decoy gallery`?'),
     (['--nonsense', 'ls'], '--nonsense is no flag of `decoy`'),
     (['up', 'now'], 'now is one word too many'),
     (['down', '--timeout', 'soon'], '--timeout must be a time span, not soon'),

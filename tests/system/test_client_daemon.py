@@ -169,6 +169,12 @@ def test_ranks_max_are_the_slots(decoy):
     assert decoy.row(job)['ranks'] == 2
 
 
+@pytest.mark.parametrize('flags, ranks', [((), 2), (('--batch', 16), 1), (('--batch', 17, '--micro-batch', 8), 2), (('--threads', 2), 1), (('--ranks', 1), 1)])
+def test_a_training_that_names_no_ranks_has_those_with_work(decoy, flags, ranks):
+    job = int(decoy('submit', 'train', '--dataset', decoy.directory, '--out', decoy.directory / 'out', '--hold', *flags))
+    assert decoy.row(job)['ranks'] == ranks
+
+
 def test_daemon_refuses_a_directory_that_others_can_read(decoy):
     other = decoy.directory / 'open'
     other.mkdir(mode=0o755)

@@ -21,6 +21,7 @@ static void evaluation_close(struct evaluation *evaluation)
     free(evaluation->label);
     free(evaluation->mag_g);
     free(evaluation->brick);
+    json_decref(evaluation->controls);
 }
 
 static enum dataset_part find_part(const char *name)
@@ -162,12 +163,13 @@ static int publish_verdict(const struct evaluation *evaluation, struct err *err)
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, dataset_fingerprint(evaluation->dataset));
     json_t *json = verdict_to_json(&evaluation->verdict);
     json_t *context = json_pack(
-        "{so so ss ss ss ss ss sI si sO?}", "calibration", calibration_to_json(&evaluation->calibration),
-        "covariates", covariates_to_json(&evaluation->covariates), "part",
-        dataset_part_name(evaluation->part), "model", evaluation->model, "dataset", evaluation->dataset_path,
-        "fingerprint", fingerprint, "version", DECOY_VERSION, "job", (json_int_t)evaluation->job->id,
-        "attempt", evaluation->job->attempt, "split_seed",
-        json_object_get(dataset_manifest(evaluation->dataset), "seed"));
+        "{so so sO ss ss ss ss ss ss sI si sO?}", "calibration",
+        calibration_to_json(&evaluation->calibration), "covariates",
+        covariates_to_json(&evaluation->covariates), "controls", evaluation->controls, "sees",
+        sight_name(predictor_sight(evaluation->predictor)), "part", dataset_part_name(evaluation->part),
+        "model", evaluation->model, "dataset", evaluation->dataset_path, "fingerprint", fingerprint,
+        "version", DECOY_VERSION, "job", (json_int_t)evaluation->job->id, "attempt", evaluation->job->attempt,
+        "split_seed", json_object_get(dataset_manifest(evaluation->dataset), "seed"));
     int code = json && context && json_object_update(json, context) == 0
                    ? json_publish_file(path, json, err)
                    : err_set(err, -ENOMEM, "out of memory for %s", path);
@@ -228,6 +230,9 @@ int evaluate_run(struct job *job, struct err *err)
     int code = evaluation_open(&evaluation, job, err);
     if (!code && team_rank(job->team) == 0)
         code = read_audit(evaluation.audit_path, &audit, err);
+    if (!code && team_rank(job->team) == 0)
+        code = controls_read(&evaluation.controls, job->spec, dataset_fingerprint(evaluation.dataset),
+                             dataset_part_name(evaluation.part), err);
     if (!code)
         code = predict_part(&evaluation, err);
     if (!code && team_rank(job->team) == 0)

@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "daemon/worker/dataset/dataset.h"
 #include "daemon/worker/evaluate/calibration.h"
+#include "daemon/worker/evaluate/controls.h"
 #include "daemon/worker/evaluate/covariates.h"
 #include "daemon/worker/evaluate/verdict.h"
 #include "daemon/worker/job.h"
@@ -32,6 +33,7 @@ struct evaluation {
     struct verdict verdict;
     struct calibration calibration;
     struct covariates covariates;
+    json_t *controls; /* of controls_read */
 };
 
 /* predict.c: every example once, the ranks sharing them by contiguous ranges; all scores come to rank 0's

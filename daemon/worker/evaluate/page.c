@@ -72,6 +72,10 @@ static void put_head(struct html *html, const struct evaluation *evaluation, con
             "Catalogue columns alone do as well as the network (AUC %.3f): the classes were selected "
             "differently, so that this says nothing about what the galaxies look like.",
             evaluation->covariates.auc.value);
+    controls_put_warnings(html, evaluation->controls);
+    if (predictor_sight(evaluation->predictor) != SIGHT_ALL)
+        html_element(html, "p", "warning", "This network was trained with --sees %s: it is a control.",
+                     sight_name(predictor_sight(evaluation->predictor)));
     if (evaluation->part != DATASET_TEST)
         html_element(html, "p", "warning", "This is the %s part, not the test part: the network has seen it.",
                      dataset_part_name(evaluation->part));

@@ -59,6 +59,7 @@ int page_put_controls(struct html *html, const struct evaluation *evaluation, co
     html_tags(html, "<table>\n");
     put_calibration(html, &evaluation->calibration);
     put_covariates(html, evaluation);
+    controls_put(html, evaluation->controls);
     html_tags(html, "</table>\n");
     if (evaluation->covariates.count > 0)
         html_element(

@@ -201,6 +201,24 @@ static void put_planes(const struct bands *bands, const char *image, const char 
     gather(bands, "input", "scaled", "input.channels", bands->channels, places);
 }
 
+/* "input.shown": what a network that sees a part of the stamps is shown; else all. */
+static const char *show(const struct bands *bands)
+{
+    const int side = input_stamp(bands->input);
+    const long shape[] = {1, bands->channels, side, side};
+    if (input_sight(bands->input) == SIGHT_ALL)
+        return "input";
+    float *shown = calloc((size_t)bands->channels * (size_t)bands->pixels, sizeof *shown);
+    if (!shown)
+        abort();
+    for (int i = 0; i < bands->channels * bands->pixels; i++)
+        shown[i] = input_shows(bands->input, i % side, i / side % side, i / bands->pixels) ? 1 : 0;
+    onnx_tensor(bands->onnx, "input.sight", 4, shape, shown);
+    onnx_add(bands->onnx, "Mul", "input.shown", READS("input", "input.sight"));
+    free(shown);
+    return "input.shown";
+}
+
 const char *onnx_input_layers(struct onnx *onnx, const struct input *input)
 {
     int side = input_stamp(input);
@@ -220,6 +238,7 @@ const char *onnx_input_layers(struct onnx *onnx, const struct input *input)
         relative)
         find_median(bands);
     put_planes(bands, scale_images(bands), scale_invvars(bands));
+    const char *shown = show(bands);
     free(bands);
-    return "input";
+    return shown;
 }

@@ -25,6 +25,7 @@ struct channel {
 struct input {
     enum image_scale image_scale;
     enum invvar_scale invvar_scale;
+    enum sight sight;
     int stamp_px, channel_count;
     struct channel *channels;
     float *planes, *converted; /* work: a plane of each channel, as it is given and as the network sees it */
@@ -159,9 +160,9 @@ json_t *input_to_json(const struct input *input)
         json_array_append_new(channels, json_pack("{ss sf sf sf}", "name", input->channels[c].name, "median",
                                                   input->channels[c].median, "mean", input->channels[c].mean,
                                                   "deviation", input->channels[c].deviation));
-    return json_pack("{si si ss ss so}", "version", 1, "stamp", input->stamp_px, "image_scale",
-                     IMAGE_SCALES[input->image_scale], "invvar_scale", INVVAR_SCALES[input->invvar_scale],
-                     "channels", channels);
+    return json_pack("{si si ss ss ss so}", "version", 1, "stamp", input->stamp_px, "sees",
+                     sight_name(input->sight), "image_scale", IMAGE_SCALES[input->image_scale],
+                     "invvar_scale", INVVAR_SCALES[input->invvar_scale], "channels", channels);
 }
 
 /* -EINVAL without a name; what a scale needs of the numbers, input_create looks at. */
@@ -189,9 +190,27 @@ int input_from_json(struct input **out, const json_t *file, struct err *err)
         if (read_channel(json_array_get(list, c), &channels[c]) != 0)
             return err_set(err, -EINVAL, "channel %zu has no name", c);
     }
-    return input_create(out, json_string_value(json_object_get(file, "image_scale")),
-                        json_string_value(json_object_get(file, "invvar_scale")),
-                        (int)json_integer_value(json_object_get(file, "stamp")), (int)count, channels, err);
+    const json_t *sees = json_object_get(file, "sees"); /* a file from before there was a choice has none */
+    enum sight sight = sees ? sight_find(json_string_value(sees)) : SIGHT_ALL;
+    if (sight == SIGHT_MAX)
+        return err_set(err, -EINVAL, "sees is not one of all, image, invvar, background");
+    int code =
+        input_create(out, json_string_value(json_object_get(file, "image_scale")),
+                     json_string_value(json_object_get(file, "invvar_scale")),
+                     (int)json_integer_value(json_object_get(file, "stamp")), (int)count, channels, err);
+    if (!code)
+        input_show(*out, sight);
+    return code;
+}
+
+void input_show(struct input *input, enum sight sight)
+{
+    input->sight = sight;
+}
+
+enum sight input_sight(const struct input *input)
+{
+    return input->sight;
 }
 
 int input_stamp(const struct input *input)
@@ -278,6 +297,30 @@ static void convert_band(struct input *input, int image, int invvar)
         scale_invvar(input, &input->channels[invvar], v, count, v0);
 }
 
+bool input_shows(const struct input *input, int x, int y, int channel)
+{
+    switch (input->sight) {
+    case SIGHT_IMAGE:
+        return !input->channels[channel].is_invvar;
+    case SIGHT_INVVAR:
+        return input->channels[channel].is_invvar;
+    case SIGHT_BACKGROUND:
+        return !sight_is_middle(input->stamp_px, x, y);
+    default:
+        return true;
+    }
+}
+
+static void hide(const struct input *input, float *converted)
+{
+    for (int y = 0; y < input->stamp_px; y++) {
+        for (int x = 0; x < input->stamp_px; x++) {
+            for (int c = 0; c < input->channel_count; c++, converted++)
+                *converted = input_shows(input, x, y, c) ? *converted : 0;
+        }
+    }
+}
+
 void input_convert(struct input *input, const float *pixels, float *converted)
 {
     pixels_part(pixels, plane_size(input), input->channel_count, input->planes, plane_stride(input));
@@ -289,4 +332,6 @@ void input_convert(struct input *input, const float *pixels, float *converted)
             convert_band(input, -1, c);
     }
     pixels_join(input->converted, plane_stride(input), plane_size(input), input->channel_count, converted);
+    if (input->sight != SIGHT_ALL)
+        hide(input, converted);
 }

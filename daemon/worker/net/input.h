@@ -20,6 +20,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "daemon/worker/net/sight.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -39,6 +40,11 @@ int input_create(struct input **out, const char *image_scale, const char *invvar
 void input_destroy(struct input *input);
 CLEANUP_DEFINE(input_destroy_ptr, struct input, input_destroy)
 
+/* What a network is to see of the stamp; SIGHT_ALL unless set. */
+void input_show(struct input *input, enum sight sight);
+enum sight input_sight(const struct input *input);
+bool input_shows(const struct input *input, int x, int y, int channel);
+
 /* input.json of a train job, but for the `fingerprint` of the dataset, which train adds. */
 json_t *input_to_json(const struct input *input);
 int input_from_json(struct input **out, const json_t *file, struct err *err);
@@ -50,7 +56,7 @@ bool input_is_invvar(const struct input *input, int channel);
 const char *input_image_scale(const struct input *input); /* as given to input_create, as is the next */
 const char *input_invvar_scale(const struct input *input);
 struct input_channel input_channel(const struct input *input, int channel); /* its name is the input's */
-size_t input_size(const struct input *input);                /* floats a stamp: side x side x channels */
+size_t input_size(const struct input *input); /* floats a stamp: side x side x channels */
 
 /* One stamp, (S, S, C) to (S, S, C). Uses a work space of its own inside `input`: one thread at a time. */
 void input_convert(struct input *input, const float *pixels, float *converted);

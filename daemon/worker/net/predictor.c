@@ -102,6 +102,11 @@ void predictor_close(struct predictor *predictor)
     free(predictor);
 }
 
+enum sight predictor_sight(const struct predictor *predictor)
+{
+    return input_sight(predictor->trained.input);
+}
+
 int predictor_score(struct predictor *predictor, const float *const *stamps, size_t count, double *score,
                     float *gradients, struct err *err)
 {

@@ -5,6 +5,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "daemon/worker/net/sight.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,9 @@ int predictor_open(struct predictor **out, const char *directory, uint64_t finge
                    int channels, int batch, int threads, struct err *err);
 void predictor_close(struct predictor *predictor);
 CLEANUP_DEFINE(predictor_close_ptr, struct predictor, predictor_close)
+
+/* What the network was shown of a stamp, in training and here. */
+enum sight predictor_sight(const struct predictor *predictor);
 
 /* score[i] = P(fake) of stamps[i], raw pixels (side, side, channels), count <= batch. The score of a stamp
  * does not depend on what else is in the batch. gradients (NULL: none): d score / d normalised input, count x

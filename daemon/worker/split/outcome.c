@@ -63,16 +63,16 @@ int outcome_publish(const struct outcome *outcome, struct err *err)
     if (code)
         return code;
     json_t *manifest = json_pack(
-        "{si ss sI ss ss ss s[ss] ss ss si sI sO s{sf sf} so sI sO sO sO* sO so}", "v", 1, "decoy",
+        "{si ss sI ss ss ss s[ss] ss ss si sI sO s{sf sf} so sI sI sO sO sO* sO so}", "v", 1, "decoy",
         DECOY_VERSION, "seed", (json_int_t)spec_int(spec, "seed"), "by", spec_text(spec, "by"), "rule",
         outcome->parts->rule, "counts", spec_text(spec, "classes"), "classes", CLASS_NAMES[CLASS_REAL],
         CLASS_NAMES[CLASS_FAKE], "format", spec_text(spec, "format"), "axes",
         strcmp(spec_text(spec, "orientation"), "dplearn") == 0 ? "xy" : "yx", "stamp", plan->stamp,
         "shard_examples", (json_int_t)plan->shard_examples, "channels", scan->channels, "fractions", "test",
         spec_real(spec, "test"), "valid", spec_real(spec, "valid"), "parts", describe_parts(outcome),
-        "left_out", (json_int_t)(outcome->parts->left_out + scan->left_out), "normalisation",
-        outcome->normalisation, "provenance", scan->provenance, "selection", scan->selection, "shards",
-        outcome->shards, "index", index);
+        "left_out", (json_int_t)(outcome->parts->left_out + outcome->parts->copies + scan->left_out),
+        "copies", (json_int_t)outcome->parts->copies, "normalisation", outcome->normalisation, "provenance",
+        scan->provenance, "selection", scan->selection, "shards", outcome->shards, "index", index);
     code = manifest ? json_publish_file(path, manifest, err)
                     : err_set(err, -ENOMEM, "out of memory for %s", path);
     json_decref(manifest);
@@ -102,10 +102,11 @@ json_t *outcome_result(const struct outcome *outcome)
         size_t bricks = json_array_size(json_object_get(part, "bricks"));
         json_object_set_new(part, "bricks", json_integer((json_int_t)bricks));
     }
-    return json_pack("{ss ss sI so sI sI sI sI sI si sO}", "rule", outcome->parts->rule, "counts",
-                     spec_text(spec, "classes"), "seed", (json_int_t)spec_int(spec, "seed"), "parts", parts,
-                     "examples", (json_int_t)outcome->plan->total, "stamps", (json_int_t)outcome->scan->total,
-                     "left_out", (json_int_t)(outcome->parts->left_out + outcome->scan->left_out), "shards",
-                     (json_int_t)json_array_size(outcome->shards), "bytes", shard_bytes(outcome->shards),
-                     "stamp", outcome->plan->stamp, "channels", outcome->scan->channels);
+    return json_pack(
+        "{ss ss sI so sI sI sI sI sI sI si sO}", "rule", outcome->parts->rule, "counts",
+        spec_text(spec, "classes"), "seed", (json_int_t)spec_int(spec, "seed"), "parts", parts, "examples",
+        (json_int_t)outcome->plan->total, "stamps", (json_int_t)outcome->scan->total, "left_out",
+        (json_int_t)(outcome->parts->left_out + outcome->parts->copies + outcome->scan->left_out), "copies",
+        (json_int_t)outcome->parts->copies, "shards", (json_int_t)json_array_size(outcome->shards), "bytes",
+        shard_bytes(outcome->shards), "stamp", outcome->plan->stamp, "channels", outcome->scan->channels);
 }

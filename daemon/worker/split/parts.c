@@ -79,6 +79,8 @@ int parts_choose(struct parts *parts, const struct scan *scan, const struct part
     if (!code)
         code = CHOOSE[rule->by](parts, scan, rule, err);
     if (!code)
+        code = places_drop_copies(parts, scan, err);
+    if (!code)
         note_bricks(parts, scan);
     return code;
 }

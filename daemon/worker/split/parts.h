@@ -7,7 +7,10 @@
  *   object  each object for itself, as the original does: what stands at one place of the sky (within 1 arcsec),
  *           or has one id in one brick and class, stays together; neighbours do not, so that stamps of two parts
  *           show the same sky.
- */
+ *
+ * Whatever the rule, one galaxy is not in two parts: bricks overlap, and where the survey did not say which brick
+ * has the right to a galaxy, both may have it. Of stamps within an arcsecond of one another, those are left out
+ * that are not in the part of the first one (real before fake, then by path). */
 #ifndef DECOY_SPLIT_PARTS_H
 #define DECOY_SPLIT_PARTS_H
 
@@ -30,6 +33,7 @@ struct parts {
     uint8_t *stamps;                 /* of each stamp: enum dataset_part or PART_NONE */
     uint8_t *bricks;                 /* of each brick: bit p set when part p has a stamp of it */
     size_t left_out;                 /* stamps in the guard */
+    size_t copies;                   /* stamps left out since another part has the galaxy */
     const char *group_noun;          /* "cells", "objects", or NULL */
     size_t groups[DATASET_PART_MAX]; /* of them in each part */
     char rule[512];                  /* a sentence */

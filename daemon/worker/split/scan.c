@@ -1,164 +1,40 @@
-/* See scan.h. Files without stamps count for nothing but the provenance. */
+/* See scan.h. Rank 0 lists the files and tells their names to all; the ranks claim lots of them and look at each
+ * (look.h); rank 0 merges what they found (scan_merge.h), in the order of the files. */
 #include "daemon/worker/split/scan.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/listing.h"
+#include "daemon/worker/split/look.h"
+#include "daemon/worker/split/scan_merge.h"
 #include "daemon/worker/split/stampfile.h"
+#include "proto/json.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
+
+enum { LOT = 16 }; /* files a claim */
 
 const char *const CLASS_NAMES[CLASS_MAX] = {"real", "fake"};
 
-/* Attributes that differ from file to file, from run to run or from machine to machine, and say nothing of
- * how stamps were made. */
-static const char *const PRIVATE_ATTRIBUTES[] = {
-    "job",       "attempt",   "sources",  "source_directory", "seed",   "class",    "brick",
-    "brickname", "run",       "injected", "matched",          "merged", "selected", "catalogued",
-    "stamps",    "cuts_left", "edge",     "collided",         "given",  "blank",
+/* On all ranks; `rank`, `kind`, ... of the files on rank 0 alone. */
+struct scanning {
+    struct team *team;
+    struct link *link;
+    struct scan_file *files;
+    size_t count;
+    struct looks looks; /* of this rank */
+    json_t **theirs;    /* on rank 0, of each rank: {"kinds", "files", "failure"} */
 };
 
-static bool is_private(const char *name)
+static void scanning_free(struct scanning *scanning)
 {
-    for (size_t i = 0; i < sizeof PRIVATE_ATTRIBUTES / sizeof *PRIVATE_ATTRIBUTES; i++) {
-        if (strcmp(name, PRIVATE_ATTRIBUTES[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* One more file with this value. After VALUES_MAX different ones the rest are counted as null. */
-static void count_value(json_t *values, json_t *value)
-{
-    enum { VALUES_MAX = 32 };
-    size_t i;
-    json_t *entry, *counted = json_array_size(values) < VALUES_MAX ? json_incref(value) : json_null();
-    json_array_foreach(values, i, entry)
-    {
-        json_t *known = json_object_get(entry, "value");
-        if (json_equal(known, value) || json_equal(known, counted)) {
-            json_object_set_new(entry, "files",
-                                json_integer(json_integer_value(json_object_get(entry, "files")) + 1));
-            json_decref(counted);
-            return;
-        }
-    }
-    json_array_append_new(values, json_pack("{so si}", "value", counted, "files", 1));
-}
-
-static void count_attributes(struct scan *scan, int label, json_t *attributes)
-{
-    json_t *class = json_object_get(scan->provenance, CLASS_NAMES[label]), *value;
-    const char *name;
-    json_object_foreach(attributes, name, value)
-    {
-        if (is_private(name))
-            continue;
-        if (!json_object_get(class, name))
-            json_object_set_new(class, name, json_array());
-        count_value(json_object_get(class, name), value);
-    }
-}
-
-/* Takes the name. */
-static int find_brick(struct scan *scan, char *name, size_t *brick)
-{
-    CLEANUP(free_ptr) char *owned = name;
-    const json_t *known = json_object_get(scan->brick_index, name);
-    *brick = known ? (size_t)json_integer_value(known) : scan->brick_count;
-    if (known)
-        return 0;
-    char **larger = realloc(scan->bricks, (scan->brick_count + 1) * sizeof *larger);
-    if (!larger)
-        return -ENOMEM;
-    scan->bricks = larger;
-    json_object_set_new(scan->brick_index, name, json_integer((json_int_t)*brick));
-    scan->bricks[scan->brick_count++] = TAKE(owned);
-    return 0;
-}
-
-static int check_shape(struct scan *scan, const struct stampfile *stamps, const char *path, struct err *err)
-{
-    json_t *names = stampfile_channels(stamps);
-    if (!scan->channels && stampfile_count(stamps)) {
-        scan->channels = json_incref(names);
-        scan->stamp = stampfile_side(stamps);
-        scan->channel_count = (int)json_array_size(names);
-    }
-    if (!stampfile_count(stamps) ||
-        (json_equal(scan->channels, names) && scan->stamp == stampfile_side(stamps)))
-        return 0;
-    return err_set(err, -EINVAL,
-                   "%s has stamps of %d px or channels that are not those of the files before it (%d px)",
-                   path, stampfile_side(stamps), scan->stamp);
-}
-
-/* ra, dec and id of a file's stamps, behind those of the files before. */
-static int add_keys(struct scan *scan, struct stampfile *stamps, size_t count, struct err *err)
-{
-    const struct cutout_column *ra = NULL, *dec = NULL, *id = NULL;
-    struct stamp_key *larger = realloc(scan->keys, (scan->total + count) * sizeof *larger);
-    if (!larger)
-        return err_set(err, -ENOMEM, "out of memory for the places of %zu stamps", scan->total + count);
-    scan->keys = larger;
-    int code = stampfile_column(stamps, "ra", CUTOUT_REAL64, &ra, err);
-    if (!code)
-        code = stampfile_column(stamps, "dec", CUTOUT_REAL64, &dec, err);
-    if (!code)
-        code = stampfile_column(stamps, "id", CUTOUT_INT64, &id, err);
-    for (size_t i = 0; i < count && !code; i++)
-        larger[scan->total + i] = (struct stamp_key){ra ? ((const double *)ra->values)[i] : NAN,
-                                                     dec ? ((const double *)dec->values)[i] : NAN,
-                                                     id ? ((const int64_t *)id->values)[i] : NO_ID};
-    return code;
-}
-
-static int add_source(struct scan *scan, struct stampfile *stamps, const char *path, int label,
-                      bool with_keys, struct err *err)
-{
-    const struct cutout_column *columns;
-    size_t column_count = 0;
-    const size_t count = stampfile_count(stamps);
-    int code = count > UINT32_MAX ? err_set(err, -EFBIG, "%s has more than 2^32 stamps", path)
-                                  : stampfile_list_columns(stamps, &columns, &column_count, err);
-    for (size_t i = 0; i < column_count && !code; i++)
-        code = rows_add(&scan->rows, &columns[i], path, err);
-    if (!code && with_keys)
-        code = add_keys(scan, stamps, count, err);
-    if (code)
-        return code;
-    char *brick = stampfile_brick(stamps, label, err);
-    struct source *source = &scan->sources[scan->source_count];
-    if (!brick || find_brick(scan, brick, &source->brick) != 0)
-        return err_set(err, -ENOMEM, "out of memory for %s", path);
-    source->path = str_format("%s", path);
-    source->label = (uint8_t)label;
-    source->count = count;
-    source->first = scan->total;
-    scan->total += count;
-    scan->source_count++;
-    return 0;
-}
-
-static int scan_file(struct scan *scan, const char *path, int label, bool with_keys, struct err *err)
-{
-    CLEANUP(stampfile_close_ptr) struct stampfile *stamps = NULL;
-    int code = stampfile_open(&stamps, path, err);
-    if (!code && stampfile_is_edge(stamps) && stampfile_side(stamps) != scan->stamp) {
-        scan->left_out += stampfile_count(stamps);
-        return 0;
-    }
-    if (!code)
-        code = check_shape(scan, stamps, path, err);
-    if (code)
-        return code;
-    json_t *attributes = stampfile_attributes(stamps);
-    const double pixscale = json_number_value(json_object_get(attributes, "pixscale"));
-    if (pixscale > scan->pixscale_arcsec)
-        scan->pixscale_arcsec = pixscale;
-    count_attributes(scan, label, attributes);
-    return stampfile_count(stamps) ? add_source(scan, stamps, path, label, with_keys, err) : 0;
+    for (size_t i = 0; i < scanning->count; i++)
+        free(scanning->files[i].path);
+    free(scanning->files);
+    for (int rank = 0; scanning->theirs && rank < team_size(scanning->team); rank++)
+        json_decref(scanning->theirs[rank]);
+    free(scanning->theirs);
+    looks_free(&scanning->looks);
 }
 
 /* A root that was given for one class alone need not have a directory of the class's name. */
@@ -171,7 +47,20 @@ static int walk_class(struct listing *listing, const char *root, const char *nam
     return listing_walk_class(listing, root, name, stampfile_is_name, err);
 }
 
-static int scan_class(struct scan *scan, const struct scan_roots *roots, int label, bool with_keys,
+/* Takes the listing's paths. */
+static int add_files(struct scanning *scanning, struct listing *listing, int label)
+{
+    void *larger = realloc(scanning->files, (scanning->count + listing->count + 1) * sizeof *scanning->files);
+    if (!larger)
+        return -ENOMEM;
+    scanning->files = larger;
+    for (size_t i = 0; i < listing->count; i++)
+        scanning->files[scanning->count++] =
+            (struct scan_file){.path = TAKE(listing->paths[i]), .label = label, .rank = -1};
+    return 0;
+}
+
+static int list_class(struct scanning *scanning, struct scan *scan, const struct scan_roots *roots, int label,
                       struct err *err)
 {
     CLEANUP(listing_free) struct listing listing = {0};
@@ -187,26 +76,204 @@ static int scan_class(struct scan *scan, const struct scan_roots *roots, int lab
     if (counts)
         json_object_set(scan->selection, name, counts);
     json_decref(manifest);
-    if (!code && listing.count) {
-        void *larger = realloc(scan->sources, (scan->source_count + listing.count) * sizeof *scan->sources);
-        code = larger ? 0 : err_set(err, -ENOMEM, "out of memory for %s", root);
-        if (larger)
-            scan->sources = larger;
-    }
-    for (size_t i = 0; i < listing.count && !code; i++)
-        code = scan_file(scan, listing.paths[i], label, with_keys, err);
+    if (!code && add_files(scanning, &listing, label) != 0)
+        code = err_set(err, -ENOMEM, "out of memory for %s", root);
     return code;
 }
 
-int scan_cutouts(struct scan *scan, const struct scan_roots *roots, bool with_keys, struct err *err)
+/* Labels and paths as lines: no path holds a control character (listing.c). */
+static char *write_names(const struct scanning *scanning)
 {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    for (size_t i = 0; stream && i < scanning->count; i++)
+        fprintf(stream, "%d%s\n", scanning->files[i].label, scanning->files[i].path);
+    if (stream)
+        fclose(stream);
+    return text;
+}
+
+static int read_names(struct scanning *scanning, size_t count, char *text)
+{
+    scanning->files = calloc(count + 1, sizeof *scanning->files);
+    if (!scanning->files)
+        return -ENOMEM;
+    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+        scanning->files[scanning->count++] = (struct scan_file){
+            .path = str_format("%.*s", (int)(end - line) - 1, line + 1), .label = *line - '0', .rank = -1};
+    return 0;
+}
+
+/* Rank 0's list to all. */
+static int share_names(struct scanning *scanning, struct err *err)
+{
+    struct team *team = scanning->team;
+    const bool mine = team_rank(team) == 0;
+    CLEANUP(free_ptr) char *text = mine ? write_names(scanning) : NULL;
+    size_t head[] = {scanning->count, text ? strlen(text) + 1 : 0};
+    team_broadcast(team, head, sizeof head, 0);
+    if (!mine)
+        text = calloc(head[1] + 1, 1);
+    if (!text || !head[1]) /* the rank that fails ends the others */
+        return err_set(err, -ENOMEM, "the names of %zu files do not fit in memory", head[0]);
+    team_broadcast(team, text, head[1], 0);
+    if (!mine && read_names(scanning, head[0], text) != 0)
+        return err_set(err, -ENOMEM, "the names of %zu files do not fit in memory", head[0]);
+    return 0;
+}
+
+/* Lots are claimed in order: whatever fails, all files before it are looked at by somebody. */
+static void look_at_files(struct scanning *scanning)
+{
+    const long lots = (long)((scanning->count + LOT - 1) / LOT);
+    double done = 0;
+    for (long lot; (lot = team_claim(scanning->team, lots)) < lots;) {
+        for (size_t i = (size_t)lot * LOT; i < scanning->count && i < (size_t)(lot + 1) * LOT; i++) {
+            if (!json_is_null(scanning->looks.failure) || link_stop_asked(scanning->link))
+                break;
+            look_at(&scanning->looks, i, scanning->files[i].path, scanning->files[i].label);
+            link_progress(scanning->link, ++done, (double)scanning->count, "files");
+        }
+    }
+}
+
+/* What all ranks found, but for the keys, to rank 0. */
+static int gather_looks(struct scanning *scanning, struct err *err)
+{
+    struct team *team = scanning->team;
+    const struct looks *looks = &scanning->looks;
+    json_t *mine =
+        json_pack("{sO sO sO}", "kinds", looks->kinds, "files", looks->files, "failure", looks->failure);
+    CLEANUP(free_ptr) char *text = json_dumps(mine, JSON_COMPACT);
+    CLEANUP(free_ptr) char **texts = NULL;
+    json_decref(mine);
+    int code = text ? team_gather_text(team, text, &texts) : -ENOMEM;
+    if (code || team_rank(team) > 0)
+        return code ? err_set(err, code, "out of memory for what the ranks found in the files") : 0;
+    scanning->theirs = calloc((size_t)team_size(team), sizeof *scanning->theirs);
+    for (int rank = 0; rank < team_size(team); rank++) {
+        if (scanning->theirs && !code)
+            code = json_parse_bytes(texts[rank], strlen(texts[rank]), &scanning->theirs[rank], err);
+        free(texts[rank]);
+    }
+    return scanning->theirs ? code
+                            : err_set(err, -ENOMEM, "out of memory for what the ranks found in the files");
+}
+
+/* Who looked at which file, and what it was. */
+static void deal_out(struct scanning *scanning, int rank)
+{
+    const json_t *kinds = json_object_get(scanning->theirs[rank], "kinds");
+    json_t *entry;
+    size_t i;
+    json_array_foreach(json_object_get(scanning->theirs[rank], "files"), i, entry)
+    {
+        struct scan_file *file = &scanning->files[json_integer_value(json_array_get(entry, 0))];
+        file->rank = rank;
+        file->kind = json_array_get(kinds, (size_t)json_integer_value(json_array_get(entry, 1)));
+        file->count = (size_t)json_integer_value(json_array_get(entry, 2));
+        file->brick = json_string_value(json_array_get(entry, 3));
+    }
+}
+
+/* Why nobody has looked at a file. */
+static int tell_failure(const struct scanning *scanning, size_t number, struct err *err)
+{
+    for (int rank = 0; rank < team_size(scanning->team); rank++) {
+        const json_t *failure = json_object_get(scanning->theirs[rank], "failure");
+        if (json_is_array(failure) && (size_t)json_integer_value(json_array_get(failure, 0)) == number)
+            return err_set(err, (int)json_integer_value(json_array_get(failure, 1)), "%s",
+                           json_string_value(json_array_get(failure, 2)));
+    }
+    return err_set(err, -EPROTO, "no rank has looked at %s", scanning->files[number].path);
+}
+
+static int merge_files(struct scanning *scanning, struct scan *scan, struct err *err)
+{
+    scan->sources = calloc(scanning->count + 1, sizeof *scan->sources);
+    if (!scan->sources)
+        return err_set(err, -ENOMEM, "out of memory for %zu files", scanning->count);
+    for (int rank = 0; rank < team_size(scanning->team); rank++)
+        deal_out(scanning, rank);
+    int code = 0;
+    for (size_t i = 0; i < scanning->count && !code; i++)
+        code = scanning->files[i].rank < 0 ? tell_failure(scanning, i, err)
+                                           : scan_merge(scan, &scanning->files[i], err);
+    rows_settle(&scan->rows);
+    return code;
+}
+
+/* A rank's keys, which lie in the order of its files, to their places. */
+static void place_keys(const struct scanning *scanning, struct scan *scan, int rank,
+                       const struct stamp_key *keys)
+{
+    for (size_t i = 0; i < scanning->count; i++) {
+        const struct scan_file *file = &scanning->files[i];
+        if (file->rank != rank || !file->count)
+            continue;
+        if (file->source != NO_SOURCE)
+            memcpy(scan->keys + scan->sources[file->source].first, keys, file->count * sizeof *keys);
+        keys += file->count;
+    }
+}
+
+/* The keys of all ranks to rank 0, one rank's after another's. */
+static int gather_keys(struct scanning *scanning, struct scan *scan, struct err *err)
+{
+    struct team *team = scanning->team;
+    struct looks *looks = &scanning->looks;
+    if (team_rank(team) > 0) {
+        team_send(team, &looks->key_count, sizeof looks->key_count, 0);
+        team_send(team, looks->keys, looks->key_count * sizeof *looks->keys, 0);
+        return 0;
+    }
+    scan->keys = calloc(scan->total + 1, sizeof *scan->keys);
+    if (!scan->keys)
+        return err_set(err, -ENOMEM, "the places of %zu stamps do not fit in memory", scan->total);
+    place_keys(scanning, scan, 0, looks->keys);
+    for (int rank = 1; rank < team_size(team); rank++) {
+        size_t count;
+        team_receive(team, &count, sizeof count, rank);
+        struct stamp_key *larger = realloc(looks->keys, (count + 1) * sizeof *larger);
+        if (!larger)
+            return err_set(err, -ENOMEM, "the places of %zu stamps do not fit in memory", scan->total);
+        looks->keys = larger;
+        team_receive(team, looks->keys, count * sizeof *looks->keys, rank);
+        place_keys(scanning, scan, rank, looks->keys);
+    }
+    return 0;
+}
+
+static int scan_all(struct scanning *scanning, struct scan *scan, const struct scan_roots *roots,
+                    struct err *err)
+{
+    const bool first = team_rank(scanning->team) == 0;
+    int code = looks_init(&scanning->looks) != 0 ? err_set(err, -ENOMEM, "out of memory") : 0;
+    for (int label = 0; label < CLASS_MAX && first && !code; label++)
+        code = list_class(scanning, scan, roots, label, err);
+    if (!code)
+        code = share_names(scanning, err);
+    if (code)
+        return code;
+    look_at_files(scanning);
+    if (team_any(scanning->team, link_stop_asked(scanning->link)))
+        return -ECANCELED;
+    team_claim_reset(scanning->team);
+    code = gather_looks(scanning, err);
+    if (!code && first)
+        code = merge_files(scanning, scan, err);
+    return code ? code : gather_keys(scanning, scan, err);
+}
+
+int scan_cutouts(struct scan *scan, const struct scan_roots *roots, struct team *team, struct link *link,
+                 struct err *err)
+{
+    CLEANUP(scanning_free) struct scanning scanning = {.team = team, .link = link};
     memset(scan, 0, sizeof *scan);
     scan->provenance = json_pack("{s{} s{}}", CLASS_NAMES[CLASS_REAL], CLASS_NAMES[CLASS_FAKE]);
     scan->brick_index = json_object();
-    int code = 0;
-    for (int label = 0; label < CLASS_MAX && !code; label++)
-        code = scan_class(scan, roots, label, with_keys, err);
-    rows_settle(&scan->rows);
+    int code = scan_all(&scanning, scan, roots, err);
     if (code)
         scan_free(scan);
     return code;

@@ -1,11 +1,14 @@
 /* What there is to split: the files of stamps of both classes (listing.h, stampfile.h), in the order of class and
- * path. Every file is opened once, its pixels are not read. */
+ * path. Every file is opened once, by the rank that claims it; its pixels are not read. What rank 0 makes of the
+ * ranks' findings is a function of the files alone. */
 #ifndef DECOY_SPLIT_SCAN_H
 #define DECOY_SPLIT_SCAN_H
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "daemon/worker/link.h"
 #include "daemon/worker/split/rows.h"
+#include "daemon/worker/team.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -38,7 +41,7 @@ struct scan {
     size_t brick_count;
     json_t *brick_index; /* {brick: its index} */
     struct row_layout rows;
-    struct stamp_key *keys; /* one a stamp, where they were wanted */
+    struct stamp_key *keys; /* one a stamp */
     double pixscale_arcsec; /* the largest of the files; 0 when none tells */
     size_t left_out;        /* the original's edge stamps of another size than the others */
     json_t *provenance;     /* {"real": {attribute: [{"value", "files"}]}, "fake": ...} */
@@ -52,9 +55,11 @@ struct scan_roots {
     const char *both, *each[CLASS_MAX]; /* NULL where not given */
 };
 
-/* A file that cannot be read, or whose stamps have another size or other channels than those before it, is an
- * error that names it: left out, it would shrink the dataset without a word. */
-int scan_cutouts(struct scan *scan, const struct scan_roots *roots, bool with_keys, struct err *err);
+/* Collective; roots count, and the scan is made, on rank 0. A file that cannot be read, or whose stamps have another
+ * size or other channels than those before it, is an error that names it: left out, it would shrink the dataset
+ * without a word. Of several such files the first is named. -ECANCELED, on all ranks, when one was asked to stop. */
+int scan_cutouts(struct scan *scan, const struct scan_roots *roots, struct team *team, struct link *link,
+                 struct err *err);
 void scan_free(struct scan *scan); /* its contents */
 
 /* Which source a stamp belongs to, given its number over all sources. */

@@ -1,6 +1,6 @@
 /* The job `split`: files of stamps of both classes to a dataset (dataset/dataset.h tells its files).
  *
- * Rank 0 scans the files (scan.c), gives stamps to parts (parts.c) and to places (plan.c); all ranks shuffle them
+ * All ranks look at the files (scan.c); rank 0 gives stamps to parts (parts.c) and to places (plan.c); all ranks shuffle them
  * into shards (shuffle.c, shards.c), handed out run by run, then bucket by bucket; rank 0 writes index.h5 and,
  * when all is on disk, the manifest. Without a manifest there is no dataset: it is the first to go when split
  * starts again. What is needed on the way lies in <out>/.split, which is gone at the end, whatever the end. The
@@ -139,30 +139,46 @@ static int find_roots(const json_t *spec, struct scan_roots *roots, struct err *
 }
 
 /* Rank 0's part before the others can begin. */
-static int prepare(struct split *split, struct err *err)
+static int clear(struct split *split, struct scan_roots *roots, struct err *err)
 {
-    const json_t *spec = split->job->spec;
-    struct scan_roots roots;
-    int code = find_roots(spec, &roots, err);
+    int code = find_roots(split->job->spec, roots, err);
     if (!code)
         code = path_make_directories(split->out, 0777, err);
-    if (!code)
-        code = remove_stale(split, err);
-    if (!code)
-        code = scan_cutouts(&split->scan, &roots, strcmp(spec_text(spec, "by"), "brick") != 0, err);
-    if (code)
-        return code;
+    return code ? code : remove_stale(split, err);
+}
+
+/* Rank 0's part once it knows the files. */
+static int make_plan(struct split *split, const struct scan_roots *roots, struct err *err)
+{
+    const json_t *spec = split->job->spec;
     if (split->scan.left_out)
         link_warning(split->job->link, "%zu edge stamps of another size than the others are left out",
                      split->scan.left_out);
-    code = choose_parts(split, err);
+    int code = choose_parts(split, err);
+    if (!code && split->parts.copies)
+        link_note(split->job->link,
+                  "left out, since another part has the galaxy from another brick: %zu stamp%s",
+                  split->parts.copies, split->parts.copies == 1 ? "" : "s");
     if (!code)
         code = plan_make(&split->plan, &split->scan, split->parts.stamps,
                          strcmp(spec_text(spec, "classes"), "balanced") == 0, spec_real(spec, "test") > 0,
                          (uint64_t)spec_int(spec, "seed"), (size_t)spec_int(spec, "shard"), err);
     if (code)
-        return err_prefix(err, "%s", roots.both ? roots.both : roots.each[CLASS_REAL]);
+        return err_prefix(err, "%s", roots->both ? roots->both : roots->each[CLASS_REAL]);
     return path_make_directories(split->aside, 0777, err);
+}
+
+static int prepare(struct split *split, struct err *err)
+{
+    struct team *team = split->job->team;
+    struct scan_roots roots = {0};
+    const bool first = team_rank(team) == 0;
+    int code = first ? clear(split, &roots, err) : 0;
+    if (!code)
+        code = scan_cutouts(&split->scan, &roots, team, split->job->link, err);
+    if (!code && first)
+        code = make_plan(split, &roots, err);
+    return code ? code : plan_share(&split->plan, team, err);
 }
 
 static void tell_progress(struct split *split, size_t examples)
@@ -342,9 +358,7 @@ static int split_all(struct split *split, struct err *err)
 {
     struct team *team = split->job->team;
     const bool first = team_rank(team) == 0;
-    int code = first ? prepare(split, err) : 0;
-    if (!code)
-        code = plan_share(&split->plan, team, err);
+    int code = prepare(split, err);
     if (!code && histogram_init(&split->histogram, split->plan.channels) != 0)
         code = err_set(err, -ENOMEM, "out of memory");
     if (!code)

@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
-enum { DEPTH = 3 };
+enum { DEPTH = 3, STOP_LOOK_MS = 20 };
 enum { STREAM_AUGMENT = 0x6175676d };
 
 struct slot {
@@ -34,6 +36,8 @@ struct loader {
     struct loader_pass pass;
     int64_t filled, taken;    /* batches of the pass; taken counts the one the network has */
     bool running, busy, quit; /* busy: the thread is at work on the pass */
+
+    atomic_bool given_up; /* the batch in hand is for nobody */
 };
 
 static uint64_t example_of(const struct loader_pass *pass, int64_t row)
@@ -62,7 +66,7 @@ static void list_ahead(struct loader *loader, const struct loader_pass *pass, in
 /* Asks for the listed ones up to `end`, neighbours together. */
 static void ask_ahead(struct loader *loader, const struct loader_pass *pass, int64_t end)
 {
-    while (loader->ahead_asked < end && loader->ahead_asked < loader->ahead_count) {
+    while (loader->ahead_asked < end && loader->ahead_asked < loader->ahead_count && !loader->given_up) {
         int64_t first = loader->ahead_asked++;
         while (loader->ahead_asked < end && loader->ahead_asked < loader->ahead_count &&
                loader->ahead[loader->ahead_asked] == loader->ahead[loader->ahead_asked - 1] + 1)
@@ -104,7 +108,7 @@ static void fill_slot(struct loader *loader, const struct loader_pass *pass, int
     size_t size = input_size(options->input);
     struct loader_rows rows = pass->rows(pass->context, batch);
     read_ahead(loader, pass, batch);
-    for (int i = 0; i < rows.count; i++) {
+    for (int i = 0; i < rows.count && !loader->given_up; i++) {
         uint64_t example = example_of(pass, rows.first + i);
         const float *pixels = dataset_pixels(options->dataset, pass->part, example);
         input_convert(options->input, change_stamp(loader, pass, example, pixels),
@@ -159,14 +163,24 @@ static int allocate(struct loader *loader)
     return loader->changed && loader->ahead ? 0 : -ENOMEM;
 }
 
+/* Waits are timed by the clock that never jumps. */
+static void open_locks(struct loader *loader)
+{
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&loader->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&loader->changed_state, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 int loader_create(struct loader **out, const struct loader_options *options, struct err *err)
 {
     CLEANUP(loader_destroy_ptr) struct loader *loader = calloc(1, sizeof *loader);
     if (!loader)
         return err_set(err, -ENOMEM, "out of memory for micro-batches");
     loader->options = *options;
-    pthread_mutex_init(&loader->lock, NULL);
-    pthread_cond_init(&loader->changed_state, NULL);
+    open_locks(loader);
     if (allocate(loader) != 0)
         return err_set(err, -ENOMEM, "out of memory for micro-batches of %d", options->micro_batch);
     if (pthread_create(&loader->thread, NULL, fill_slots, loader) != 0)
@@ -180,6 +194,7 @@ void loader_destroy(struct loader *loader)
 {
     if (!loader)
         return;
+    loader->given_up = true;
     pthread_mutex_lock(&loader->lock);
     loader->quit = true;
     pthread_cond_broadcast(&loader->changed_state);
@@ -204,8 +219,25 @@ void loader_start(struct loader *loader, const struct loader_pass *pass)
     loader->pass = *pass;
     loader->filled = loader->taken = 0;
     loader->running = true;
+    loader->given_up = false;
     pthread_cond_broadcast(&loader->changed_state);
     pthread_mutex_unlock(&loader->lock);
+}
+
+static bool asked_to_stop(const struct loader *loader)
+{
+    return loader->options.stop && loader->options.stop(loader->options.stop_context);
+}
+
+/* Until something changes, or it is time to ask again whether to stop. */
+static void wait_a_little(struct loader *loader)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += STOP_LOOK_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&loader->changed_state, &loader->lock, &until);
 }
 
 struct loader_batch loader_next(struct loader *loader)
@@ -213,15 +245,20 @@ struct loader_batch loader_next(struct loader *loader)
     pthread_mutex_lock(&loader->lock);
     int64_t batch = loader->taken++;
     pthread_cond_broadcast(&loader->changed_state); /* the one before may be filled anew */
-    while (loader->filled <= batch)
-        pthread_cond_wait(&loader->changed_state, &loader->lock);
+    while (loader->filled <= batch && !asked_to_stop(loader))
+        wait_a_little(loader);
+    bool there = loader->filled > batch;
+    loader->taken -= !there;
     pthread_mutex_unlock(&loader->lock);
+    if (!there)
+        return (struct loader_batch){0};
     const struct slot *slot = &loader->slots[batch % DEPTH];
     return (struct loader_batch){slot->stamps, slot->labels, slot->count};
 }
 
 void loader_stop(struct loader *loader)
 {
+    loader->given_up = true;
     pthread_mutex_lock(&loader->lock);
     loader->running = false;
     while (loader->busy)

@@ -20,6 +20,8 @@ struct loader_options {
     int group_rows;         /* are asked of the disk while as many before them are converted */
     uint64_t seed;          /* of the augmentation */
     struct augment augment; /* of passes over the training part */
+    bool (*stop)(const void *context); /* asked while loader_next waits; NULL: it waits as long as it takes */
+    const void *stop_context;
 };
 
 int loader_create(struct loader **out, const struct loader_options *options, struct err *err);
@@ -53,10 +55,11 @@ struct loader_batch {
     int count;
 };
 
-/* The next batch of the pass, which must have one left; its memory is the loader's until the next call. */
+/* The next batch of the pass, which must have one left; its memory is the loader's until the next call. count is 0, and
+ * the batch still to come, when `stop` said so before it was there: a slow disk does not keep a training from stopping. */
 struct loader_batch loader_next(struct loader *loader);
 
-/* Ends a pass, done or not, and waits until its order and context are no longer looked at. */
+/* Ends a pass, done or not, and waits until its order and context are no longer looked at: for the stamp in hand. */
 void loader_stop(struct loader *loader);
 
 #endif

@@ -109,7 +109,10 @@ static int open_input(struct trainer *trainer, struct err *err)
                       channels);
     int code = input_create(&trainer->input, image_scale, invvar_scale, dataset_stamp(trainer->dataset),
                             dataset_channels(trainer->dataset), channels, err);
-    return code ? err_prefix(err, "%s", spec_text(spec, "dataset")) : 0;
+    if (code)
+        return err_prefix(err, "%s", spec_text(spec, "dataset"));
+    input_show(trainer->input, sight_find(spec_text(spec, "sees")));
+    return 0;
 }
 
 /* Which micro-batches of a step are this rank's: the tree's leaves that it owns. */
@@ -127,6 +130,11 @@ static void share_micro_batches(struct trainer *trainer)
                      trainer->batch, (long long)trainer->micro_batches, trainer->micro_batch, ranks);
 }
 
+static bool stop_asked(const void *link)
+{
+    return link_stop_asked(link);
+}
+
 static int open_loader(struct trainer *trainer, struct err *err)
 {
     const json_t *spec = trainer->job->spec;
@@ -141,6 +149,8 @@ static int open_loader(struct trainer *trainer, struct err *err)
         .augment = {.symmetries = spec_bool(spec, "augment_symmetries"),
                     .shift_px = (int)spec_int(spec, "augment_shift"),
                     .noise = spec_real(spec, "augment_noise")},
+        .stop = stop_asked,
+        .stop_context = trainer->job->link,
     };
     return loader_create(&trainer->loader, &options, err);
 }

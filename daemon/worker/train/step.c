@@ -21,6 +21,12 @@ int trainer_feed(struct trainer *trainer)
     return batch.count;
 }
 
+void trainer_miss(double *statistics)
+{
+    memset(statistics, 0, STATISTIC_MAX * sizeof *statistics);
+    statistics[STATISTIC_STOP] = statistics[STATISTIC_MISSING] = 1;
+}
+
 static int rows_of(int64_t leaf, int micro_batch, int64_t count)
 {
     int64_t left = count - leaf * micro_batch;
@@ -31,6 +37,11 @@ static int run_micro_batch(void *context, long leaf, float *gradient, double *st
 {
     struct trainer *trainer = context;
     int count = trainer_feed(trainer), correct;
+    if (count == 0) {
+        memset(gradient, 0, trainer->now.count * sizeof *gradient);
+        trainer_miss(statistics);
+        return 0;
+    }
     const struct network_pass pass = {.train = true,
                                       .rows = count,
                                       .seed = trainer->seed,
@@ -47,6 +58,7 @@ static int run_micro_batch(void *context, long leaf, float *gradient, double *st
     statistics[STATISTIC_CORRECT] = correct;
     statistics[STATISTIC_STOP] = link_stop_asked(trainer->job->link);
     statistics[STATISTIC_CHECKPOINT] = link_checkpoint_asked(trainer->job->link) || overdue;
+    statistics[STATISTIC_MISSING] = 0;
     return network_backward(trainer->network, gradient, err);
 }
 
@@ -142,6 +154,9 @@ int trainer_step(struct trainer *trainer, struct err *err)
                         &statistics, err);
     if (code)
         return code;
+    trainer->stop_asked = statistics[STATISTIC_STOP] > 0;
+    if (statistics[STATISTIC_MISSING] > 0)
+        return -EINTR;
     double update_s = clock_monotonic_s();
     trainer->gradient_norm =
         optimiser_norm(gradient + trainer->model->trained, trainer->now.count - trainer->model->trained);
@@ -152,7 +167,6 @@ int trainer_step(struct trainer *trainer, struct err *err)
     network_track(trainer->network, gradient);
     trainer_trace(trainer, OPTIMISER_RULES[trainer->optimiser.rule], "update", update_s);
     count_examples(trainer, statistics[STATISTIC_LOSS], statistics[STATISTIC_CORRECT]);
-    trainer->stop_asked = statistics[STATISTIC_STOP] > 0;
     trainer->checkpoint_asked = statistics[STATISTIC_CHECKPOINT] > 0;
     trainer->trained_s += clock_monotonic_s() - begin_s;
     return 0;

@@ -98,8 +98,11 @@ static int run_steps(struct trainer *trainer, struct err *err)
 {
     while (!trainer_is_done(trainer)) {
         int code = epoch_is_open(trainer) ? 0 : advance(trainer, err);
-        if (code)
+        if (code == -EINTR && trainer->now.state.step == 0)
+            return err_set(err, -ECANCELED, "stopped before the first step");
+        if (code && code != -EINTR)
             return code;
+        code = 0;
         bool epoch_ends = epoch_is_open(trainer);
         if (epoch_ends)
             code = close_epoch(trainer, err);

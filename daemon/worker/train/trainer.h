@@ -16,7 +16,14 @@
 #include "daemon/worker/train/tree.h"
 
 /* What ranks tell each other with every step, summed over micro-batches. */
-enum statistic { STATISTIC_LOSS, STATISTIC_CORRECT, STATISTIC_STOP, STATISTIC_CHECKPOINT, STATISTIC_MAX };
+enum statistic {
+    STATISTIC_LOSS,
+    STATISTIC_CORRECT,
+    STATISTIC_STOP,
+    STATISTIC_CHECKPOINT,
+    STATISTIC_MISSING, /* micro-batches whose data had not come when the training was asked to stop */
+    STATISTIC_MAX
+};
 
 struct trainer {
     struct job *job;
@@ -68,7 +75,8 @@ int trainer_open(struct trainer *trainer, struct job *job, struct err *err); /* 
 void trainer_close(struct trainer *trainer);
 int trainer_resume(struct trainer *trainer,
                    struct err *err); /* from the newest checkpoint, or from first weights */
-int trainer_step(struct trainer *trainer, struct err *err);     /* one update; state.step counts it */
+/* One update; state.step counts it. -EINTR: asked to stop while it waited for data, and nothing has changed. */
+int trainer_step(struct trainer *trainer, struct err *err);
 int trainer_validate(struct trainer *trainer, struct err *err); /* state.valid_...; -EINTR: asked to stop */
 int trainer_save(struct trainer *trainer, struct err *err);     /* a checkpoint */
 int trainer_publish(struct trainer *trainer, const char *name, const float *parameters,
@@ -76,8 +84,12 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
                     struct err *err);                         /* <out>/<name>.safetensors, on rank 0 */
 int trainer_finish(struct trainer *trainer, struct err *err); /* the last model and the result */
 
-/* The loader's next micro-batch into the network's input and `labels`; returns how many rows it has. */
+/* The loader's next micro-batch into the network's input and `labels`; returns how many rows it has, 0 when asked to stop
+ * before they were there. */
 int trainer_feed(struct trainer *trainer);
+
+/* A leaf's statistics when that gave 0. */
+void trainer_miss(double *statistics);
 
 /* Whether the last epoch, or one that ran out of patience, is done and told. */
 bool trainer_is_done(const struct trainer *trainer);

@@ -15,45 +15,58 @@ struct validation {
     double loss, correct;     /* sums */
 };
 
-static int64_t chunk_size(const struct validation *pass, int64_t done)
+static int64_t examples_of(const struct trainer *trainer)
 {
-    return pass->leaves - done < CHUNK ? pass->leaves - done : CHUNK;
+    return (int64_t)dataset_count(trainer->dataset, DATASET_VALID);
+}
+
+static int64_t leaves_of(const struct trainer *trainer)
+{
+    return (examples_of(trainer) + trainer->micro_batch - 1) / trainer->micro_batch;
+}
+
+static int64_t chunk_size(const struct trainer *trainer, int64_t done)
+{
+    int64_t left = leaves_of(trainer) - done;
+    return left < CHUNK ? left : CHUNK;
 }
 
 /* This rank's leaves of the chunk that begins at `done`. */
-static int64_t own_leaves(const struct validation *pass, int64_t done, int64_t *first)
+static int64_t own_leaves(const struct trainer *trainer, int64_t done, int64_t *first)
 {
-    const struct team *team = pass->trainer->job->team;
+    const struct team *team = trainer->job->team;
     int64_t end;
-    tree_share(chunk_size(pass, done), team_size(team), team_rank(team), first, &end);
+    tree_share(chunk_size(trainer, done), team_size(team), team_rank(team), first, &end);
     return end - *first;
 }
 
 /* Every chunk but the last is full, and gives this rank as many leaves as the first. */
-static int64_t leaf_of(const struct validation *pass, int64_t batch)
+static int64_t leaf_of(const struct trainer *trainer, int64_t batch)
 {
-    int64_t first, own = own_leaves(pass, 0, &first), full = pass->leaves / CHUNK;
+    int64_t first, own = own_leaves(trainer, 0, &first), full = leaves_of(trainer) / CHUNK;
     int64_t chunk = own && batch / own < full ? batch / own : full;
     batch -= chunk * (full ? own : 0);
-    own_leaves(pass, chunk * CHUNK, &first);
+    own_leaves(trainer, chunk * CHUNK, &first);
     return chunk * CHUNK + first + batch;
 }
 
+/* Of the trainer alone: a pass that was given up is looked at by the loader's thread until its disk answers. */
 static struct loader_rows rows_of(const void *context, int64_t batch)
 {
-    const struct validation *pass = context;
-    int64_t size = pass->trainer->micro_batch, first = leaf_of(pass, batch) * size;
-    return (struct loader_rows){first, (int)(pass->examples - first < size ? pass->examples - first : size)};
+    const struct trainer *trainer = context;
+    int64_t size = trainer->micro_batch, first = leaf_of(trainer, batch) * size,
+            left = examples_of(trainer) - first;
+    return (struct loader_rows){first, (int)(left < size ? left : size)};
 }
 
-static void start_loading(const struct validation *pass)
+static void start_loading(const struct trainer *trainer)
 {
     int64_t first, batches = 0;
-    for (int64_t done = 0; done < pass->leaves; done += CHUNK)
-        batches += own_leaves(pass, done, &first);
+    for (int64_t done = 0; done < leaves_of(trainer); done += CHUNK)
+        batches += own_leaves(trainer, done, &first);
     const struct loader_pass load = {
-        .part = DATASET_VALID, .batches = batches, .rows = rows_of, .context = pass};
-    loader_start(pass->trainer->loader, &load);
+        .part = DATASET_VALID, .batches = batches, .rows = rows_of, .context = trainer};
+    loader_start(trainer->loader, &load);
 }
 
 static int score_micro_batch(void *context, long leaf, float *none, double *statistics, struct err *err)
@@ -63,6 +76,10 @@ static int score_micro_batch(void *context, long leaf, float *none, double *stat
     int64_t first = (pass->done + leaf) * trainer->micro_batch;
     int count = trainer_feed(trainer), correct;
     (void)none;
+    if (count == 0) {
+        trainer_miss(statistics);
+        return 0;
+    }
     network_begin(trainer->network, &(struct network_pass){.rows = count});
     int code = network_forward(trainer->network, err);
     if (code)
@@ -71,7 +88,7 @@ static int score_micro_batch(void *context, long leaf, float *none, double *stat
         network_loss(trainer->network, &LOSS_PLAIN, trainer->labels, count, 0, &correct);
     statistics[STATISTIC_CORRECT] = correct;
     statistics[STATISTIC_STOP] = link_stop_asked(trainer->job->link);
-    statistics[STATISTIC_CHECKPOINT] = 0;
+    statistics[STATISTIC_CHECKPOINT] = statistics[STATISTIC_MISSING] = 0;
     for (int i = 0; i < count; i++)
         pass->scores[first + i] = loss_fake_probability(network_logits(trainer->network) + 2 * i);
     return 0;
@@ -83,14 +100,15 @@ static int sum_chunks(struct validation *pass, struct err *err)
     for (; pass->done < pass->leaves; pass->done += CHUNK) {
         const float *none;
         const double *sums;
-        int code = tree_sum(trainer->scores, chunk_size(pass, pass->done), score_micro_batch, pass, &none,
+        int code = tree_sum(trainer->scores, chunk_size(trainer, pass->done), score_micro_batch, pass, &none,
                             &sums, err);
         if (code)
             return code;
         pass->loss += sums[STATISTIC_LOSS];
         pass->correct += sums[STATISTIC_CORRECT];
         trainer->stop_asked |= sums[STATISTIC_STOP] > 0;
-        if (trainer->stop_asked && pass->done + CHUNK < pass->leaves)
+        bool missing = sums[STATISTIC_MISSING] > 0;
+        if (missing || (trainer->stop_asked && pass->done + CHUNK < pass->leaves))
             return -EINTR;
     }
     return 0;
@@ -113,11 +131,11 @@ static int run(struct validation *pass, uint8_t *labels, struct err *err)
     int code = network_load(pass->trainer->network, err);
     if (code)
         return code;
-    start_loading(pass);
+    start_loading(pass->trainer);
     code = sum_chunks(pass, err);
-    loader_stop(pass->trainer->loader);
     if (code)
         return code;
+    loader_stop(pass->trainer->loader);
     for (int64_t i = 0; i < pass->examples; i++)
         labels[i] = dataset_label(pass->trainer->dataset, DATASET_VALID, (size_t)i);
     state->valid_loss = pass->loss / (double)pass->examples;
@@ -130,9 +148,9 @@ int trainer_validate(struct trainer *trainer, struct err *err)
 {
     struct validation pass = {
         .trainer = trainer,
-        .examples = (int64_t)dataset_count(trainer->dataset, DATASET_VALID),
+        .examples = examples_of(trainer),
     };
-    pass.leaves = (pass.examples + trainer->micro_batch - 1) / trainer->micro_batch;
+    pass.leaves = leaves_of(trainer);
     CLEANUP(free_ptr) double *scores = calloc((size_t)pass.examples, sizeof *scores);
     CLEANUP(free_ptr) uint8_t *labels = calloc((size_t)pass.examples, 1);
     pass.scores = scores;

@@ -67,6 +67,16 @@ static void table_cuts_flexible_columns_to_the_width(void **state)
                               "12  x\n");
 }
 
+static void the_widest_column_is_cut_first(void **state)
+{
+    (void)state;
+    static const struct table_column COLUMNS[] = {{"name", .flex = true}, {"detail", .flex = true}};
+    CLEANUP(table_destroy_ptr) struct table *table = table_create(COLUMNS, 2);
+    table_add(table, (const char *[]){"a name of thirty columns in all", "ten of it."});
+    CLEANUP(free_ptr) char *text = table_format(table, 30);
+    assert_string_equal(text, "name                detail\na name of thirty..  ten of it.\n");
+}
+
 static char *wrapped(const char *text, int at, int indent, int width)
 {
     char *result = NULL;
@@ -98,6 +108,7 @@ int main(void)
         cmocka_unit_test(cut_counts_columns_not_bytes),
         cmocka_unit_test(table_aligns_its_columns),
         cmocka_unit_test(table_cuts_flexible_columns_to_the_width),
+        cmocka_unit_test(the_widest_column_is_cut_first),
         cmocka_unit_test(text_wraps_at_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

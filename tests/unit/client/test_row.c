@@ -32,6 +32,30 @@ static void bar_fits_any_width(void **state)
     json_decref(row);
 }
 
+static void a_wide_line_has_longer_labels_and_bars(void **state)
+{
+    (void)state;
+    json_t *row = row_of("running", 8, 16);
+    json_object_set_new(row, "name", json_string("lenet 2x2, rate 0.001, seed 17"));
+    CLEANUP(free_ptr) char *narrow = row_bar(row, 79, false), *wide = row_bar(row, 199, false);
+    assert_contains(narrow, "lenet 2x2, r..  ");
+    assert_contains(wide, "lenet 2x2, rate 0.001, seed 17  ");
+    assert_contains(wide, "########################.");
+    json_decref(row);
+}
+
+static void a_training_without_progress_tells_step_and_loss(void **state)
+{
+    (void)state;
+    json_t *row = json_pack("{si ss ss s{si sf}}", "id", 3, "name", "x", "state", "running", "metrics", "step", 900, "loss", 0.25);
+    CLEANUP(free_ptr) char *line = row_bar(row, 79, false);
+    json_object_del(row, "metrics");
+    CLEANUP(free_ptr) char *before = row_bar(row, 79, false);
+    assert_string_equal(line, "   3  x               step 900  loss 0.250");
+    assert_string_equal(before, "   3  x               started");
+    json_decref(row);
+}
+
 static void bar_never_overflows_on_odd_progress(void **state)
 {
     (void)state;
@@ -98,6 +122,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bar_shows_share_rate_and_time_left),
         cmocka_unit_test(bar_fits_any_width),
+        cmocka_unit_test(a_wide_line_has_longer_labels_and_bars),
+        cmocka_unit_test(a_training_without_progress_tells_step_and_loss),
         cmocka_unit_test(bar_never_overflows_on_odd_progress),
         cmocka_unit_test(outcome_tells_time_and_reason),
         cmocka_unit_test(outcome_tells_what_was_left_out),

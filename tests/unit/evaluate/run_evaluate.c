@@ -1,4 +1,4 @@
-/* The evaluate job with fake_predictor.c for a network: run_evaluate OUT MODEL DATASET AUDIT|- [DELTA]. */
+/* The evaluate job with fake_predictor.c for a network: run_evaluate OUT MODEL DATASET AUDIT|- [DELTA [INVVAR_CONTROL]]. */
 #include "common/log.h"
 #include "daemon/worker/job.h"
 #include "proto/spec.h"
@@ -32,6 +32,8 @@ int main(int argc, char **argv)
                               argc > 5 ? strtod(argv[5], NULL) : 0.05);
     if (strcmp(argv[4], "-") != 0)
         json_object_set_new(given, "audit", json_string(argv[4]));
+    if (argc > 6)
+        json_object_set_new(given, "invvar_control", json_string(argv[6]));
     json_t *spec = NULL;
     struct job job = {.threads = 1, .id = 7, .attempt = 1};
     int code = spec_resolve(spec_kind_find("evaluate", &err), given, &spec, &err);

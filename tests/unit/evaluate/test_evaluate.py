@@ -25,8 +25,9 @@ def make(directory, *options):
     subprocess.run([sys.executable, HERE + "/make_dataset.py", directory, *options], check=True)
 
 
-def evaluate(directory, out, ranks=1, audit="audit", delta="0.05", model="model", dataset="dataset"):
+def evaluate(directory, out, ranks=1, audit="audit", delta="0.05", model="model", dataset="dataset", control=None):
     command = [RUN, f"{directory}/{out}", f"{directory}/{model}", f"{directory}/{dataset}", audit and f"{directory}/{audit}" or "-", delta]
+    command += [f"{directory}/{control}"] if control else []
     if ranks > 1:
         command = [MPIRUN[0], "-n", str(ranks), *MPIRUN[1:], *command]
     return subprocess.run(command, capture_output=True, text=True)
@@ -181,6 +182,29 @@ def what_is_missing_is_named(directory):
         assert not os.path.exists(directory + "/bad/verdict.json")
 
 
+def write_control(directory, name, **changes):
+    os.makedirs(f"{directory}/{name}")
+    verdict = json.load(open(directory + "/out/verdict.json"))
+    with open(f"{directory}/{name}/verdict.json", "w") as stream:
+        json.dump({**verdict, "sees": "invvar", **changes}, stream)
+
+
+def a_control_stands_beside_the_verdict_if_it_is_one(directory):
+    write_control(directory, "control")
+    done = evaluate(directory, "with-control", control="control")
+    assert done.returncode == 0, done.stderr
+    verdict = json.load(open(directory + "/with-control/verdict.json"))
+    assert [control["sees"] for control in verdict["controls"]] == ["invvar"] and verdict["sees"] == "all"
+    assert verdict["controls"][0]["auc"]["value"] == verdict["auc"]["value"] and verdict["controls"][0]["n"] == 700
+    text = check_page(directory + "/with-control/report.html", 14)
+    assert "A network that saw the invvar channels alone tells the classes apart" in text
+    for name, changes, word in (("seeing", {"sees": "all"}, "--sees invvar"), ("elsewhere", {"fingerprint": "0" * 16}, "another dataset"),
+                                ("early", {"part": "valid"}, "another part"), ("empty", {"auc": 1}, "evaluate job")):
+        write_control(directory, name, **changes)
+        done = evaluate(directory, "bad", control=name)
+        assert done.returncode == 1 and word in done.stderr and f"{name}/verdict.json" in done.stderr, done.stderr
+
+
 def a_dataset_without_magnitudes_or_history_has_a_verdict(directory):
     shutil.copytree(directory + "/dataset", directory + "/bare")
     os.makedirs(directory + "/untold")
@@ -195,12 +219,28 @@ def a_dataset_without_magnitudes_or_history_has_a_verdict(directory):
     assert "no magnitudes mag_g" in text and "metrics.jsonl" in text
 
 
+def galleries_show_the_originals_axes_upright(directory):
+    shutil.copytree(directory + "/dataset", directory + "/xy")
+    for path in glob.glob(directory + "/xy/x*.npy"):
+        np.save(path, np.ascontiguousarray(np.load(path).transpose(0, 2, 1, 3)))
+    with open(directory + "/xy/manifest.json") as stream:
+        manifest = json.load(stream)
+    with open(directory + "/xy/manifest.json", "w") as stream:
+        json.dump({**manifest, "axes": "xy"}, stream)
+    done = evaluate(directory, "xy-out", dataset="xy")
+    assert done.returncode == 0, done.stderr
+    for name in "p50", "giveaways", "passed":
+        upright, turned = (open(f"{directory}/{out}/galleries/{name}.png", "rb").read() for out in ("out", "xy-out"))
+        assert upright == turned, f"{name}: a stamp or its gradient lies on its side"
+
+
 with tempfile.TemporaryDirectory(prefix="decoy-test-") as scratch:
     place = scratch + "/run"
     make(place, "--spoil", "0.12")
     tests = [spoiled_fakes_are_distinguishable_and_everything_is_there, two_and_three_ranks_give_the_same_bytes,
              honest_fakes_are_not_distinguishable, what_is_missing_is_named, another_selection_of_the_fakes_is_seen_without_a_stamp,
-             a_dataset_without_magnitudes_or_history_has_a_verdict]
+             a_control_stands_beside_the_verdict_if_it_is_one,
+             galleries_show_the_originals_axes_upright, a_dataset_without_magnitudes_or_history_has_a_verdict]
     for test in tests:
         test(place)
         print("ok", test.__name__)

@@ -60,6 +60,13 @@ def test_every_kind_of_layer_and_scale_scores_as_decoy_does(tmp_path, case):
     assert {"Conv", "AveragePool", "MaxPool", "BatchNormalization", "Erf", "Sigmoid", "Add", "Gemm"} <= operators and "Dropout" not in operators
 
 
+@pytest.mark.parametrize("sees", ["invvar", "background"])
+def test_a_network_that_saw_a_part_scores_as_decoy_does(tmp_path, sees):
+    run, stamps = trained.train(WORKER, str(tmp_path), REF / "every_kind.yaml", sees=sees)
+    assert json.load(open(f"{run}/input.json"))["sees"] == sees
+    check_scores(str(tmp_path), run, stamps)
+
+
 @pytest.mark.parametrize("name", ["lenet", "resnet8"])
 def test_presets_score_as_decoy_does(tmp_path, name):
     run, stamps = trained.train(WORKER, str(tmp_path), f"{MODELS}/{name}.yaml", 32)

@@ -180,6 +180,37 @@ static void input_refuses_a_band_without_its_invvar(void **state)
     input_destroy(input);
 }
 
+/* What is shown is as it would be without hiding anything; the rest is 0. */
+static void input_shows_no_more_than_it_is_told_to(void **state)
+{
+    (void)state;
+    float pixels[4 * PIXELS], all[4 * PIXELS], out[4 * PIXELS];
+    const bool is_invvar[] = {false, true, true, false};
+    struct input *input = make_input("asinh", "relative");
+    fill_stamp(pixels);
+    input_convert(input, pixels, all);
+    for (enum sight sight = SIGHT_IMAGE; sight < SIGHT_MAX; sight++) {
+        input_show(input, sight);
+        json_t *json = input_to_json(input);
+        struct input *again = NULL;
+        assert_int_equal(input_from_json(&again, json, NULL), 0);
+        json_decref(json);
+        input_convert(again, pixels, out);
+        size_t shown = 0;
+        for (int i = 0; i < 4 * PIXELS; i++) {
+            double dx = i / 4 % SIDE - 7.5, dy = i / 4 / SIDE - 7.5;
+            bool shows = sight == SIGHT_IMAGE    ? !is_invvar[i % 4]
+                         : sight == SIGHT_INVVAR ? is_invvar[i % 4]
+                                                 : hypot(dx, dy) >= SIDE / 4.0;
+            assert_true(out[i] == (shows ? all[i] : 0));
+            shown += out[i] != 0;
+        }
+        assert_true(shown > 0);
+        input_destroy(again);
+    }
+    input_destroy(input);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +222,7 @@ int main(void)
         cmocka_unit_test(input_median_is_that_of_a_sort),
         cmocka_unit_test(input_json_reads_back_as_itself),
         cmocka_unit_test(input_refuses_a_band_without_its_invvar),
+        cmocka_unit_test(input_shows_no_more_than_it_is_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

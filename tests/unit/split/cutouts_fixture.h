@@ -33,7 +33,6 @@ struct fixture {
     fixture_change *change;
     const char *compression[2];                                     /* of real and fake; NULL: "RICE_1" */
     double mag_offset_fake, red_offset_fake, neighbour_factor_fake; /* 0: as of reals */
-    int same_sky;                                                   /* 1: every brick at the same place */
 };
 
 static inline void fixture_draw(struct fixture_stamp *stamp)
@@ -76,10 +75,6 @@ static inline void fixture_publish(const struct fixture *fixture, const char *ro
         neighbour[i] = (float)(-5 * log(1 - rng_uniform(&rng)));
         if (label && fixture->neighbour_factor_fake > 0)
             neighbour[i] *= (float)fixture->neighbour_factor_fake;
-        if (fixture->same_sky) {
-            dec[i] = 1 + 1e-3 * (double)i;
-            ra[i] = 10 + 1e-3 * (double)i;
-        }
         memcpy(names + 8 * i, brickname, 8);
     }
     static const char *const CHANNELS[] = {"g", "ivar_g", "r", "ivar_r", "z", "ivar_z"};

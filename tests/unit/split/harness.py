@@ -42,9 +42,9 @@ def split(out, ranks=1, **fields):
     return json.loads(done.stdout)
 
 
-def refuse(out, **fields):
+def refuse(out, ranks=1, **fields):
     """What a job that must fail says."""
-    done = subprocess.run(command(out, **fields), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command(out, ranks, **fields), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1, done
     assert not os.path.exists(os.path.join(out, "manifest.json")) and not os.path.exists(os.path.join(out, ".split"))
     return done.stderr
