@@ -1,5 +1,5 @@
-"""./run mutants: breaks durability and fencing in a copy of the source, one way at a time, and sees that the named test notices each
-(promise E2). A mutant that no longer fits the source is an error, and so is a test that fails without one."""
+"""./run mutants [FILE]: breaks durability and fencing in a copy of the source, one way at a time, and sees that the named test notices each
+(promise E2); with FILE only what is in it. A mutant that no longer fits the source is an error, and so is a test that fails without one."""
 import os
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POWER, ORDERS, STORE = 'tests/crash/power_cut', 'tests/crash/interleave', 'tests/unit/daemon/test_daemon_store'
-OWNER = 'tests/crash/test_daemon_owner.py'
+OWNER, FILES = 'tests/crash/test_daemon_owner.py', 'tests/unit/common/test_common_file_sync'
 # What is broken, where, from, to, and what notices.
 MUTANTS = [
     ('commits are not synced', 'daemon/store.c', '"PRAGMA synchronous = FULL"', '"PRAGMA synchronous = OFF"', POWER),
@@ -22,6 +22,12 @@ MUTANTS = [
     ('the attempt of a message is not looked at', 'daemon/report.c', 'strcmp(run->attempt.token, token) == 0 ? run', 'true ? run', ORDERS),
     ('an update does not look at the attempt', 'daemon/store_sql.h', '"AND attempt = ?"', '"AND ? >= 0"', STORE),
     ('a key is not unique', 'daemon/store_schema.c', '"UNIQUE,"', '","', STORE),
+    ('a file is not synced by who wrote it', 'common/file.c', 'int code = fsync(file->fd) != 0 ? -errno : 0;', 'int code = 0;', FILES),
+    ('a file is not synced by name', 'common/file.c', 'code = sync_path(file->temporary, O_RDONLY);', 'code = 0;', FILES),
+    ('a close is not checked', 'common/file.c', 'if (close(file->fd) != 0 && !code)', 'if (close(file->fd) != 0 && false)', FILES),
+    ('a rename is not synced', 'common/file.c', '        code = sync_path(directory, O_RDONLY | O_DIRECTORY);\n    if', '        code = 0;\n    if', FILES),
+    ('a short write is taken for a whole one', 'common/file.c', 'size -= (size_t)written;', 'size = 0;', FILES),
+    ('a file is written in its place', 'common/file.c', 'rename(file->temporary, file->path) != 0', 'unlink(file->path) + rename(file->temporary, file->path) != 0', FILES),
     ('no lock', 'daemon/place.c', 'if (fcntl(fd, F_SETLK, &lock) != 0)', 'if (lock.l_type == F_UNLCK)', OWNER),
 ]
 
@@ -38,17 +44,17 @@ def notices(copy, test):
 
 
 def main():
-    missed = 0
+    mutants, missed = [mutant for mutant in MUTANTS if sys.argv[1:] in ([], [mutant[1]])], 0
     with tempfile.TemporaryDirectory(prefix='decoy-mutants-') as place:
         copy = pathlib.Path(place)
         archive = subprocess.Popen(['git', 'archive', 'HEAD'], cwd=ROOT, stdout=subprocess.PIPE)
         subprocess.run(['tar', '-x', '-C', place], stdin=archive.stdout, check=True)
         archive.wait()
         subprocess.run(['meson', 'setup', copy / 'build', copy], check=True, stdout=subprocess.DEVNULL)
-        for test in sorted({mutant[4] for mutant in MUTANTS}):
+        for test in sorted({mutant[4] for mutant in mutants}):
             if notices(copy, test):
                 sys.exit(f'{test} fails on the source as it is')
-        for name, path, before, after, test in MUTANTS:
+        for name, path, before, after, test in mutants:
             text = (copy / path).read_text()
             if text.count(before) != 1:
                 sys.exit(f'{name}: {path} holds {before!r} {text.count(before)} times')
@@ -57,8 +63,8 @@ def main():
             (copy / path).write_text(text)
             missed += not caught
             print(f'{"caught" if caught else "MISSED"}: {name}, by {pathlib.Path(test).name}', flush=True)
-    print(f'{len(MUTANTS) - missed} of {len(MUTANTS)} mutants caught')
-    return 1 if missed else 0
+    print(f'{len(mutants) - missed} of {len(mutants)} mutants caught')
+    return 1 if missed or not mutants else 0
 
 
 sys.exit(main())

@@ -22,6 +22,7 @@ PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test
         ('test_daemon_calls.py', 'Q5 failing system calls', 500, 10000),
         ('test_daemon_kill.py::test_a_killed_daemon_of_many_jobs_serves_again_soon', 'Q6 restarts with 10,000 jobs', 100, 1000),
         ('test_daemon_disk.py', 'Q7 full disks of 1 MiB', 100, 1000), ('test_daemon_owner.py', 'Q8 starts at once', 500, 10000),
+        ('test_daemon_garbage.py', 'S1 garbage on the socket', 100000, 10000000),
         ('test_daemon_soak.py', 'E1 soak, seconds', 1800, 86400)]
 HEAD = '''# Record of trials
 

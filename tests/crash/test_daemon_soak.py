@@ -13,6 +13,7 @@ import pytest
 from trial import SEED, say, trials
 
 from protocol import Daemon, Peer, Refused
+from waiting import until
 
 DECOY = pathlib.Path(os.environ['DECOY_BUILD']) / 'client' / 'decoy'
 WORKER = '#!/bin/sh\ncase $$ in *[02468]) exec sleep 0.4;; *[37]) exit 1;; esac\n'
@@ -126,7 +127,7 @@ class Crowd:
             program.kill()
             program.wait()
         self.end_held()
-        quiet(lambda: not self.daemon.peer.ask('list')['jobs'])
+        until(lambda: not self.daemon.peer.ask('list')['jobs'], what='the end of all jobs')
 
 
 def soak(daemon, crowd, seconds):
@@ -140,13 +141,6 @@ def soak(daemon, crowd, seconds):
             if len(samples) % 3 == 0:
                 crowd.forget()
     return samples
-
-
-def quiet(question, seconds=30):
-    end = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < end, 'something of the clients is left'
-        time.sleep(0.05)
 
 
 def growth_mib(samples):
@@ -164,8 +158,8 @@ def test_memory_stays_bounded(daemon):
     grown = growth_mib(samples)
     slope = statistics.linear_regression(range(len(samples)), samples).slope * 86400 if len(samples) >= 1800 else None
     submit(daemon, dice)  # an event that all streams are sent: those of the dead are noticed
-    quiet(lambda: daemon.peer.ask('status')['clients'] == 0)
-    quiet(lambda: descriptors(daemon) < 40)
+    until(lambda: daemon.peer.ask('status')['clients'] == 0, what='the end of all streams')
+    until(lambda: descriptors(daemon) < 40, what='the closing of all connections')
     said = ', '.join(f'{count} {name}' for name, count in crowd.counts.items())
     say('E1 soak, seconds', seconds, SEED, f'{samples[-1]:.1f} MiB, middle third to last {grown:+.2f} MiB'
         + (f', slope {slope:+.2f} MiB a day' if slope is not None else '') + f'; {said}; {descriptors(daemon)} descriptors left')

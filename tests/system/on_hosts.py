@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from waiting import until
+
 BUILD = pathlib.Path(os.environ['DECOY_BUILD'])
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / 'etc' / 'slurm' / 'decoyd.sbatch'
 PLACE, TRAINING = pathlib.Path(sys.argv[2]), sys.argv[3:]
@@ -22,16 +24,6 @@ def tell(*words):
     return None if done.returncode else done.stdout
 
 
-def until(question, seconds=60, what='that'):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        answer = question()
-        if answer:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f'{what} did not come in {seconds} s')
-
-
 def status():
     answer = subprocess.run(['decoy', 'status', '--json'], text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return json.loads(answer.stdout) if answer.returncode == 0 else None
@@ -44,12 +36,17 @@ def row(job):
 def done(job, attempt=1):
     """Examples that the running attempt is at."""
     shown = row(job)
-    assert shown['state'] in ('ready', 'running'), shown
+    assert shown['state'] in ('waiting', 'ready', 'running'), shown
     return shown['attempt'] == attempt and shown.get('progress') and shown['progress']['done']
 
 
 def submit(name, ranks, training=TRAINING):
-    return int(tell('decoy', 'submit', 'train', '--dataset', PLACE / 'dataset', '--out', PLACE / name, '--ranks', ranks, *training).split()[-1])
+    return int(tell('decoy', 'submit', 'train', '--dataset', PLACE / 'undisturbed' / 'dataset', '--out', PLACE / name, '--ranks', ranks, *training).split()[-1])
+
+
+def run(name, ranks):
+    """The ids of the stages of a pipeline (test_slurm.py)."""
+    return json.loads(tell('decoy', 'run', PLACE / 'pipeline.yaml', '--dir', PLACE / name, '--set', f'ranks={ranks}', '--detach', '--json'))['ids']
 
 
 def ranks_of(attempt=None):
@@ -100,9 +97,9 @@ def lost_host():
     running = until(lambda: len(ranks_of(2)), what='the second attempt')
     gone_s = gone({**loss, 'away': loss['away'] - set(ranks_of(2))})
     ranks = until(lambda: len(ranks_of(2)) == 2 and 2) if running else 0
-    outcomes = ended(job)
+    outcomes, refused = ended(job), status()['reach']['refused']
     tell('decoy', 'down')
-    return {'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'gone_s': gone_s, 'ranks': ranks, 'steps_before': before, 'outcomes': outcomes}
+    return {'refused': refused, 'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'gone_s': gone_s, 'ranks': ranks, 'steps_before': before, 'outcomes': outcomes}
 
 
 def two_hosts():
@@ -160,8 +157,8 @@ def allocations():
     cpus = os.cpu_count() if not hasattr(os, 'sched_getaffinity') else len(os.sched_getaffinity(0))
     service = start_service('srun')
     until(status, what='the daemon in the first allocation')
-    job = submit('allocations', cpus + 1)  # one more than a node has cores
-    seen = {}
+    stages = run('allocations', cpus + 1)  # one more than a node has cores
+    job, seen = stages['model'], {}
     seen['exit'], seen['left_s'] = first_allocation(service, job)
     began = time.monotonic()
     until(status, what='the daemon in the second allocation')
@@ -174,6 +171,9 @@ def allocations():
     seen.update(noticed_s=loss['noticed_s'], lost=loss['lost'], gone_s=gone({**loss, 'away': loss['away'] - set(ranks_of(3))}))
     seen['outcomes'] = ended(job)
     seen['beside'] = ended(beside)
+    tell('decoy', 'wait', stages['verdict'])
+    seen['pipeline'] = {name: [row(id)['state'], row(id)['attempt']] for name, id in stages.items()}
+    seen['refused'] = status()['reach']['refused']
     shown = row(job)
     seen.update(first_exit=shown['attempts'][0]['exit_status'], failures=len([a for a in shown['attempts'] if a['outcome'] in ('failed', 'retried')]))
     tell('decoy', 'down')

@@ -12,6 +12,7 @@ import time
 import jsonschema
 import pytest
 import zmq
+from waiting import Late, until
 
 DECOYD = pathlib.Path(os.environ['DECOY_BUILD']) / 'daemon' / 'decoyd'
 WORKER = pathlib.Path(__file__).resolve().parent / 'fake_worker.py'
@@ -187,13 +188,10 @@ class Daemon:
         return [event['name'] for event in self.events(job)]
 
     def until(self, question, seconds=60):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            answer = question()
-            if answer:
-                return answer
-            time.sleep(0.02)
-        raise AssertionError(f'not within {seconds} s; the log:\n{self.log()}')
+        try:
+            return until(question, seconds)
+        except Late as late:
+            raise AssertionError(f'{late}; the log:\n{self.log()[-4000:]}') from None
 
     def explain(self, job):
         why = self.peer.ask('explain', job=job)

@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+
+from waiting import until
 
 BUILD = pathlib.Path(os.environ['DECOY_BUILD'])
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -47,14 +48,7 @@ class Running:
         self('wait', job, status=status, timeout=timeout)
         return self.row(job)
 
-    def until(self, question, seconds=60, what='that'):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            answer = question()
-            if answer:
-                return answer
-            time.sleep(0.05)
-        raise AssertionError(f'{what} did not come in {seconds} s')
+    until = staticmethod(until)
 
     def kill_daemon(self):
         pid = self.json('status')['pid']

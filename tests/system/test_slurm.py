@@ -13,6 +13,15 @@ from running import Running
 
 HARNESS = pathlib.Path(__file__).resolve().parents[1] / 'harness'
 TRAINING = ['--epochs', 6, '--batch', 32, '--micro-batch', 8]
+PIPELINE = """
+name: allocations
+params: {ranks: 2, survey: null, fakes: null}
+stages:
+  cutouts: {kind: cutouts, survey: "${survey}", simulation: "${fakes}", cuts: kids3, ranks: 2}
+  dataset: {kind: split, cutouts: "${cutouts}"}
+  model: {kind: train, dataset: "${dataset}", epochs: 6, batch: 32, micro_batch: 8, ranks: "${ranks}"}
+  verdict: {kind: evaluate, model: "${model}", dataset: "${dataset}", ranks: 2}
+"""
 
 
 def lacking(*programs):
@@ -30,7 +39,7 @@ def lacking(*programs):
 
 @pytest.fixture(scope='module')
 def place():
-    """A directory that all hosts see (/tmp is each host's own), with a dataset and a network trained on it undisturbed."""
+    """A directory that all hosts see (/tmp is each host's own), with a pipeline that nothing has disturbed."""
     why = lacking()
     if why:
         pytest.skip(why)
@@ -39,9 +48,8 @@ def place():
     try:
         decoy.finish('mock', '--out', directory / 'survey', '--bricks', 4, '--size', 512, '--galaxies', 20, '--ranks', 2)
         decoy.finish('inject', '--survey', directory / 'survey', '--out', directory / 'sim', '--ranks', 2)
-        decoy.finish('cutouts', '--survey', directory / 'survey', '--simulation', directory / 'sim', '--cuts', 'kids3', '--out', directory / 'cut', '--ranks', 2)
-        decoy.finish('split', '--cutouts', directory / 'cut', '--out', directory / 'dataset')
-        decoy.finish('train', '--dataset', directory / 'dataset', '--out', directory / 'undisturbed', '--ranks', 2, *TRAINING)
+        (directory / 'pipeline.yaml').write_text(PIPELINE.replace('survey: null, fakes: null', f'survey: {directory}/survey, fakes: {directory}/sim'))
+        decoy('run', directory / 'pipeline.yaml', '--dir', directory / 'undisturbed', '--wait')
         yield directory
     finally:
         decoy.close()
@@ -60,13 +68,17 @@ def weights(directory):
     return hashlib.sha256((directory / 'model.safetensors').read_bytes()).hexdigest()
 
 
+def verdict(directory):
+    return json.loads((directory / 'verdict' / 'verdict.json').read_text())
+
+
 def test_a_training_over_three_hosts_outlives_one_of_them(place):
     seen = on_hosts(place, [HARNESS / 'netns_cluster.sh', 3], 'lost_host', NC_DELAY=os.environ['NETDELAY'])
     print(f'\nT7 host lost, Open MPI over 3 hosts 2 ms apart: noticed after {seen["noticed_s"]:.1f} s; {seen["steps_before"]} examples before, '
           f'trained to its end on {seen["ranks"]} ranks; ranks cut off were gone after {seen["gone_s"]:.1f} s')
     assert seen['noticed_s'] < 10
-    assert seen['outcomes'] == ['requeued', 'succeeded'] and seen['lost'] == ['h3'] and seen['ranks'] == 2
-    assert weights(place / 'lost_host') == weights(place / 'undisturbed')
+    assert seen['outcomes'] == ['requeued', 'succeeded'] and seen['lost'] == ['h3'] and seen['ranks'] == 2 and seen['refused'] == 0
+    assert weights(place / 'lost_host') == weights(place / 'undisturbed' / 'model')
 
 
 def test_four_ranks_over_two_hosts_train_the_weights_of_one_rank(place):
@@ -80,7 +92,7 @@ def test_a_training_goes_on_from_one_allocation_to_the_next(place):
     if why:
         pytest.skip(why)
     seen = on_hosts(place, [HARNESS / 'netns_slurm.sh', 2], 'allocations')
-    print(f'\nT4 sbatch on 2 nodes, ranks by srun, warned by USR1: out of the allocation after {seen["left_s"]:.1f} s; the next began {seen["next_s"]:.1f} s later '
+    print(f'\nT4 a pipeline in sbatch on 2 nodes, ranks by srun, warned by USR1: out of the allocation after {seen["left_s"]:.1f} s; the next began {seen["next_s"]:.1f} s later '
           f'and went on at {seen["resumed_at"]} examples of {seen["total"]}\n'
           f'T7 cable of a node pulled in the second allocation: noticed after {seen["noticed_s"]:.1f} s, '
           f'ranks cut off were gone after {seen["gone_s"]:.1f} s')
@@ -89,5 +101,8 @@ def test_a_training_goes_on_from_one_allocation_to_the_next(place):
     assert seen['resumed_at'] > 0 and seen['noticed_s'] < 10 and seen['lost'] == ['h2']
     assert seen['shared_cores'] == [] and seen['bound'] == seen['ranks_running']
     assert seen['beside'] == ['requeued', 'succeeded'] and seen['after_down'] == ''
-    assert weights(place / 'allocations') == weights(place / 'undisturbed')
-    assert weights(place / 'beside') == weights(place / 'undisturbed')
+    assert seen['pipeline'] == {'cutouts': ['succeeded', 1], 'dataset': ['succeeded', 1], 'model': ['succeeded', 3], 'verdict': ['succeeded', 1]}
+    assert seen['refused'] == 0
+    assert verdict(place / 'allocations')['auc'] == verdict(place / 'undisturbed')['auc']
+    assert weights(place / 'allocations' / 'model') == weights(place / 'undisturbed' / 'model')
+    assert weights(place / 'beside') == weights(place / 'undisturbed' / 'model')
