@@ -6,6 +6,7 @@
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/cutouts/columns.h"
+#include "daemon/worker/cutouts/manifest.h"
 #include "daemon/worker/cutouts/planes.h"
 #include "daemon/worker/cutouts/selection.h"
 #include "daemon/worker/cutouts/source.h"
@@ -180,8 +181,12 @@ static void add_counts(const struct work *work, json_t *attributes)
 /* New reference. */
 static json_t *make_attributes(const struct work *work)
 {
-    json_t *attributes = json_copy(work->source.identity);
+    json_t *attributes = json_copy(work->source.identity), *simulation = source_simulation(&work->source);
     add_counts(work, attributes);
+    json_object_set(attributes, "source_states", work->source.states);
+    json_object_set_new(attributes, "libraries", json_string(manifest_libraries()));
+    if (simulation)
+        json_object_set_new(attributes, "simulation", simulation);
     json_object_set_new(attributes, "compression", planes_compression(work->planes));
     json_object_set_new(attributes, "quantize", planes_quantize(work->planes));
     if (work->catalogue) {

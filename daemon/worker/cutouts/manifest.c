@@ -3,9 +3,12 @@
 #include "common/cleanup.h"
 #include "common/path.h"
 #include "daemon/worker/cutouts/stamp.h"
+#include "daemon/worker/dataset/h5.h"
+#include "daemon/worker/sky/plane.h"
 #include "proto/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +72,14 @@ json_t *manifest_summary(const json_t *reports, const struct cuts *cuts, bool re
     return summary;
 }
 
+const char *manifest_libraries(void)
+{
+    static char text[96];
+    snprintf(text, sizeof text, "HDF5 %s; planes: decoy's own decoder, plain images by CFITSIO %s",
+             h5_version(), plane_library_version());
+    return text;
+}
+
 /* The good reports. `fresh` tells runs apart and no outputs, so it is left out. New reference. */
 static json_t *pick_good(const json_t *reports)
 {
@@ -99,12 +110,13 @@ int manifest_publish(const struct cutting *cutting, const json_t *reports, const
 {
     CLEANUP(free_ptr) char *path = path_join(cutting->out, "cutouts.json");
     const char *simulation = cutting->simulation ? survey_directory(cutting->simulation) : NULL;
-    json_t *file = json_pack(
-        "{si ss ss ss? si ss ss ss sf ss ss so so}", "version", 1, "decoy", DECOY_VERSION, "survey",
-        survey_directory(cutting->survey), "simulation", simulation, "stamp_px", cutting->stamp_px, "edge",
-        cutting->pad ? "pad" : "skip", "dtype", cutting->half ? "float16" : "float32", "bands",
-        cutting->bands, "match_arcsec", cutting->match_arcsec, "placement", STAMP_PLACEMENT, "cuts",
-        cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_good(reports));
+    json_t *file =
+        json_pack("{si ss ss ss ss? si ss ss ss sf ss ss so so}", "version", 1, "decoy", DECOY_VERSION,
+                  "libraries", manifest_libraries(), "survey", survey_directory(cutting->survey),
+                  "simulation", simulation, "stamp_px", cutting->stamp_px, "edge",
+                  cutting->pad ? "pad" : "skip", "dtype", cutting->half ? "float16" : "float32", "bands",
+                  cutting->bands, "match_arcsec", cutting->match_arcsec, "placement", STAMP_PLACEMENT, "cuts",
+                  cuts_text(cutting->cuts), "classes", lasting_summary(summary), "files", pick_good(reports));
     int code =
         file ? json_publish_file(path, file, err) : err_set(err, -ENOMEM, "out of memory for %s", path);
     json_decref(file);

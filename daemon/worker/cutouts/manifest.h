@@ -23,4 +23,7 @@ int manifest_publish(const struct cutting *cutting, const json_t *reports, const
 /* The reason of the first bad brick of a class of which no brick is good; NULL when there is none such. */
 const char *manifest_failure(const json_t *reports, const json_t *summary, const char **class_name);
 
+/* Which libraries the pixels go through, with their versions. */
+const char *manifest_libraries(void);
+
 #endif

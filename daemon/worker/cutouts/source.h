@@ -15,14 +15,18 @@ struct source {
     char *catalogue;  /* of measured sources; NULL where places are given and there is none */
     char *truth;      /* what was injected, or a user's places; NULL for reals without those */
     char *before;     /* the survey's own catalogue of a fake's brick; NULL when there is none */
+    char *receipt;    /* of the simulation, where decoy made it; NULL elsewhere */
     json_t *identity; /* attributes that say what the output is made of: equal ones, equal output */
+    json_t *states;   /* size and time of each of identity's "sources", for the output's "source_states" */
+    json_t *earlier;  /* attributes of the output that is there, or NULL */
 };
 
 /* The names of the files that an item is read from. */
 int source_list(const struct cutting *cutting, const struct item *item, struct file_list *list,
                 struct err *err);
 
-/* Finds the files and takes their checksums. The caller ends it with source_free, also after a failure. */
+/* Finds the files and takes their checksums; that of a file whose size and modification time are those that the
+ * output there is tells of is taken from it. The caller ends it with source_free, also after a failure. */
 int source_open(struct source *source, const struct cutting *cutting, const struct item *item,
                 struct err *err);
 void source_free(struct source *source);
@@ -30,5 +34,9 @@ void source_free(struct source *source);
 /* The output's attributes (a new reference) when it is there, readable, and made of just these sources and
  * settings; else NULL. */
 json_t *source_find_output(const struct source *source);
+
+/* How the simulation was made by its receipt (its kind, version, seed and spoils), a new reference; NULL where there is
+ * none to read. */
+json_t *source_simulation(const struct source *source);
 
 #endif

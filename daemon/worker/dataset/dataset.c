@@ -216,6 +216,17 @@ bool dataset_is_transposed(const struct dataset *dataset)
     return dataset->transposed;
 }
 
+void dataset_turn_upright(const struct dataset *dataset, const float *stamp, float *upright)
+{
+    const size_t side = (size_t)dataset_stamp(dataset), channels = (size_t)dataset_channels(dataset);
+    const bool transposed = dataset_is_transposed(dataset);
+    for (size_t y = 0; y < side; y++) {
+        for (size_t x = 0; x < side; x++)
+            memcpy(upright + (y * side + x) * channels,
+                   stamp + (transposed ? x * side + y : y * side + x) * channels, channels * sizeof *upright);
+    }
+}
+
 const json_t *dataset_manifest(const struct dataset *dataset)
 {
     return dataset->manifest;

@@ -58,6 +58,9 @@ int dataset_channels(const struct dataset *dataset);
 const char *dataset_channel_name(const struct dataset *dataset, int channel); /* "g", "ivar_g", ... */
 bool dataset_is_transposed(
     const struct dataset *dataset); /* stamps are (x, y, channel), not (y, x, channel) */
+
+/* A stamp of the dataset, or what has the shape of one, as (y, x, channel), whatever the dataset's order. */
+void dataset_turn_upright(const struct dataset *dataset, const float *stamp, float *upright);
 const json_t *dataset_manifest(const struct dataset *dataset); /* borrowed */
 
 /* The path of one of our shards (not of a foreign dataset's), as dataset_shard_path. */

@@ -215,3 +215,12 @@ const char *h5_path(const struct h5 *file)
 {
     return file->path;
 }
+
+const char *h5_version(void)
+{
+    static char text[32];
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+    return text;
+}

@@ -60,6 +60,7 @@ void h5_close(struct h5 *file);
 CLEANUP_DEFINE(h5_close_ptr, struct h5, h5_close)
 
 const char *h5_path(const struct h5 *file);
+const char *h5_version(void); /* of the library, "1.10.8" */
 
 /* Bytes an item has in memory: 8, 8, 4, 1, width, or 2 (a half, half.h). */
 size_t h5_item_size(enum h5_type type, size_t width);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 static int fill_layout(struct stamp_layout *layout, const struct evaluation *evaluation, struct err *err)
 {
@@ -27,13 +28,40 @@ static struct gallery_example example_at(const struct evaluation *evaluation, si
                                     .score = evaluation->score[i]};
 }
 
-static int publish(struct figure *figure, const struct evaluation *evaluation, const char *name,
-                   const struct gallery_example *examples, int rows, int columns, struct err *err)
+/* Pixels and gradients of a dataset in the original's order, turned: *upright is the examples' memory from here on. */
+static int turn_upright(const struct evaluation *evaluation, struct gallery_example *examples, size_t count,
+                        float **upright, struct err *err)
 {
+    const struct dataset *dataset = evaluation->dataset;
+    const size_t side = (size_t)dataset_stamp(dataset),
+                 items = side * side * (size_t)dataset_channels(dataset);
+    if (!dataset_is_transposed(dataset))
+        return 0;
+    float *next = *upright = malloc((2 * count * items + 1) * sizeof *next);
+    if (!next)
+        return err_set(err, -ENOMEM, "out of memory for a gallery");
+    for (size_t i = 0; i < count; i++) {
+        const float **parts[] = {&examples[i].pixels, &examples[i].gradient};
+        for (size_t k = 0; k < 2; k++, next += items) {
+            if (!*parts[k])
+                continue;
+            dataset_turn_upright(dataset, *parts[k], next);
+            *parts[k] = next;
+        }
+    }
+    return 0;
+}
+
+static int publish(struct figure *figure, const struct evaluation *evaluation, const char *name,
+                   struct gallery_example *examples, int rows, int columns, struct err *err)
+{
+    CLEANUP(free_ptr) float *upright = NULL;
     struct stamp_layout layout;
     CLEANUP(picture_destroy_ptr) struct picture *picture = NULL;
     CLEANUP(free_ptr) char *path = str_format("%s/galleries/%s.png", evaluation->out, name);
     int code = fill_layout(&layout, evaluation, err);
+    if (!code)
+        code = turn_upright(evaluation, examples, (size_t)rows * (size_t)columns, &upright, err);
     if (!code)
         code = gallery_draw(&picture, &layout, "g", examples, rows, columns, err);
     if (!code)

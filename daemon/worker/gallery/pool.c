@@ -159,13 +159,7 @@ int pool_pixels(const struct pool *pool, size_t i, float *pixels, struct err *er
 {
     if (!pool->dataset)
         return pool_cutout_pixels(pool, i, pixels, err);
-    const size_t side = (size_t)pool->side, channels = (size_t)pool->channels;
-    const float *stamp = dataset_pixels(pool->dataset, (enum dataset_part)pool->file[i], pool->row[i]);
-    bool transposed = dataset_is_transposed(pool->dataset);
-    for (size_t y = 0; y < side; y++) {
-        for (size_t x = 0; x < side; x++)
-            memcpy(pixels + (y * side + x) * channels,
-                   stamp + (transposed ? x * side + y : y * side + x) * channels, channels * sizeof *pixels);
-    }
+    dataset_turn_upright(
+        pool->dataset, dataset_pixels(pool->dataset, (enum dataset_part)pool->file[i], pool->row[i]), pixels);
     return 0;
 }

@@ -23,7 +23,11 @@ int plane_read(struct plane *plane, const char *path, struct err *err);
 /* Writes an fpacked file (RICE_1, tiles of 100 x 100, subtractive dither 2; quantize_level as
  * fits_set_quantize_level takes it, dither_seed 1..10000): aside, fsynced, renamed. The cards of
  * plane->header that say WCS, units and provenance are carried over. */
-int plane_write(const struct plane *plane, const char *path, float quantize_level, int dither_seed, struct err *err);
+int plane_write(const struct plane *plane, const char *path, float quantize_level, int dither_seed,
+                struct err *err);
+
+/* Of CFITSIO, which reads what is not tile-compressed: "4.2.0". */
+const char *plane_library_version(void);
 
 void plane_free(struct plane *plane); /* its contents; the struct is the caller's */
 

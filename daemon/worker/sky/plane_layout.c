@@ -186,3 +186,10 @@ int plane_layout_cards(const struct fits_header *header, struct plane *plane, co
     put_card(text + used, "END");
     return 0;
 }
+
+const char *plane_library_version(void)
+{
+    static char text[32];
+    snprintf(text, sizeof text, "%d.%d.%d", CFITSIO_MAJOR, CFITSIO_MINOR, CFITSIO_MICRO);
+    return text;
+}

@@ -28,7 +28,7 @@ void looks_free(struct looks *looks)
 static const char *const PRIVATE_ATTRIBUTES[] = {
     "job",       "attempt",   "sources",  "source_directory", "seed",   "class",    "brick",
     "brickname", "run",       "injected", "matched",          "merged", "selected", "catalogued",
-    "stamps",    "cuts_left", "edge",     "collided",         "given",  "blank",
+    "stamps",    "cuts_left", "edge",     "collided",         "given",  "blank",    "source_states",
 };
 
 static bool is_private(const char *name)

@@ -396,6 +396,44 @@ def test_two_ranks_write_what_one_writes(survey, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not here")
+def test_a_rerun_believes_size_and_time_and_reads_what_has_another_time(survey, tmp_path):
+    """A changed byte under an unchanged size and time is not seen: that shows that sources are not read again."""
+    path, fields = path_of(survey), {"survey": survey, "out": tmp_path / "out", "cuts": "none", "class": "real"}
+    then, whole = os.stat(path), path.read_bytes()
+    other = whole[:-3000] + bytes([whole[-3000] ^ 1]) + whole[-2999:]
+    assert run(tmp_path, **fields)["real"]["fresh"] == 3
+    path.write_bytes(other)
+    os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert run(tmp_path, **fields)["real"]["fresh"] == 0
+    path.write_bytes(whole)
+    os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns + 1))
+    assert run(tmp_path, **fields)["real"]["fresh"] == 0, "the same bytes with another time"
+    path.write_bytes(other)
+    os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns + 1))
+    assert run(tmp_path, **fields)["real"]["fresh"] == 1, "other bytes with another time"
+
+
+def test_every_file_says_what_made_it(survey, tmp_path):
+    """Also how decoy's own simulation was made, by its receipt; one that cannot be read costs nothing else."""
+    simulation, rng = tmp_path / "simulation", np.random.default_rng(5)
+    for run_name, receipt in ("rs0", json.dumps({"made_from": {"kind": "inject", "seed": 7, "psf_scale": 1.2, "survey": "/there", "inputs": []}})), ("rs300", "{"):
+        write_run(simulation, "0101p010", run_name, rng)
+        path = simulation / f"receipts/010/0101p010-{run_name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(receipt)
+    run(tmp_path, survey=survey, simulation=simulation, out=tmp_path / "out", cuts="none")
+    manifest = json.loads((tmp_path / "out/cutouts.json").read_text())
+    found = {}
+    for entry in manifest["files"]:
+        with h5py.File(tmp_path / "out" / entry["path"]) as file:
+            assert file.attrs["libraries"].decode() == manifest["libraries"] and file.attrs["version"].decode() == manifest["decoy"]
+            assert file.attrs["cuts"].decode() == manifest["cuts"] or not manifest["cuts"]
+            found[file.attrs["run"].decode()] = file.attrs.get("simulation")
+    assert f"HDF5 {'.'.join(map(str, h5py.h5.get_libversion()))}" in manifest["libraries"] and "CFITSIO" in manifest["libraries"]
+    assert json.loads(found["rs0"]) == {"kind": "inject", "seed": 7, "psf_scale": 1.2}
+    assert found["rs300"] is None and found[""] is None
+
+
 def test_a_failure_on_two_ranks_ends_both_with_a_sentence(survey, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/real").write_text("in the way")

@@ -1,5 +1,6 @@
 /* A predictor for tests: the fakes of make_dataset.py are a little narrower, and this score sees it: P rises
- * with the share of the light in the middle of the first band. Its "gradient" is a ring. Directory: any that
+ * with the share of the light in the middle of the first band. Its "gradient" is a ring, and more where there is
+ * light. Directory: any that
  * exists. */
 #include "daemon/worker/net/predictor.h"
 #include "common/path.h"
@@ -63,7 +64,8 @@ int predictor_score(struct predictor *predictor, const float *const *stamps, siz
         int pixel = (int)(i % items) / predictor->channels, channel = (int)(i % items) % predictor->channels;
         double r = hypot(pixel % predictor->side - predictor->side / 2,
                          pixel / predictor->side - predictor->side / 2);
-        gradients[i] = (float)(exp(-0.5 * pow((r - 5) / 2, 2)) * (channel % 2 ? 0.2 : 1));
+        gradients[i] = (float)(exp(-0.5 * pow((r - 5) / 2, 2)) * (channel % 2 ? 0.2 : 1) *
+                               (1 + fabs(stamps[i / items][i % items])));
     }
     return 0;
 }

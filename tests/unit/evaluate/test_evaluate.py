@@ -219,13 +219,28 @@ def a_dataset_without_magnitudes_or_history_has_a_verdict(directory):
     assert "no magnitudes mag_g" in text and "metrics.jsonl" in text
 
 
+def galleries_show_the_originals_axes_upright(directory):
+    shutil.copytree(directory + "/dataset", directory + "/xy")
+    for path in glob.glob(directory + "/xy/x*.npy"):
+        np.save(path, np.ascontiguousarray(np.load(path).transpose(0, 2, 1, 3)))
+    with open(directory + "/xy/manifest.json") as stream:
+        manifest = json.load(stream)
+    with open(directory + "/xy/manifest.json", "w") as stream:
+        json.dump({**manifest, "axes": "xy"}, stream)
+    done = evaluate(directory, "xy-out", dataset="xy")
+    assert done.returncode == 0, done.stderr
+    for name in "p50", "giveaways", "passed":
+        upright, turned = (open(f"{directory}/{out}/galleries/{name}.png", "rb").read() for out in ("out", "xy-out"))
+        assert upright == turned, f"{name}: a stamp or its gradient lies on its side"
+
+
 with tempfile.TemporaryDirectory(prefix="decoy-test-") as scratch:
     place = scratch + "/run"
     make(place, "--spoil", "0.12")
     tests = [spoiled_fakes_are_distinguishable_and_everything_is_there, two_and_three_ranks_give_the_same_bytes,
              honest_fakes_are_not_distinguishable, what_is_missing_is_named, another_selection_of_the_fakes_is_seen_without_a_stamp,
              a_control_stands_beside_the_verdict_if_it_is_one,
-             a_dataset_without_magnitudes_or_history_has_a_verdict]
+             galleries_show_the_originals_axes_upright, a_dataset_without_magnitudes_or_history_has_a_verdict]
     for test in tests:
         test(place)
         print("ok", test.__name__)
