@@ -42,10 +42,11 @@ static int zmq_failure(const char *what, struct err *err)
 /* CURVE, and a word now and then, so that a host that is lost is noticed. */
 static int secure(void *socket, const struct keyfile_endpoint *remote, struct err *err)
 {
-    int heartbeat = HEARTBEAT_MS, silence = SILENCE_MS;
+    int heartbeat = HEARTBEAT_MS, silence = SILENCE_MS, six = strncmp(remote->address, "tcp://[", 7) == 0;
     int failed = zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, remote->server_key, KEY_SIZE);
     failed |= zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, remote->client.public_key, KEY_SIZE);
     failed |= zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, remote->client.secret_key, KEY_SIZE);
+    failed |= zmq_setsockopt(socket, ZMQ_IPV6, &six, sizeof six);
     zmq_setsockopt(socket, ZMQ_HEARTBEAT_IVL, &heartbeat, sizeof heartbeat);
     zmq_setsockopt(socket, ZMQ_HEARTBEAT_TIMEOUT, &silence, sizeof silence);
     return failed ? zmq_failure("use the keys", err) : 0;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -50,10 +51,11 @@ static int connect_within(int fd, const struct addrinfo *address)
 
 int knock_tcp(const char *address, struct err *err)
 {
-    const struct addrinfo hints = {
-        .ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     const char *host = address + strlen("tcp://"), *colon = strrchr(host, ':');
-    CLEANUP(free_ptr) char *name = colon ? strndup(host, (size_t)(colon - host)) : NULL;
+    bool six = colon && colon > host + 1 && *host == '[' && colon[-1] == ']'; /* an IPv6 address in brackets */
+    const struct addrinfo hints = {
+        .ai_family = six ? AF_INET6 : AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    CLEANUP(free_ptr) char *name = colon ? strndup(host + six, (size_t)(colon - host) - 2 * six) : NULL;
     struct addrinfo *found = NULL;
     int code = name ? getaddrinfo(name, colon + 1, &hints, &found) : EAI_NONAME;
     if (code)

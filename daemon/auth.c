@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "proto/keyfile.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -212,17 +213,39 @@ static int prepare_keys(const struct auth *auth, struct keypair *server, struct 
     return code == -ENOENT ? keyfile_allow(list, owner.public_key, "the owner", err) : code;
 }
 
+/* The colon before the port, or NULL, of "IFACE", "IFACE:PORT" or the same with "[IPv6 address]"; false: neither. */
+static bool find_port(const char *where, const char **colon)
+{
+    const char *end = *where == '[' ? strchr(where, ']') : where;
+    *colon = end ? strchr(end, ':') : NULL;
+    if (*where == '[')
+        return end && (!end[1] || *colon == end + 1);
+    return !*colon || !strchr(*colon + 1, ':');
+}
+
+/* Whether that is no one interface. */
+static bool names_all(const char *name)
+{
+    static const char *const ALL[] = {"", "*", "0.0.0.0", "[]"};
+    struct in6_addr six;
+    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
+        if (strcmp(name, ALL[i]) == 0)
+            return true;
+    }
+    CLEANUP(free_ptr) char *inner = *name == '[' ? strndup(name + 1, strlen(name) - 2) : NULL;
+    return inner && inet_pton(AF_INET6, inner, &six) == 1 && (IN6_IS_ADDR_UNSPECIFIED(&six) || IN6_IS_ADDR_V4MAPPED(&six));
+}
+
 /* "tcp://IFACE:PORT", with any free port where none is given. */
 static int parse_where(const char *where, char **address, struct err *err)
 {
-    static const char *const ALL[] = {"", "*", "0.0.0.0"};
-    const char *colon = strchr(where, ':');
-    size_t length = colon ? (size_t)(colon - where) : strlen(where);
+    const char *colon;
     int64_t port = 0;
-    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
-        if (length == strlen(ALL[i]) && strncmp(where, ALL[i], length) == 0)
-            return err_set(err, -EINVAL, "--listen %s: name one interface, not all of them", where);
-    }
+    if (!find_port(where, &colon))
+        return err_set(err, -EINVAL, "--listen %s: an IPv6 address is given as [ADDRESS] or [ADDRESS]:PORT", where);
+    CLEANUP(free_ptr) char *name = colon ? strndup(where, (size_t)(colon - where)) : str_format("%s", where);
+    if (names_all(name))
+        return err_set(err, -EINVAL, "--listen %s: name one interface, not all of them", where);
     if (colon && (!str_to_int(colon + 1, &port) || port < 1 || port > 65535))
         return err_set(err, -EINVAL, "--listen %s: after the colon comes a port from 1 to 65535", where);
     *address = colon ? str_format("tcp://%s", where) : str_format("tcp://%s:*", where);
@@ -230,10 +253,11 @@ static int parse_where(const char *where, char **address, struct err *err)
 }
 
 /* Options go for the next bind alone: the local socket stays as it is. */
-static int secure(void *router, const struct keypair *server, struct err *err)
+static int secure(void *router, const struct keypair *server, bool ipv6, struct err *err)
 {
-    int yes = 1, heartbeat = HEARTBEAT_MS, silence = SILENCE_MS;
+    int yes = 1, six = ipv6, heartbeat = HEARTBEAT_MS, silence = SILENCE_MS;
     int failed = zmq_setsockopt(router, ZMQ_CURVE_SERVER, &yes, sizeof yes);
+    failed |= zmq_setsockopt(router, ZMQ_IPV6, &six, sizeof six); /* else an interface's name could mean either */
     failed |= zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, server->secret_key, KEY_SIZE);
     failed |= zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, DOMAIN, strlen(DOMAIN));
     failed |= zmq_setsockopt(router, ZMQ_HEARTBEAT_IVL, &heartbeat, sizeof heartbeat);
@@ -255,7 +279,7 @@ int auth_listen(struct auth *auth, const char *where, struct err *err)
         return failure("answer for CURVE", err);
     code = watch(auth, auth->on_monitor.loop, auth->zap, &auth->on_zap, on_zap, err);
     if (!code)
-        code = secure(auth->router, &server, err);
+        code = secure(auth->router, &server, *where == '[', err);
     if (code)
         return code;
     if (zmq_bind(auth->router, address) != 0)

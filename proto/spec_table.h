@@ -255,7 +255,7 @@ static const struct spec_field DAEMON_FIELDS[] = {
     {"log_limit", SPEC_REAL, "64", LIMITS(0.01, 1e6), .unit = "MiB",
      .help = "an attempt's stdout or stderr, or decoyd.log, that grows beyond it keeps its first and last quarter of this"},
     {"listen", SPEC_TEXT, .choices = "IFACE[:PORT]",
-     .help = "serve by TCP too, at one interface (eth0, or its IPv4 address); who has no key of "
+     .help = "serve by TCP too, at one interface (eth0, or its address, an IPv6 one in brackets); who has no key of "
              "authorized_keys is refused"},
     {"metrics_file", SPEC_OUTPUT,
      .help = "file of metrics for node_exporter's textfile collector, in Prometheus' text form; ends in .prom"},

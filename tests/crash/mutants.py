@@ -15,7 +15,7 @@ MUTANTS = [
     ('commits are synced at write-back only', 'daemon/store.c', 'if (!code && strcmp(answer, "2") != 0)',
      'if (!code)\n        code = store_execute(store, "PRAGMA synchronous = NORMAL", err);\n    if (false)', POWER),
     ('a transaction is many', 'daemon/store_sql.h', '[BEGIN] = "BEGIN IMMEDIATE"', '[BEGIN] = "SELECT 1"', POWER),
-    ('acknowledged before the commit', 'daemon/store.c', 'return run(store, store_bind(store, COMMIT, ""), err);', 'return 0;', STORE),
+    ('acknowledged before the commit', 'daemon/store.c', 'int code = run(store, store_bind(store, COMMIT, ""), err);', 'int code = 0;', STORE),
     ('the directory is not synced', 'daemon/store.c', 'code = file_sync_directory(directory, err);', 'code = 0;', POWER),
     ('ids come back', 'daemon/store_schema.c', 'id INTEGER PRIMARY KEY AUTOINCREMENT, kind', 'id INTEGER PRIMARY KEY, kind', POWER),
     ('an attempt ends twice', 'daemon/store_sql.h', 'attempt = ? AND ended_us = 0"', 'attempt = ?"', ORDERS),

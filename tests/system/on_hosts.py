@@ -133,7 +133,7 @@ def set_launcher(launcher):
 
 def first_allocation(service, job):
     """Until Slurm's warning has ended it: its end, as Slurm saw it."""
-    until(lambda: (done(job) or 0) > 300, what='progress')
+    until(lambda: (done(job) or 0) > 300, 180, 'progress of the training, after cutouts and split')
     set_launcher('mpirun')
     tell('scancel', '--batch', '--signal', 'USR1', service)
     began = time.monotonic()

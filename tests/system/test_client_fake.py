@@ -94,7 +94,7 @@ def test_run_with_a_failed_job_ends_with_1(fake, tmp_path):
 
 def test_run_detached_says_how_to_come_back(fake, tmp_path):
     done = decoy(tmp_path, 'run', 'demo', '--detach', cwd=tmp_path)
-    assert done.returncode == 0 and '`decoy watch 1 2 3 4 5 6 7`' in done.stdout
+    assert done.returncode == 0 and '`decoy watch 1-7`' in done.stdout
     answer = ask(tmp_path, 'run', 'demo', '--detach', cwd=tmp_path)
     assert answer['ids']['survey'] == 8 and answer['directory'] == str(tmp_path / 'demo-run')
 

@@ -50,11 +50,12 @@ def stranger(address, **options):
     """A client with these socket options, which has asked for the status."""
     context = zmq.Context()
     dealer = context.socket(zmq.DEALER)
-    dealer.linger, dealer.reconnect_ivl = 0, -1
+    dealer.linger, dealer.reconnect_ivl, dealer.sndtimeo = 0, -1, 2000
     for name, value in options.items():
         setattr(dealer, name, value)
     dealer.connect(address)
-    dealer.send_multipart([b'decoy1', b'status', b'x', b'{}'])
+    with contextlib.suppress(zmq.Again):  # refused before it could ask
+        dealer.send_multipart([b'decoy1', b'status', b'x', b'{}'])
     yield dealer
     context.destroy(linger=0)
 
@@ -208,11 +209,29 @@ def test_one_interface_only(listening):
             assert done.returncode == 1 and 'name one interface' in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize('where, why', [('nosuch0', '--listen nosuch0'), ('lo:0', 'a port from 1'), ('lo:x', 'a port from 1')])
+@pytest.mark.parametrize('where, why', [('nosuch0', '--listen nosuch0'), ('lo:0', 'a port from 1'), ('lo:x', 'a port from 1'),
+                                        ('::1', '[ADDRESS]:PORT'), ('[::1', '[ADDRESS]:PORT'), ('[::1]x', '[ADDRESS]:PORT'), ('[::1]:0', 'a port from 1'),
+                                        ('[::]', 'name one interface'), ('[0:0::0]:7890', 'name one interface'), ('[::ffff:0.0.0.0]', 'name one interface')])
 def test_a_bad_interface_is_one_sentence(where, why):
     with tempfile.TemporaryDirectory(prefix='decoy-', dir='/tmp') as directory:
         refused(decoy(f'{directory}/s', 'up', '--listen', where), 3, why)
         assert not (pathlib.Path(directory) / 's' / 'endpoint.json').exists()
+
+
+def test_an_ipv6_address_serves_too():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(('::1', 0))
+    except OSError:
+        pytest.skip('there is no IPv6 here')
+    daemon = Daemon(DECOY_LISTEN='[::1]')
+    try:
+        assert endpoint(daemon)['address'].startswith('tcp://[::1]:')
+        assert decoy('/nonexistent', '--endpoint', daemon.state / 'endpoint.json', 'ls').stdout.startswith('no jobs')
+        with stranger(endpoint(daemon)['address'], ipv6=1, **keys(daemon, client=zmq.curve_keypair())) as peer:
+            assert refused_more(daemon, 0) == 1 and not peer.poll(200)
+    finally:
+        daemon.close()
 
 
 @pytest.mark.parametrize('name', ['server.key', 'client.key', 'authorized_keys'])
@@ -257,8 +276,8 @@ def test_a_daemon_is_ended_by_tcp():
 @as_root
 def test_another_user_is_refused_at_the_socket(daemon):
     """Even where all directories on the way let him."""
-    script = ('import zmq,os; d=zmq.Context().socket(zmq.DEALER); d.linger=0; d.reconnect_ivl=-1; d.connect("ipc://%s/decoyd.sock"); '
-              'd.send_multipart([b"decoy1",b"status",b"x",b"{}"]); os._exit(bool(d.poll(1000)))' % daemon.state)
+    script = ('import zmq,os\nd=zmq.Context().socket(zmq.DEALER); d.linger=0; d.reconnect_ivl=-1; d.sndtimeo=2000; d.connect("ipc://%s/decoyd.sock")\n'
+              'try: d.send_multipart([b"decoy1",b"status",b"x",b"{}"])\nexcept zmq.Again: os._exit(0)\nos._exit(bool(d.poll(1000)))' % daemon.state)
     become = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '/usr/bin/python3', '-c', script]
     assert subprocess.run(['/usr/bin/python3', '-c', script], check=False).returncode == 1  # the owner is answered
     for path in [daemon.directory, daemon.state]:

@@ -59,7 +59,7 @@ def place():
 def on_hosts(place, command, scenario, **environment):
     """What the scenario, run on the first of the hosts, gives."""
     done = subprocess.run([*map(str, command), '/usr/bin/python3', pathlib.Path(__file__).with_name('on_hosts.py'), scenario, place, *map(str, TRAINING)],
-                          env=dict(os.environ, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=200, check=False)
+                          env=dict(os.environ, **environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
