@@ -8,6 +8,7 @@
 #include "client/tally.h"
 #include "client/select.h"
 #include "common/clock.h"
+#include "common/file.h"
 #include "common/path.h"
 #include "common/str.h"
 #include "proto/json.h"
@@ -75,7 +76,8 @@ static void show_clock(const json_t *status)
     int64_t closes_us = json_integer_value(json_object_get(status, "closes_us"));
     if (!closes_us)
         return;
-    printf("clock   the queue closes at %s, in %s; the allocation ends at %s\n", clock_format_local(closes_us, closes),
+    printf("clock   the queue closes at %s, in %s; the allocation ends at %s\n",
+           clock_format_local(closes_us, closes),
            clock_format_span(1e-6 * (double)(closes_us - clock_realtime_us()), left),
            clock_format_local(json_integer_value(json_object_get(status, "until_us")), end));
 }
@@ -377,16 +379,35 @@ int explain_run(struct client *client, struct err *err)
     return exit_of(code);
 }
 
-/* A dataset's directory needs no daemon. */
+/* Where the time of a training's steps went (daemon/worker/train/tracing.c). */
+static int show_training(const struct client *client, const char *path, struct err *err)
+{
+    enum { LIMIT = 1 << 20 };
+    CLEANUP(free_ptr) char *text = NULL;
+    size_t size;
+    int code = file_read(path, LIMIT, &text, &size, err);
+    if (!code && client->json)
+        print_json(json_pack("{ss ss}", "layers", path, "text", text));
+    else if (!code)
+        fputs(text, stdout);
+    return exit_of(code);
+}
+
+/* A dataset's directory, or a training's, needs no daemon. */
 static int show_directory(const struct client *client, const char *directory, struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "manifest.json");
+    CLEANUP(free_ptr) char *layers = path_join(directory, "prof/layers.txt");
     json_t *manifest = NULL;
-    int code = path_exists(path) ? json_read_file(path, &manifest, err)
-                                 : err_set(err, -ENOENT,
-                                           "%s is not a finished dataset: it has no manifest.json, which "
-                                           "split writes last",
-                                           directory);
+    if (!path_exists(path) && path_exists(layers))
+        return show_training(client, layers, err);
+    int code = path_exists(path)
+                   ? json_read_file(path, &manifest, err)
+                   : err_set(err, -ENOENT,
+                             "%s is neither a finished dataset, it has no manifest.json, which "
+                             "split writes last, nor a training whose steps were traced: it has no "
+                             "prof/layers.txt",
+                             directory);
     CLEANUP(free_ptr) char *text = dataset_format(manifest, print_width());
     if (!code && !text)
         code = err_set(err, -EINVAL, "%s is not the manifest of a dataset", path);

@@ -142,8 +142,8 @@ const struct verb VERBS[] = {
      "{\"v\", \"jobs\": [ROW...], \"arrays\"}, as in proto/README.md", &ls_flags, NULL, 0, 0, ls_run, true},
     {"explain", "ID", "why a job is where it is, in one sentence", NULL,
      "{\"v\", \"job\", \"state\", \"code\", \"text\"}", NULL, NULL, 1, 1, explain_run},
-    {"show", "ID|DIR", "all about one job, or what a dataset's directory holds", NULL,
-     "{\"v\", \"job\": ROW with \"spec\", \"attempts\"}, or the members of a dataset's manifest", NULL, NULL,
+    {"show", "ID|DIR", "all about one job, what a dataset holds, or where a training's time goes", NULL,
+     "{\"v\", \"job\": ROW with \"spec\", \"attempts\"}, the members of a dataset's manifest, or {\"v\", \"layers\": PATH, \"text\"}", NULL, NULL,
      1, 1, show_run},
     /* follow.c, history.c */
     {"watch", "[ID...]", "progress bars with rate and time left",

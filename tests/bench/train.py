@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 import train_ranks
 
@@ -64,7 +65,7 @@ def time_ours(options, model, batch, threads):
     path = model if os.path.exists(model) else os.path.join('etc', 'models', model + '.yaml')
     program = os.path.join(options.build, 'tests', 'bench', 'train_step')
     micro = min(batch, options.micro_batch)
-    return json.loads(output([program, path, str(batch), str(micro), str(threads), str(options.seconds)], threads))
+    return json.loads(output([program, path, str(batch), str(micro), str(threads), str(options.seconds), str(threads * options.peak)], threads))
 
 
 def keep_best(best, new):
@@ -88,15 +89,7 @@ def one_case(options, bound, batch, threads):
     return best
 
 
-def print_parts(row, peak, threads):
-    step_ms = row['step_ms']
-    print(f"    {'part of a step':24s} {'ms':>8s} {'%':>6s} {'GFLOP/s':>9s} {'% of peak':>10s}")
-    for name, (spent_ms, rate) in sorted(row['parts'].items(), key=lambda item: -item[1][0]):
-        work = f'{rate:9.1f} {100 * rate / (peak * threads):10.0f}' if rate and peak else ''
-        print(f'    {name:24s} {spent_ms:8.3f} {100 * spent_ms / step_ms:6.1f} {work}')
-
-
-def print_case(rows, peak, model, batch, threads):
+def print_case(rows, model, batch, threads):
     ours = rows['ours']
     rate = ours['img_per_s']
     print(f"\n{model}, batch {batch} in micro-batches of {ours['micro_batch']}, {threads} thread{'s' if threads > 1 else ''}: ours {rate:.1f} img/s"
@@ -108,7 +101,7 @@ def print_case(rows, peak, model, batch, threads):
         rates = [row['img_per_s'] for name, row in rows.items() if name.startswith(kind)]
         if rates:
             print(f'    ours / best {kind}: {rate / max(rates):.2f}')
-    print_parts(ours, peak, threads)
+    print(textwrap.indent(ours['table'], '    '), end='')
 
 
 def parse_options():
@@ -133,14 +126,14 @@ def time_steps(options):
     if not bound:
         print(f'{options.peers} has no onednn_bound.cpp: ours alone is timed', file=sys.stderr)
     options.torch = pythons_with_torch(options.torch)
-    peak = max(float(output([os.path.join(options.build, 'tests', 'bench', 'train_step'), 'peak'], 1)) for _ in range(3))
+    options.peak = peak = max(float(output([os.path.join(options.build, 'tests', 'bench', 'train_step'), 'peak'], 1)) for _ in range(3))
     print(f'multiply-adds in registers, f32, AVX2, one core: {peak:.1f} GFLOP/s. GFLOP/s below count the operations of direct loops;'
           ' a kernel that transforms makes fewer, and may pass the peak')
     found = []
     for threads in options.threads:
         for batch in options.batches:
             for model, rows in one_case(options, bound, batch, threads).items():
-                print_case(rows, peak, model, batch, threads)
+                print_case(rows, model, batch, threads)
                 found.append({'model': model, 'batch': batch, 'threads': threads, 'peak_gflops': peak, 'rows': rows})
                 sys.stdout.flush()
     return found

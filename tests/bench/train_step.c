@@ -1,6 +1,6 @@
-/* train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS: training steps on noise as the train job makes them
+/* train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS [PEAK]: training steps on noise as the train job makes them
  * (conversion of the input, forward, loss, backward, sum over micro-batches, update), and what each part of
- * a step takes. One JSON object; train.py runs it beside its peers.
+ * a step takes (PEAK: GFLOP/s of all threads, to tell shares of). One JSON object; train.py runs it beside its peers.
  * train_step peak: GFLOP/s of multiply-adds in registers, the most that one core can do. */
 #include "common/clock.h"
 #include "common/rng.h"
@@ -8,20 +8,16 @@
 #include "daemon/worker/net/input.h"
 #include "daemon/worker/net/network.h"
 #include "daemon/worker/net/optimiser.h"
+#include "daemon/worker/net/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 64, CHANNELS = 6, PARTS_MAX = 256, WARM_UP = 3, STEPS_MAX = 100000 };
+enum { SIDE = 64, CHANNELS = 6, WARM_UP = 3, STEPS_MAX = 100000 };
 
 static const struct input_channel NAMES[CHANNELS] = {
     {.name = "g"}, {.name = "ivar_g"}, {.name = "r"}, {.name = "ivar_r"}, {.name = "z"}, {.name = "ivar_z"}};
-
-struct part {
-    char name[64];
-    double spent_s, flops; /* flops: of all calls so far, 0 where none are counted */
-};
 
 struct bench {
     struct model *model;
@@ -31,7 +27,8 @@ struct bench {
     float *stamps; /* raw pixels of a batch */
     uint8_t *labels;
     float *sum, *gradient, *first, *second;
-    struct part parts[PARTS_MAX];
+    struct profile *profile;
+    double peak_gflops; /* of all threads; 0: not given */
     int64_t step;
 };
 
@@ -43,29 +40,10 @@ static void need(int code, const struct err *err)
     exit(1);
 }
 
-static void add_part(struct bench *bench, const char *name, double spent_s, double flops)
-{
-    struct part *part = bench->parts;
-    while (part->name[0] && strcmp(part->name, name) != 0)
-        part++;
-    snprintf(part->name, sizeof part->name, "%s", name);
-    part->spent_s += spent_s;
-    part->flops += flops;
-}
-
 static void add_layer(void *context, const char *layer, const char *phase, double start_s, double end_s)
 {
     struct bench *bench = context;
-    char name[64];
-    double flops = 0;
-    for (int i = 0; i < bench->model->layer_count; i++) {
-        if (strcmp(bench->model->layers[i].name, layer) == 0)
-            flops = strcmp(phase, "forward") == 0
-                        ? cost_forward_flops(&bench->model->layers[i])
-                        : cost_step_flops(bench->model, i) - cost_forward_flops(&bench->model->layers[i]);
-    }
-    snprintf(name, sizeof name, "%s %s", layer, phase);
-    add_part(bench, name, end_s - start_s, flops * bench->micro);
+    profile_add_layer(bench->profile, layer, phase, bench->micro, end_s - start_s);
 }
 
 static void run_micro_batch(struct bench *bench, int index, float *gradient)
@@ -77,7 +55,7 @@ static void run_micro_batch(struct bench *bench, int index, float *gradient)
     for (size_t i = 0; i < (size_t)bench->micro; i++)
         input_convert(bench->input, bench->stamps + (first + i) * size,
                       network_input(bench->network) + i * size);
-    add_part(bench, "input", clock_monotonic_s() - start_s, 0);
+    profile_add(bench->profile, "input", clock_monotonic_s() - start_s);
     need(network_forward(bench->network, &err), &err);
     network_loss(bench->network, &LOSS_PLAIN, bench->labels, bench->micro, 1.0 / bench->batch, &correct);
     need(network_backward(bench->network, gradient, &err), &err);
@@ -89,20 +67,20 @@ static void run_step(struct bench *bench)
     size_t count = bench->model->parameter_count;
     double start_s = clock_monotonic_s();
     need(network_load(bench->network, &err), &err);
-    add_part(bench, "load weights", clock_monotonic_s() - start_s, 0);
+    profile_add(bench->profile, "load weights", clock_monotonic_s() - start_s);
     for (int m = 0; m < bench->batch / bench->micro; m++) {
         run_micro_batch(bench, m, m ? bench->gradient : bench->sum);
         start_s = clock_monotonic_s();
         for (size_t i = 0; m && i < count; i++)
             bench->sum[i] += bench->gradient[i];
-        add_part(bench, "sum gradients", clock_monotonic_s() - start_s, 0);
+        profile_add(bench->profile, "sum gradients", clock_monotonic_s() - start_s);
     }
     start_s = clock_monotonic_s();
     const struct optimiser adam = {.rule = OPTIMISER_ADAM};
     const struct optimiser_block block = {network_parameters(bench->network), bench->first, bench->second,
                                           bench->sum, count};
     optimiser_update(&adam, &block, 1e-3, 1, ++bench->step);
-    add_part(bench, "update", clock_monotonic_s() - start_s, 0);
+    profile_add(bench->profile, "update", clock_monotonic_s() - start_s);
 }
 
 static void fill(struct bench *bench)
@@ -134,15 +112,17 @@ static void tell(const struct bench *bench, int threads, double *took_s, int ste
     char library[64];
     network_describe_library(library);
     qsort(took_s, (size_t)steps, sizeof *took_s, compare);
-    double median_s = took_s[steps / 2];
-    printf("{\"model\": \"%s\", \"batch\": %d, \"micro_batch\": %d, \"threads\": %d, \"library\": \"%s\", "
-           "\"steps\": %d, \"step_ms\": %.3f, \"img_per_s\": %.1f, \"parts\": {",
-           bench->model->name, bench->batch, bench->micro, threads, library, steps, 1e3 * median_s,
-           bench->batch / median_s);
-    for (const struct part *part = bench->parts; part->name[0]; part++)
-        printf("%s\"%s\": [%.4f, %.1f]", part == bench->parts ? "" : ", ", part->name,
-               1e3 * part->spent_s / steps, part->flops / part->spent_s / 1e9);
-    printf("}}\n");
+    double median_s = took_s[steps / 2], mean_s = 0;
+    for (int i = 0; i < steps; i++)
+        mean_s += took_s[i] / steps;
+    CLEANUP(free_ptr) char *table = profile_table(bench->profile, steps, mean_s, bench->peak_gflops);
+    json_t *row =
+        json_pack("{ss si si si ss si sf sf ss}", "model", bench->model->name, "batch", bench->batch,
+                  "micro_batch", bench->micro, "threads", threads, "library", library, "steps", steps,
+                  "step_ms", 1e3 * median_s, "img_per_s", bench->batch / median_s, "table", table);
+    json_dumpf(row, stdout, JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(row);
 }
 
 static void run(struct bench *bench, int threads, double seconds)
@@ -151,7 +131,8 @@ static void run(struct bench *bench, int threads, double seconds)
     int steps = 0;
     for (int i = 0; i < WARM_UP; i++)
         run_step(bench);
-    memset(bench->parts, 0, sizeof bench->parts);
+    profile_destroy(bench->profile);
+    bench->profile = profile_create(bench->model);
     double end_s = clock_monotonic_s() + seconds;
     while ((clock_monotonic_s() < end_s || steps < 3) && steps < STEPS_MAX) {
         double start_s = clock_monotonic_s();
@@ -160,35 +141,6 @@ static void run(struct bench *bench, int threads, double seconds)
     }
     tell(bench, threads, took_s, steps);
 }
-
-#if defined __x86_64__
-/* Twelve independent sums of eight: enough to fill two units of latency 4 or 5. */
-__attribute__((target("avx2,fma"))) static double multiply_add_rate(void)
-{
-    enum { SUMS = 12, ROUNDS = 20000000 };
-    typedef float eight __attribute__((vector_size(32)));
-    eight sums[SUMS] = {{0}}, factor = {0.999f, 0.999f, 0.999f, 0.999f, 0.999f, 0.999f, 0.999f, 0.999f};
-    for (int i = 0; i < SUMS; i++)
-        sums[i] = factor * (float)i;
-    double start_s = clock_monotonic_s();
-    for (int round = 0; round < ROUNDS; round++) {
-#pragma GCC unroll 12
-        for (int i = 0; i < SUMS; i++)
-            sums[i] = sums[i] * factor + factor;
-    }
-    double took_s = clock_monotonic_s() - start_s;
-    volatile float keep = 0;
-    for (int i = 0; i < SUMS; i++)
-        keep += sums[i][0];
-    (void)keep;
-    return 2.0 * 8 * SUMS * ROUNDS / took_s / 1e9;
-}
-#else
-static double multiply_add_rate(void)
-{
-    return 0;
-}
-#endif
 
 static void open_bench(struct bench *bench, char **argv)
 {
@@ -199,6 +151,7 @@ static void open_bench(struct bench *bench, char **argv)
     need(network_create(&bench->network, bench->model, bench->micro, atoi(argv[4]), NETWORK_TRAIN, &err),
          &err);
     need(input_create(&bench->input, "asinh", "relative", SIDE, CHANNELS, NAMES, &err), &err);
+    bench->profile = profile_create(bench->model);
     network_set_hook(bench->network, add_layer, bench);
     fill(bench);
 }
@@ -207,16 +160,19 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     if (argc == 2 && strcmp(argv[1], "peak") == 0) {
-        printf("%.1f\n", multiply_add_rate());
+        printf("%.1f\n", profile_core_peak());
         return 0;
     }
-    if (argc != 6 || atoi(argv[3]) < 1 || atoi(argv[2]) % atoi(argv[3])) {
-        fprintf(stderr, "usage: train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS, or train_step peak; "
-                        "BATCH is a multiple of MICRO_BATCH\n");
+    if (argc < 6 || argc > 7 || atoi(argv[3]) < 1 || atoi(argv[2]) % atoi(argv[3])) {
+        fprintf(stderr,
+                "usage: train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS [PEAK], or train_step peak; "
+                "BATCH is a multiple of MICRO_BATCH\n");
         return 2;
     }
     open_bench(&bench, argv);
+    bench.peak_gflops = argc > 6 ? atof(argv[6]) : 0;
     run(&bench, atoi(argv[4]), atof(argv[5]));
+    profile_destroy(bench.profile);
     free(bench.sum);
     free(bench.labels);
     free(bench.stamps);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <isa-l/crc.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 enum { FRAME_HEAD = 12, FRAME_TAIL = 4, NAME_TRIES = 100, GRAPH_PRODUCER = 22 };
@@ -153,6 +154,46 @@ int events_image(struct events *events, int64_t step, const char *tag, int width
     value.tag = (char *)tag;
     value.value_case = TB__VALUE__VALUE_IMAGE;
     value.image = &image;
+    return write_value(events, step, &value, err);
+}
+
+/* Least, largest, number and sums. */
+static void measure(Tb__Histogram *histogram, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        double value = values[i];
+        if (!isfinite(value))
+            continue;
+        histogram->min = histogram->num > 0 ? fmin(histogram->min, value) : value;
+        histogram->max = histogram->num > 0 ? fmax(histogram->max, value) : value;
+        histogram->num += 1;
+        histogram->sum += value;
+        histogram->sum_squares += value * value;
+    }
+}
+
+int events_histogram(struct events *events, int64_t step, const char *tag, const float *values, size_t count,
+                     struct err *err)
+{
+    enum { BUCKETS = 50 };
+    double limits[BUCKETS], counts[BUCKETS] = {0};
+    Tb__Histogram histogram = TB__HISTOGRAM__INIT;
+    measure(&histogram, values, count);
+    double width = (histogram.max - histogram.min) / BUCKETS;
+    for (int b = 0; b < BUCKETS; b++)
+        limits[b] = b == BUCKETS - 1 ? histogram.max : histogram.min + (b + 1) * width;
+    for (size_t i = 0; i < count; i++) {
+        double place = width > 0 ? ((double)values[i] - histogram.min) / width : BUCKETS - 1;
+        if (isfinite(values[i]))
+            counts[place < BUCKETS ? (int)place : BUCKETS - 1]++;
+    }
+    histogram.n_bucket = histogram.n_bucket_limit = BUCKETS;
+    histogram.bucket = counts;
+    histogram.bucket_limit = limits;
+    Tb__Value value = TB__VALUE__INIT;
+    value.tag = (char *)tag;
+    value.value_case = TB__VALUE__VALUE_HISTO;
+    value.histo = &histogram;
     return write_value(events, step, &value, err);
 }
 

@@ -21,6 +21,10 @@ int events_scalar(struct events *events, int64_t step, const char *tag, double v
 int events_image(struct events *events, int64_t step, const char *tag, int width_px, int height_px,
                  const void *png, size_t size, struct err *err);
 
+/* Of all values that are finite, in equal steps from the least to the largest. */
+int events_histogram(struct events *events, int64_t step, const char *tag, const float *values, size_t count,
+                     struct err *err);
+
 /* A node of the graph: what TensorBoard draws. inputs: names of other nodes, `input_count` of them. shape: of
  * its output. */
 struct events_node {

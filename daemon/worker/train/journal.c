@@ -4,6 +4,7 @@
 #include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/report/events.h"
+#include "daemon/worker/train/graph.h"
 #include "proto/json.h"
 
 #include <errno.h>
@@ -46,51 +47,6 @@ static int cut_metrics(const char *path, const struct train_state *state, struct
     return kept == size ? 0 : file_publish(path, text, kept, err);
 }
 
-static const char *operation_of(enum model_layer_type type)
-{
-    static const char *const OPERATIONS[MODEL_LAYER_TYPE_MAX] = {
-        [MODEL_CONV] = "Conv2D",     [MODEL_AVGPOOL] = "AvgPool", [MODEL_MAXPOOL] = "MaxPool",
-        [MODEL_GLOBALPOOL] = "Mean", [MODEL_DENSE] = "MatMul",    [MODEL_BATCHNORM] = "FusedBatchNormV3",
-        [MODEL_DROPOUT] = "Dropout", [MODEL_RELU] = "Relu",       [MODEL_GELU] = "Gelu",
-        [MODEL_SILU] = "Swish",      [MODEL_FORK] = "Identity",   [MODEL_ADD] = "AddV2",
-    };
-    return OPERATIONS[type];
-}
-
-static void fill_node(struct events_node *node, const char *name, const char *operation,
-                      const char *const *input, struct model_shape shape)
-{
-    *node = (struct events_node){.name = name,
-                                 .operation = operation,
-                                 .inputs = input,
-                                 .input_count = input ? 1 : 0,
-                                 .shape = {-1, shape.side_px, shape.side_px, shape.channels},
-                                 .dimensions = 4};
-}
-
-static int write_graph(struct journal *journal, const struct model *model, struct err *err)
-{
-    int count = 0, layers = model->layer_count;
-    CLEANUP(free_ptr) struct events_node *nodes = calloc(2 * (size_t)layers + 2, sizeof *nodes);
-    CLEANUP(free_ptr) char *names = calloc(2 * (size_t)layers + 2, sizeof model->layers->name + 8);
-    if (!nodes || !names)
-        return err_set(err, -ENOMEM, "out of memory");
-    fill_node(&nodes[count++], "input", "Placeholder", NULL, model->in);
-    for (int i = 0; i < layers; i++) {
-        const struct model_layer *layer = &model->layers[i];
-        fill_node(&nodes[count], layer->name, operation_of(layer->type), &nodes[count - 1].name, layer->out);
-        count++;
-        if (!layer->relu)
-            continue;
-        char *name = names + (size_t)i * (sizeof layer->name + 8);
-        snprintf(name, sizeof layer->name + 8, "%s/relu", layer->name);
-        fill_node(&nodes[count], name, "Relu", &nodes[count - 1].name, layer->out);
-        count++;
-    }
-    fill_node(&nodes[count], "softmax", "Softmax", &nodes[count - 1].name, model->layers[layers - 1].out);
-    return events_graph(journal->events, nodes, count + 1, err);
-}
-
 static int open_files(struct journal *journal, const char *directory, const struct train_state *state,
                       struct err *err)
 {
@@ -116,7 +72,7 @@ int journal_open(struct journal **out, const char *directory, const struct model
     journal->link = link;
     int code = open_files(journal, directory, state, err);
     if (!code && state->step == 0)
-        code = write_graph(journal, model, err);
+        code = graph_write(journal->events, model, err);
     if (!code)
         *out = TAKE(journal);
     return code;
@@ -207,6 +163,19 @@ int journal_picture(struct journal *journal, int64_t step, const char *tag, cons
         return code;
     code = events_image(journal->events, step, tag, picture->width_px, picture->height_px, png, size, err);
     free(png);
+    return code;
+}
+
+int journal_weights(struct journal *journal, int64_t step, const struct model *model, const float *parameters,
+                    struct err *err)
+{
+    int code = 0;
+    for (int i = 0; i < model_tensor_count(model) && !code; i++) {
+        struct model_tensor tensor = model_tensor(model, i);
+        *strrchr(tensor.name, '.') = '/'; /* TensorBoard groups by what stands before */
+        code = events_histogram(journal->events, step, tensor.name, parameters + tensor.offset, tensor.count,
+                                err);
+    }
     return code;
 }
 

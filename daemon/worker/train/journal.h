@@ -37,6 +37,10 @@ int journal_epoch(struct journal *journal, const struct train_state *state, int6
 int journal_picture(struct journal *journal, int64_t step, const char *tag, const struct picture *picture,
                     struct err *err);
 
+/* A histogram of each tensor in TensorBoard, "conv1/weight" and so on. */
+int journal_weights(struct journal *journal, int64_t step, const struct model *model, const float *parameters,
+                    struct err *err);
+
 /* Before a checkpoint: all rows so far are on disk. */
 int journal_sync(struct journal *journal, struct err *err);
 

@@ -1,4 +1,4 @@
-/* What a run leaves behind: checkpoints, models, the trace of some steps, the result. */
+/* What a run leaves behind: checkpoints, models, the result. */
 #include "common/clock.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -37,8 +37,7 @@ int trainer_save(struct trainer *trainer, struct err *err)
         code = checkpoint_prune(trainer->checkpoints, trainer->keep, state->step, state->best_step, err);
     if (!code && state->best_step == state->step)
         code = trainer_publish(trainer, "best", trainer->now.parameters, state, err);
-    trainer_trace(trainer, "checkpoint", "checkpoint", start_s);
-    return code;
+    return code ? code : trainer_trace_checkpoint(trainer, start_s, err);
 }
 
 int trainer_publish(struct trainer *trainer, const char *name, const float *parameters,
@@ -85,78 +84,8 @@ int trainer_finish(struct trainer *trainer, struct err *err)
     if (examples)
         json_object_set_new(result, "img_per_s", json_real((double)examples / trainer->trained_s));
     json_object_set_new(result, "model", json_string(trainer->out));
+    CLEANUP(free_ptr) char *layers = path_join(trainer->out, "prof/layers.txt");
+    if (path_exists(layers))
+        json_object_set_new(result, "layers", json_string(layers));
     return link_result(trainer->job->link, result, err);
-}
-
-void trainer_trace(struct trainer *trainer, const char *name, const char *category, double start_s)
-{
-    if (trainer->trace)
-        trace_slice(trainer->trace, name, category, start_s, clock_monotonic_s());
-}
-
-static void trace_layer(void *context, const char *layer, const char *phase, double start_s, double end_s)
-{
-    struct trainer *trainer = context;
-    trace_slice(trainer->trace, layer, phase, start_s, end_s);
-}
-
-static void trace_reduce(void *context, double start_s, double end_s)
-{
-    struct trainer *trainer = context;
-    trace_slice(trainer->trace, "reduce", "reduce", start_s, end_s);
-}
-
-/* Hosts are numbered by their first rank. */
-static int number_node(struct trainer *trainer, char host[256], int *node, struct err *err)
-{
-    struct team *team = trainer->job->team;
-    int ranks = team_size(team);
-    char **hosts = NULL;
-    CLEANUP(free_ptr) int *nodes = calloc((size_t)ranks, sizeof *nodes);
-    gethostname(host, 255);
-    if (!nodes || team_gather_text(team, host, &hosts) != 0)
-        return err_set(err, -ENOMEM, "out of memory");
-    for (int rank = 0; hosts && rank < ranks; rank++) {
-        while (strcmp(hosts[nodes[rank]], hosts[rank]) != 0)
-            nodes[rank]++;
-    }
-    for (int rank = 0; hosts && rank < ranks; rank++)
-        free(hosts[rank]);
-    free(hosts);
-    team_broadcast(team, nodes, (size_t)ranks * sizeof *nodes, 0);
-    *node = nodes[team_rank(team)];
-    return 0;
-}
-
-int trainer_trace_begin(struct trainer *trainer, struct err *err)
-{
-    int64_t step = trainer->now.state.step;
-    if (trainer->trace || step < trainer->trace_from || step >= trainer->trace_end)
-        return 0;
-    char host[256] = "";
-    int node = 0, code = number_node(trainer, host, &node, err);
-    if (!code)
-        code = trace_create(&trainer->trace, node, team_rank(trainer->job->team), host);
-    if (code == -ENOMEM)
-        return err_set(err, code, "out of memory for the trace");
-    if (code)
-        return code;
-    network_set_hook(trainer->network, trace_layer, trainer);
-    tree_set_hook(trainer->gradients, trace_reduce, trainer);
-    return 0;
-}
-
-int trainer_trace_end(struct trainer *trainer, bool last, struct err *err)
-{
-    if (!trainer->trace || (!last && trainer->now.state.step < trainer->trace_end))
-        return 0;
-    CLEANUP(free_ptr) char *directory = path_join(trainer->out, "prof");
-    CLEANUP(free_ptr) char *path = str_format("%s/trace-%d.json", directory, team_rank(trainer->job->team));
-    network_set_hook(trainer->network, NULL, NULL);
-    tree_set_hook(trainer->gradients, NULL, NULL);
-    int code = path_make_directories(directory, 0777, err);
-    if (!code)
-        code = trace_publish(trainer->trace, path, err);
-    trace_destroy(TAKE(trainer->trace));
-    return code;
 }

@@ -280,6 +280,7 @@ void trainer_close(struct trainer *trainer)
 {
     journal_close(trainer->journal);
     trace_destroy(trainer->trace);
+    profile_destroy(trainer->profile);
     tree_destroy(trainer->gradients);
     tree_destroy(trainer->scores);
     loader_destroy(trainer->loader);

@@ -34,6 +34,8 @@ static int tell_epoch(struct trainer *trainer, bool validating, struct err *err)
     const struct train_state *state = &trainer->now.state;
     int code =
         journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);
+    if (!code)
+        code = journal_weights(trainer->journal, state->step, trainer->model, trainer->now.parameters, err);
     CLEANUP(picture_destroy_ptr)
     struct picture *filters = filters_picture(trainer->model, trainer->now.parameters);
     return code || !filters ? code : journal_picture(trainer->journal, state->step, "filters", filters, err);

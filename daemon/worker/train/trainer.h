@@ -7,6 +7,7 @@
 #include "daemon/worker/net/input.h"
 #include "daemon/worker/net/network.h"
 #include "daemon/worker/net/optimiser.h"
+#include "daemon/worker/net/profile.h"
 #include "daemon/worker/net/schedule.h"
 #include "daemon/worker/report/trace.h"
 #include "daemon/worker/train/checkpoint.h"
@@ -56,8 +57,12 @@ struct trainer {
     bool stop_asked, checkpoint_asked; /* the same on every rank */
     double checkpoint_every_s, last_checkpoint_s;
 
-    struct trace *trace; /* while its steps last */
-    int64_t trace_from, trace_end;
+    struct trace *trace;     /* until its first checkpoint was written, or the run ends */
+    struct profile *profile; /* rank 0: of the same steps */
+    bool tracing;            /* within such a step, and up to the next */
+    bool in_step;
+    int64_t trace_from, trace_end, profiled_steps;
+    double step_start_s, profiled_s;
     double row_start_s, row_input_s; /* since the last row of metrics.jsonl */
     int64_t row_start_step;
     double gradient_norm; /* of the last step, before clipping */
@@ -89,9 +94,11 @@ void trainer_miss(double *statistics);
 /* Whether the last epoch, or one that ran out of patience, is done and told. */
 bool trainer_is_done(const struct trainer *trainer);
 
-/* Around a step, a trace of whose parts was asked for. */
+/* Around a step, a trace of whose parts was asked for: prof/trace-<rank>.json, and on rank 0 prof/layers.txt, where the
+ * time of those steps went. The trace has the first checkpoint after them, too. */
 int trainer_trace_begin(struct trainer *trainer, struct err *err);
 int trainer_trace_end(struct trainer *trainer, bool last, struct err *err);
 void trainer_trace(struct trainer *trainer, const char *name, const char *category, double start_s);
+int trainer_trace_checkpoint(struct trainer *trainer, double start_s, struct err *err);
 
 #endif

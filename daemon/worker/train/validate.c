@@ -1,7 +1,7 @@
 /* A pass over the validation part: loss and accuracy by the tree, the AUC from the score of every example. The
  * last micro-batch may have rows that count for nothing. */
 #include "daemon/worker/statistics/auc.h"
-#include "daemon/worker/train/trainer.h"
+#include "daemon/worker/train/stamps.h"
 
 #include <errno.h>
 
@@ -141,7 +141,7 @@ static int run(struct validation *pass, uint8_t *labels, struct err *err)
     state->valid_loss = pass->loss / (double)pass->examples;
     state->valid_accuracy = pass->correct / (double)pass->examples;
     state->valid_auc = measure_auc(pass, labels);
-    return 0;
+    return pass->trainer->first ? stamps_tell(pass->trainer, pass->scores, labels, err) : 0;
 }
 
 int trainer_validate(struct trainer *trainer, struct err *err)

@@ -77,6 +77,23 @@ def check_graph(graph):
     assert fields(graph[4][0])[1][0] > 0
 
 
+def doubles(message, number):
+    data = b"".join(message[number])
+    return list(struct.unpack(f"<{len(data) // 8}d", data))
+
+
+def check_histogram(histogram):
+    """Of -3, -2.5 ... 2.5 and two that are not numbers."""
+    values = [i / 2 for i in range(-6, 6)]
+    told = [doubles(histogram, number)[0] for number in range(1, 6)]
+    assert told == [-3, 2.5, 12, sum(values), sum(v * v for v in values)]
+    limits, counts = doubles(histogram, 6), doubles(histogram, 7)
+    assert len(limits) == len(counts) > 12 and limits == sorted(limits) and limits[-1] == 2.5 and sum(counts) == 12
+    for value in values:
+        place = next(i for i, limit in enumerate(limits) if value < limit or limit == limits[-1])
+        assert counts[place] == 1
+
+
 def check_events(directory):
     assert masked_crc(b"123456789") == ((0xE3069283 >> 15 | 0xE3069283 << 17) + 0xA282EAD8) & 0xFFFFFFFF
     path, = glob.glob(directory + "/events.out.tfevents.*")
@@ -93,7 +110,8 @@ def check_events(directory):
     image = fields(fields(fields(events[302][5][0])[1][0])[4][0])
     assert (image[1], image[2], image[3]) == ([80], [120], [3])
     assert image[4][0] == bytes(i * 7 & 255 for i in range(70000))
-    assert len(events) == 303
+    check_histogram(fields(fields(fields(events[303][5][0])[1][0])[5][0]))
+    assert len(events) == 304
 
 
 def check_trace(directory):
@@ -108,5 +126,6 @@ def check_trace(directory):
         assert step[0] == first[0] < first[1] == second[0] < second[1] == step[1]
 
 
-check_events(sys.argv[1])
-check_trace(sys.argv[1])
+if __name__ == "__main__":
+    check_events(sys.argv[1])
+    check_trace(sys.argv[1])

@@ -6,6 +6,7 @@
 #include "tests/unit/check.h"
 
 #include <errno.h>
+#include <math.h>
 
 static void remove_tree(const char *directory)
 {
@@ -61,6 +62,10 @@ static void events_and_trace_are_read_by_another_program(void **state)
     for (size_t i = 0; i < sizeof png; i++)
         png[i] = (char)(i * 7);
     assert_int_equal(events_image(events, 300, "stamps", 120, 80, png, sizeof png, NULL), 0);
+    float weights[14] = {NAN, INFINITY};
+    for (int i = 0; i < 12; i++)
+        weights[i + 2] = (float)(i - 6) / 2;
+    assert_int_equal(events_histogram(events, 300, "conv1/weight", weights, 14, NULL), 0);
     events_close(events);
 
     struct trace *trace = NULL;

@@ -21,7 +21,10 @@ except ImportError as missing:
     sys.exit(77)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'ref'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'report'))
+import read_events
 import synthetic
+from safetensors_file import read_whole
 
 WORKER, MPIRUN, MODEL = sys.argv[1:4]
 MPI = ['--oversubscribe', '--bind-to', 'none', '--mca', 'pml', 'ob1', '--mca', 'mpi_yield_when_idle', '1']
@@ -123,6 +126,66 @@ class Train(unittest.TestCase):
         self.assertEqual((attributes['step'], attributes['epoch'], attributes['cursor']), (24, 3, 0))
         self.assertIn('oneDNN', str(attributes['library']))
         self.assertEqual(attributes['threads'], 1)
+
+    def events(self, out):
+        """TensorBoard's: (step, tag, kind, value), and the graph's nodes by name."""
+        values, nodes = [], {}
+        for path in sorted(glob.glob(out + '/logs/events.out.tfevents.*')):
+            for event in read_events.records(path):
+                for value in read_events.fields(event[5][0])[1] if 5 in event else []:
+                    value = read_events.fields(value)
+                    kind = max(set(value) - {1})
+                    values.append((event.get(2, [0])[0], value[1][0].decode(), kind, value[kind][0]))
+                for node in read_events.fields(event[4][0])[1] if 4 in event else []:
+                    node = read_events.fields(node)
+                    nodes[node[1][0].decode()] = [name.decode() for name in node.get(3, [])]
+        return values, nodes
+
+    def test_graph_has_the_branches_of_a_residual_block(self):
+        _, nodes = self.events(self.plain)
+        self.assertEqual(nodes['input'], [])
+        self.assertEqual(nodes['residual1.in'], ['avgpool1'])
+        self.assertEqual(nodes['residual1.projection'], nodes['conv2'])
+        self.assertEqual(nodes['conv2'], ['residual1.in'])
+        self.assertEqual(nodes['residual1'], ['gelu1', 'residual1.projection'])
+        self.assertEqual(nodes['residual1/relu'], ['residual1'])
+        self.assertEqual(nodes['maxpool1'], ['residual1/relu'])
+        self.assertEqual(nodes['softmax'], ['dense2'])
+
+    def test_epochs_have_histograms_of_the_weights_and_pictures(self):
+        values, _ = self.events(self.plain)
+        _, tensors = read_whole(self.plain + '/model.safetensors')
+        by_tag = {}
+        for step, tag, kind, value in values:
+            by_tag.setdefault((tag, kind), []).append((step, value))
+        for name, tensor in tensors.items():
+            rows = by_tag[name[::-1].replace('.', '/', 1)[::-1], 5]
+            self.assertEqual([step for step, _ in rows], [8, 16, 24])
+            least, most, count, total = (read_events.doubles(read_events.fields(rows[-1][1]), n)[0] if n in read_events.fields(rows[-1][1]) else 0 for n in (1, 2, 3, 4))
+            self.assertEqual((least, most, count), (tensor.min(), tensor.max(), tensor.size))
+            self.assertAlmostEqual(total, tensor.sum(dtype='f8'), places=6)
+        for tag in 'filters', 'gallery/giveaways', 'gallery/passed':
+            self.assertEqual([step for step, _ in by_tag[tag, 4]], [8, 16, 24])
+
+    def test_table_tells_where_a_steps_time_goes(self):
+        with open(self.plain + '/prof/layers.txt') as file:
+            text = file.read()
+        self.assertIn('mean of 3 steps up to step 7', text)
+        lines = [line for line in text.split('\n\n')[1].splitlines()[1:] if line]
+        rows = {re.sub(r'\s+[-\d. ]+$', '', line): [float(word) for word in re.search(r'[-\d. ]+$', line)[0].split()] for line in lines}
+        self.assertLessEqual({'conv1 forward', 'conv1 backward', 'residual1.projection backward', 'input', 'reduce', 'adam', 'the rest', 'all'}, set(rows))
+        parts = [row for name, row in rows.items() if name != 'all']
+        self.assertAlmostEqual(sum(row[0] for row in parts), rows['all'][0], delta=0.001 * len(parts))
+        self.assertAlmostEqual(sum(row[1] for row in parts), 100, delta=0.05 * len(parts))
+        flops = 2 * 5 * 5 * 6 * 6 * 16 * 16 * 24  # of conv1 in a batch of 24: 5 x 5 px, 6 channels to 6, 16 x 16 px
+        ms, _, rate = rows['conv1 forward'][:3]
+        self.assertAlmostEqual(rate * ms * 1e6, flops, delta=flops * (0.0006 / ms + 0.06 / rate))
+
+    def test_trace_has_the_first_checkpoint_after_its_steps(self):
+        with open(self.plain + '/prof/trace-0.json') as file:
+            slices = [e for e in json.load(file)['traceEvents'] if e['ph'] == 'X']
+        self.assertEqual([e['cat'] for e in slices].count('checkpoint'), 1)
+        self.assertEqual(slices[-1]['cat'], 'checkpoint')
 
     def test_rates_follow_one_cycle(self):
         rates = [r['rate'] for r in self.rows(self.plain) if 'rate' in r]
