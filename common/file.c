@@ -34,7 +34,8 @@ static int open_aside(struct outfile **out, const char *path, mode_t mode, struc
     if (!file)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
     file->path = str_format("%s", path);
-    file->temporary = str_format("%s/.%s.%d-%u.part", directory, path_name(path), (int)getpid(), atomic_fetch_add(&counter, 1));
+    file->temporary = str_format("%s/.%s.%d-%u.part", directory, path_name(path), (int)getpid(),
+                                 atomic_fetch_add(&counter, 1));
     unlink(file->temporary); /* of an earlier process with this pid */
     file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file->fd < 0) {
@@ -144,7 +145,8 @@ int file_read(const char *path, size_t limit, char **data, size_t *size, struct 
     if (!S_ISREG(status.st_mode))
         return err_set(err, -EINVAL, "%s is not a regular file", path);
     if ((size_t)status.st_size > limit)
-        return err_set(err, -EFBIG, "%s has %lld bytes, more than the %zu allowed", path, (long long)status.st_size, limit);
+        return err_set(err, -EFBIG, "%s has %lld bytes, more than the %zu allowed", path,
+                       (long long)status.st_size, limit);
     CLEANUP(free_ptr) char *bytes = malloc((size_t)status.st_size + 1);
     if (!bytes)
         return err_set(err, -ENOMEM, "out of memory for %s", path);
@@ -188,5 +190,20 @@ int file_checksum(const char *path, uint64_t *checksum, struct err *err)
         XXH3_64bits_update(state, chunk, (size_t)got);
     }
     *checksum = XXH3_64bits_digest(state);
+    return 0;
+}
+
+int file_pread(int fd, const char *path, int64_t offset, void *data, size_t size, struct err *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(fd, (char *)data + done, size - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+        if (got == 0)
+            return err_set(err, -EIO, "%s is cut short", path);
+        done += (size_t)got;
+    }
     return 0;
 }

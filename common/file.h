@@ -30,8 +30,11 @@ int file_publish_private(const char *path, const void *data, size_t size, struct
 
 /* Reads at most limit bytes; a larger file is an error. *data ends with an extra NUL and is the caller's. The
  * linker knows it by another name: CFITSIO exports a file_read, which a program could get instead. */
-int file_read(const char *path, size_t limit, char **data, size_t *size, struct err *err)
-    __asm__("decoy_file_read");
+int file_read(const char *path, size_t limit, char **data, size_t *size,
+              struct err *err) __asm__("decoy_file_read");
+
+/* `size` bytes from `offset` on. path is for the sentence; -EIO where the file ends before. */
+int file_pread(int fd, const char *path, int64_t offset, void *data, size_t size, struct err *err);
 
 /* XXH3-64 of the file's bytes: the number that `xxhsum -H3 FILE` prints. */
 int file_checksum(const char *path, uint64_t *checksum, struct err *err);

@@ -14,6 +14,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import fitsio
@@ -124,7 +125,7 @@ def full_brick(options, survey, brick, core):
     else:
         print('peer: none given (--peer), left out')
     print(f'phases, ms: {phases_text(time_phases(options, survey, brick, core))}')
-    return took
+    return took, stamps * 64 * 64 * 6 * 4
 
 
 def sparse_brick(options, survey, brick, core, full_s):
@@ -138,16 +139,31 @@ def sparse_brick(options, survey, brick, core, full_s):
     print(f'phases, ms: {phases_text(time_phases(options, sparse, brick, core))}')
 
 
-def two_ranks(options, survey, brick):
+def room_in_memory(size):
+    """A directory of a tmpfs with room for so many bytes, or None."""
+    try:
+        return tempfile.mkdtemp(prefix='decoy-bench-', dir='/dev/shm') if shutil.disk_usage('/dev/shm').free > 2 * size else None
+    except OSError:
+        return None
+
+
+def two_ranks(options, survey, brick, core, bytes_each):
+    """Round by round: one rank bound to a core, then two that are not, to a tmpfs if there is one: many a disk is slower than two ranks."""
     many = copy_survey(survey, brick, os.path.join(options.dir, 'many'), [f'{i:04d}p000' for i in range(MANY_BRICKS)])
-    out, times = options.out or os.path.join(options.dir, 'out'), {1: [], 2: []}
-    for _ in range(3):
-        for ranks in (1, 2):
-            prefix = ['mpirun', '-n', str(ranks), '--oversubscribe', '--bind-to', 'none', '--mca', 'pml', 'ob1'] if ranks > 1 else []
-            times[ranks].append(time_job(options, many, out, ranks, prefix=prefix)[0])
-    one, two = statistics.median(times[1]), statistics.median(times[2])
-    print(f'{MANY_BRICKS} bricks to {out}: {one:.2f} s on one rank, {two:.2f} s on two, {one / two:.2f} times as fast')
-    shutil.rmtree(out, ignore_errors=True)
+    memory = None if options.out else room_in_memory(MANY_BRICKS * bytes_each)
+    out, times = options.out or os.path.join(memory or options.dir, 'out'), {1: [], 2: []}
+    launcher = ['mpirun', '-n', '2', '--oversubscribe', '--bind-to', 'none', '--mca', 'pml', 'ob1']
+    try:
+        for _ in range(options.rounds):
+            times[1].append(time_job(options, many, out, core=core)[0])
+            times[2].append(time_job(options, many, out, prefix=launcher)[0])
+    finally:
+        shutil.rmtree(memory or out, ignore_errors=True)
+    ratios = [one / two for one, two in zip(times[1], times[2])]
+    median = statistics.median
+    print(f'{MANY_BRICKS} bricks to {out}, median of {options.rounds} rounds (least to most): one rank {median(times[1]):.2f} s '
+          f'({min(times[1]):.2f} to {max(times[1]):.2f}), two {median(times[2]):.2f} s ({min(times[2]):.2f} to {max(times[2]):.2f}), '
+          f'{median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})')
 
 
 def main():
@@ -155,7 +171,7 @@ def main():
     parser.add_argument('--build', required=True)
     parser.add_argument('--dir', required=True)
     parser.add_argument('--peer', help='a program to compare with')
-    parser.add_argument('--out', help="where the eight bricks' stamps go, such as a tmpfs; they are removed again")
+    parser.add_argument('--out', help="where the eight bricks' stamps go, by default a tmpfs with room for them; they are removed again")
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--size', type=int, default=3600)
     options = parser.parse_args()
@@ -163,10 +179,10 @@ def main():
     os.makedirs(options.dir, exist_ok=True)
     core = max(os.sched_getaffinity(0))
     survey, brick = make_mock(options)
-    full_s = full_brick(options, survey, brick, core)
+    full_s, bytes_each = full_brick(options, survey, brick, core)
     sparse_brick(options, survey, brick, core, full_s)
     if len(os.sched_getaffinity(0)) > 1:
-        two_ranks(options, survey, brick)
+        two_ranks(options, survey, brick, core, bytes_each)
     else:
         print('two ranks: one core here, left out')
 

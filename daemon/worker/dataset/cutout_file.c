@@ -3,6 +3,7 @@
  * (chunks, compression, another type) are read by HDF5. The channel names are the attribute `channels` of
  * `image`, a column's unit its attribute `unit`. */
 #include "daemon/worker/dataset/cutout_file.h"
+#include "common/file.h"
 #include "common/str.h"
 #include "daemon/worker/dataset/h5.h"
 #include "daemon/worker/dataset/half.h"
@@ -185,23 +186,8 @@ int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count
     if (file->fd < 0 && (file->fd = open(h5_path(file->h5), O_RDONLY | O_CLOEXEC)) < 0)
         return err_set(err, -errno, "cannot read %s: %s", h5_path(file->h5), strerror(errno));
     size_t row_bytes = (size_t)file->stamp * (size_t)file->stamp * (size_t)file->channels * sizeof *images;
-    return cutout_file_pread(file->fd, h5_path(file->h5), file->plain_offset + (int64_t)(first * row_bytes),
-                             count * row_bytes, images, err);
-}
-
-int cutout_file_pread(int fd, const char *path, int64_t offset, size_t size, void *data, struct err *err)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t got = pread(fd, (char *)data + done, size - done, offset + (int64_t)done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
-        if (got == 0)
-            return err_set(err, -EIO, "%s ends before its last stamp", path);
-        done += (size_t)got;
-    }
-    return 0;
+    return file_pread(file->fd, h5_path(file->h5), file->plain_offset + (int64_t)(first * row_bytes), images,
+                      count * row_bytes, err);
 }
 
 static enum cutout_type column_type(enum h5_type type)

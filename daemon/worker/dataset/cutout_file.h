@@ -52,7 +52,6 @@ int cutout_file_read_images(struct cutout_file *file, size_t first, size_t count
 /* Byte offset of image's first row where rows are plain little-endian float32, or -1: so that who reads
  * single rows of very many files need not open each by HDF5. */
 int64_t cutout_file_plain_offset(const struct cutout_file *file);
-int cutout_file_pread(int fd, const char *path, int64_t offset, size_t size, void *data, struct err *err);
 
 /* The columns there are, all of the file's memory until it is closed. Listed, they have no values but those that
  * were read before; a column by name: -ENOENT, without a sentence, where there is none. */

@@ -105,17 +105,7 @@ int h5_put(struct h5 *file, int64_t offset, const void *data, size_t size, struc
 
 int h5_get(struct h5 *file, int64_t offset, void *data, size_t size, struct err *err)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t got =
-            pread(outfile_fd(file->outfile), (char *)data + done, size - done, offset + (int64_t)done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return err_set(err, got ? -errno : -EIO, "cannot read %s back: %s", file->path,
-                           got ? strerror(errno) : "it is cut short");
-        done += (size_t)got;
-    }
-    return 0;
+    return file_pread(outfile_fd(file->outfile), file->path, offset, data, size, err);
 }
 
 /* Rows first .. first+count-1 of an open dataset selected in the file; *memory is as large. A scalar, or

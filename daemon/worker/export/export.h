@@ -63,10 +63,17 @@ void stamps_free(struct stamps *stamps);
 int stamps_pixels(struct stamps *stamps, size_t row, const float **pixels,
                   struct err *err); /* until the next call */
 
+/* What a layout does with one file of an item; context is its own. */
+typedef int export_file(struct stamps *stamps, const char *folder, const void *context, struct err *err);
+
 struct tally {
     size_t stamps, edge;
     char *path; /* what was written, relative to out; fresh memory */
 };
+
+/* stamps.c: each file of the item by `write`, into `folder`, which is made and becomes the tally's path. */
+int stamps_export(const struct exporting *exporting, const struct export_item *item, struct tally *tally,
+                  char *folder, export_file *write, const void *context, struct err *err);
 
 /* One item by a layout. */
 typedef int export_layout(const struct exporting *exporting, const struct export_item *item,

@@ -1,6 +1,5 @@
 /* The layouts png and jpeg: a colour picture a stamp, by the stretch of the report's galleries. */
 #include "common/file.h"
-#include "common/path.h"
 #include "common/str.h"
 #include "daemon/worker/export/export.h"
 #include "daemon/worker/report/stamp.h"
@@ -17,28 +16,37 @@ static int encode_jpeg(const struct picture *picture, void **data, size_t *size,
     return picture_encode_jpeg(picture, JPEG_QUALITY, data, size, err);
 }
 
-static int write_pictures(struct stamps *stamps, const char *folder, int zoom, encode *encoder,
-                          const char *ending, struct err *err)
+/* How a stamp becomes a picture. */
+struct style {
+    int zoom;
+    encode *encode;
+    const char *ending;
+};
+
+static int write_pictures(struct stamps *stamps, const char *folder, const void *context, struct err *err)
 {
+    const struct style *style = context;
+    const int side_px = style->zoom * stamps->side;
     const char *names[64];
     struct stamp_layout layout;
     for (int c = 0; c < stamps->channels; c++)
         names[c] = cutout_file_channel_name(stamps->file, c);
     int code = stamp_layout_fill(&layout, stamps->side, names, stamps->channels, err);
     CLEANUP(picture_destroy_ptr)
-    struct picture *picture = picture_create(zoom * stamps->side, zoom * stamps->side, (struct rgb){0, 0, 0});
+    struct picture *picture = picture_create(side_px, side_px, (struct rgb){0, 0, 0});
     if (!code && !picture)
         code = err_set(err, -ENOMEM, "out of memory for a picture");
     for (size_t row = 0; row < stamps->count && !code; row++) {
-        CLEANUP(free_ptr) char *path = str_format("%s/%lld.%s", folder, (long long)stamps->id[row], ending);
+        CLEANUP(free_ptr)
+        char *path = str_format("%s/%lld.%s", folder, (long long)stamps->id[row], style->ending);
         CLEANUP(free_ptr) void *data = NULL;
         const float *pixels;
         size_t size = 0;
         code = stamps_pixels(stamps, row, &pixels, err);
         if (!code)
-            stamp_draw_colour(picture, 0, 0, zoom, &layout, pixels);
+            stamp_draw_colour(picture, 0, 0, style->zoom, &layout, pixels);
         if (!code)
-            code = encoder(picture, &data, &size, err);
+            code = style->encode(picture, &data, &size, err);
         if (!code)
             code = file_publish(path, data, size, err);
     }
@@ -48,19 +56,10 @@ static int write_pictures(struct stamps *stamps, const char *folder, int zoom, e
 static int write_item(const struct exporting *exporting, const struct export_item *item, struct tally *tally,
                       encode *encoder, const char *ending, struct err *err)
 {
-    tally->path = str_format("%s/%.3s/%s", item_class(item), item->brick, item->brick);
-    CLEANUP(free_ptr) char *folder = path_join(exporting->out, tally->path);
-    int code = path_make_directories(folder, 0777, err);
-    for (size_t i = 0; i < item->count && !code; i++) {
-        CLEANUP(stamps_free) struct stamps stamps = {0};
-        code = stamps_open(&stamps, item, i, err);
-        if (!code)
-            code = write_pictures(&stamps, folder, exporting->zoom, encoder, ending, err);
-        for (size_t row = 0; row < stamps.count && !code; row++)
-            tally->edge += stamps.edge[row] != 0;
-        tally->stamps += code ? 0 : stamps.count;
-    }
-    return code;
+    const struct style style = {exporting->zoom, encoder, ending};
+    return stamps_export(exporting, item, tally,
+                         str_format("%s/%.3s/%s", item_class(item), item->brick, item->brick), write_pictures,
+                         &style, err);
 }
 
 int export_png(const struct exporting *exporting, const struct export_item *item, struct tally *tally,

@@ -46,8 +46,9 @@ static int write_table(const struct stamps *stamps, const char *path, struct err
     return table_publish(path, "STAMPS", stamps->count, table, count, NULL, 0, err);
 }
 
-static int write_stamps(struct stamps *stamps, const char *folder, struct err *err)
+static int write_stamps(struct stamps *stamps, const char *folder, const void *context, struct err *err)
 {
+    (void)context;
     const char *name = path_name(stamps->path);
     const int stem = (int)(strlen(name) - strlen(strrchr(name, '.') ? strrchr(name, '.') : ""));
     CLEANUP(free_ptr) char *array = str_format("%s/%.*s.npy", folder, stem, name);
@@ -59,17 +60,6 @@ static int write_stamps(struct stamps *stamps, const char *folder, struct err *e
 int export_npy(const struct exporting *exporting, const struct export_item *item, struct tally *tally,
                struct err *err)
 {
-    tally->path = str_format("%s/%.3s", item_class(item), item->brick);
-    CLEANUP(free_ptr) char *folder = path_join(exporting->out, tally->path);
-    int code = path_make_directories(folder, 0777, err);
-    for (size_t i = 0; i < item->count && !code; i++) {
-        CLEANUP(stamps_free) struct stamps stamps = {0};
-        code = stamps_open(&stamps, item, i, err);
-        if (!code)
-            code = write_stamps(&stamps, folder, err);
-        for (size_t row = 0; row < stamps.count && !code; row++)
-            tally->edge += stamps.edge[row] != 0;
-        tally->stamps += code ? 0 : stamps.count;
-    }
-    return code;
+    return stamps_export(exporting, item, tally, str_format("%s/%.3s", item_class(item), item->brick),
+                         write_stamps, NULL, err);
 }

@@ -1,6 +1,7 @@
 /* See export.h. Ids: of reals objid, as the original has it (id where there is none, or where a user gave places and
  * ids); of fakes id, the row of the injection list. Realisations that number their fakes anew would clash: then 2^32 times the number of the file, from
  * 0, is added. */
+#include "common/path.h"
 #include "daemon/worker/export/export.h"
 
 #include <errno.h>
@@ -116,4 +117,22 @@ int stamps_pixels(struct stamps *stamps, size_t row, const float **pixels, struc
     }
     *pixels = stamps->block + (row - stamps->first) * items;
     return 0;
+}
+
+int stamps_export(const struct exporting *exporting, const struct export_item *item, struct tally *tally,
+                  char *folder, export_file *write, const void *context, struct err *err)
+{
+    tally->path = folder;
+    CLEANUP(free_ptr) char *directory = path_join(exporting->out, folder);
+    int code = path_make_directories(directory, 0777, err);
+    for (size_t i = 0; i < item->count && !code; i++) {
+        CLEANUP(stamps_free) struct stamps stamps = {0};
+        code = stamps_open(&stamps, item, i, err);
+        if (!code)
+            code = write(&stamps, directory, context, err);
+        for (size_t row = 0; row < stamps.count && !code; row++)
+            tally->edge += stamps.edge[row] != 0;
+        tally->stamps += code ? 0 : stamps.count;
+    }
+    return code;
 }

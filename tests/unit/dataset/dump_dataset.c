@@ -1,4 +1,4 @@
-/* dump_dataset DIRECTORY: a line about the dataset on standard error; labels, bricks and pixels of every example
+/* dump_dataset DIRECTORY: asks the disk for every example, then a line about the dataset on standard error; labels, bricks and pixels of every example
  * on standard output, part by part: one byte, 24 bytes, the stamp. For test_foreign.py. */
 #include "daemon/worker/dataset/dataset.h"
 
@@ -13,6 +13,7 @@ static int dump_part(const struct dataset *dataset, enum dataset_part part, stru
                                                                (size_t)dataset_stamp(dataset) *
                                                                (size_t)dataset_channels(dataset);
     CLEANUP(free_ptr) char *bricks = calloc(count + 1, WIDTH);
+    dataset_prefetch(dataset, part, 0, count + 1); /* one more than there are */
     int code = dataset_text_column(dataset, part, "brickname", WIDTH, bricks, err);
     for (size_t i = 0; i < count && !code; i++) {
         putchar(dataset_label(dataset, part, i));

@@ -1,5 +1,6 @@
 """A dataset that the original's split_testtrain wrote is opened as it is: argv[1] is dump_dataset."""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,16 @@ except ImportError as missing:
 
 SIDE, WIDTH = 16, 24
 random = np.random.default_rng(3)
+
+
+def asked_ahead(directory):
+    """Bytes that dataset_prefetch asks for; each request must be for memory that is mapped."""
+    log = directory + "-trace"
+    subprocess.run(["strace", "-f", "-e", "trace=madvise", "-o", log, sys.argv[1], directory], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    asked = re.findall(r"madvise\(\w+, (\d+), MADV_WILLNEED\) = (\S+)", open(log).read())
+    assert {status for _, status in asked} == {"0"}, asked
+    return sum(int(size) for size, _ in asked)
 
 
 def dump(directory):
@@ -47,6 +58,8 @@ with tempfile.TemporaryDirectory() as root:
     counts = [sum(len(y) for _, _, y in made[part]) for part in made]
     words = line.split()
     assert words[:6] == [str(counts[0]), "0", str(counts[1]), str(SIDE), "6", "1"], line
+    size, shards = sum(x.nbytes for part in made for _, x, _ in made[part]), sum(len(made[part]) for part in made)
+    assert size <= asked_ahead(root) < size + shards * 2 * 4096
     x = np.concatenate([x for _, x, _ in made["train"]])
     sample = x[np.arange(256) * len(x) // 256][..., 1]
     assert float.fromhex(words[6]) == np.sort(sample[sample > 0])[np.sum(sample > 0) // 2]

@@ -59,6 +59,10 @@ def test_killed_it_leaves_nothing_like_a_dataset_and_starts_anew(cutouts, out):
         assert not os.path.exists(out + "/manifest.json") and not os.path.exists(out + "/index.h5")
         audit = subprocess.run(command(out + "-audit", kind="audit", dataset=out), stderr=subprocess.PIPE)
         assert audit.returncode == 1 and b"not a finished dataset" in audit.stderr
+    for kind, more, words in (("train", {"dataset": out}, "not a finished dataset"), ("evaluate", {"dataset": out, "model": out}, "not a finished dataset"),
+                              ("gallery", {"stamps": out}, "not a finished dataset"), ("export", {"cutouts": out, "layout": "npy"}, "no cutout files")):
+        said = subprocess.run(command(f"{out}-{kind}", kind=kind, **more), stderr=subprocess.PIPE, text=True)
+        assert said.returncode == 1 and words in said.stderr and out in said.stderr, (kind, said.stderr)
     split(out, **fields)
     assert digests(out) == digests(out + "-whole")
 
