@@ -170,3 +170,12 @@ def test_verdict_refuses_what_is_none(tmp_path):
     refused(decoy(tmp_path, 'verdict', tmp_path / 'run' / 'a'), 2, 'a/verdict.json: line 1')
     (tmp_path / 'run' / 'a' / 'verdict.json').write_text('{}')
     refused(decoy(tmp_path, 'verdict', tmp_path / 'run' / 'a'), 2, 'no member "verdict"')
+
+
+def test_show_of_a_training_prints_where_its_time_goes(tmp_path):
+    (tmp_path / 'run/prof').mkdir(parents=True)
+    (tmp_path / 'run/prof/layers.txt').write_text('a table\nof two lines\n')
+    done = decoy(tmp_path, 'show', tmp_path / 'run')
+    assert (done.returncode, done.stdout) == (0, 'a table\nof two lines\n')
+    assert json.loads(decoy(tmp_path, 'show', tmp_path / 'run', '--json').stdout)['text'] == done.stdout
+    refused(decoy(tmp_path, 'show', tmp_path), 2, 'nor a training whose steps were traced')
