@@ -7,13 +7,13 @@
 #include "common/clock.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "common/zmq_again.h"
 #include "proto/frame.h"
 #include "proto/json.h"
 #include "proto/keyfile.h"
 
 #include <errno.h>
 #include <string.h>
-#include <zmq.h>
 
 #define GREETING_S       5.0
 #define MONITOR_ENDPOINT "inproc://monitor"
@@ -207,10 +207,10 @@ int endpoint_ask(struct endpoint *endpoint, const char *verb, json_t *body, stru
         return err_set(err, -EINVAL, "the request %s is longer than the 1 MiB that decoyd takes", verb);
     endpoint->request++;
     const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE; /* to wait would be for ever: nobody connects again */
-    bool sent = zmq_send(endpoint->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) >= 0 &&
-                zmq_send(endpoint->socket, verb, strlen(verb), more) >= 0 &&
-                zmq_send(endpoint->socket, &endpoint->request, sizeof endpoint->request, more) >= 0 &&
-                zmq_send(endpoint->socket, text, strlen(text), ZMQ_DONTWAIT) >= 0;
+    bool sent = zmq_send_again(endpoint->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) >= 0 &&
+                zmq_send_again(endpoint->socket, verb, strlen(verb), more) >= 0 &&
+                zmq_send_again(endpoint->socket, &endpoint->request, sizeof endpoint->request, more) >= 0 &&
+                zmq_send_again(endpoint->socket, text, strlen(text), ZMQ_DONTWAIT) >= 0;
     if (!sent && zmq_errno() == EAGAIN)
         return gone(endpoint, err);
     return sent ? 0 : zmq_failure("send to decoyd", err);
@@ -229,7 +229,7 @@ static int receive(void *socket, struct frames *frames)
     for (bool more = true; more;) {
         zmq_msg_t spare, *part = frames->count < FRAME_COUNT ? &frames->part[frames->count] : &spare;
         zmq_msg_init(part);
-        if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0) {
+        if (zmq_msg_recv_again(part, socket, ZMQ_DONTWAIT) < 0) {
             zmq_msg_close(part);
             return -EAGAIN;
         }

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "common/zmq_again.h"
 #include "proto/keyfile.h"
 
 #include <arpa/inet.h>
@@ -15,7 +16,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #define ZAP_ENDPOINT     "inproc://zeromq.zap.01"
 #define MONITOR_ENDPOINT "inproc://refusals"
@@ -55,7 +55,7 @@ static bool receive(void *socket, struct frames *frames)
     for (frames->count = 0; more; frames->count++) {
         unsigned char spare[FRAME_MAX];
         bool kept = frames->count < ZAP_FRAMES;
-        int got = zmq_recv(socket, kept ? frames->data[frames->count] : spare, FRAME_MAX, ZMQ_DONTWAIT);
+        int got = zmq_recv_again(socket, kept ? frames->data[frames->count] : spare, FRAME_MAX, ZMQ_DONTWAIT);
         if (got < 0)
             return false;
         if (kept)
@@ -99,12 +99,12 @@ static void on_zap(uv_poll_t *poll, int status, int events)
         bool yes = may_enter(auth, &frames);
         const char *code = yes ? "200" : "400", *text = yes ? "OK" : "not an authorized key";
         auth->refused[UNKNOWN_KEY] += !yes;
-        zmq_send(auth->zap, "1.0", 3, ZMQ_SNDMORE);
-        zmq_send(auth->zap, frames.data[1], frames.count > 1 ? frames.size[1] : 0, ZMQ_SNDMORE);
-        zmq_send(auth->zap, code, 3, ZMQ_SNDMORE);
-        zmq_send(auth->zap, text, strlen(text), ZMQ_SNDMORE);
-        zmq_send(auth->zap, "", 0, ZMQ_SNDMORE); /* no user id */
-        zmq_send(auth->zap, "", 0, 0);           /* no metadata */
+        zmq_send_again(auth->zap, "1.0", 3, ZMQ_SNDMORE);
+        zmq_send_again(auth->zap, frames.data[1], frames.count > 1 ? frames.size[1] : 0, ZMQ_SNDMORE);
+        zmq_send_again(auth->zap, code, 3, ZMQ_SNDMORE);
+        zmq_send_again(auth->zap, text, strlen(text), ZMQ_SNDMORE);
+        zmq_send_again(auth->zap, "", 0, ZMQ_SNDMORE); /* no user id */
+        zmq_send_again(auth->zap, "", 0, 0);           /* no metadata */
     }
 }
 

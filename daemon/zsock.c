@@ -5,12 +5,12 @@
 #include "daemon/zsock.h"
 #include "common/cleanup.h"
 #include "common/str.h"
+#include "common/zmq_again.h"
 #include "daemon/auth.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <zmq.h>
 
 enum { PARTS = 1 + FRAME_COUNT + 1, ROUND = 200, HANDLES = 3 };
 
@@ -70,7 +70,7 @@ static bool receive(struct zsock *zsock)
     while (more) {
         zmq_msg_t *part = &parts[kept];
         zmq_msg_init(part);
-        if (zmq_msg_recv(part, zsock->socket, ZMQ_DONTWAIT) < 0)
+        if (zmq_msg_recv_again(part, zsock->socket, ZMQ_DONTWAIT) < 0)
             break;
         more = zmq_msg_more(part);
         frames[kept] = (struct frame){zmq_msg_data(part), zmq_msg_size(part)};
@@ -92,9 +92,7 @@ static bool receive(struct zsock *zsock)
 
 static bool has_message(struct zsock *zsock)
 {
-    int events = 0;
-    size_t size = sizeof events;
-    return zmq_getsockopt(zsock->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+    return zmq_events_again(zsock->socket) & ZMQ_POLLIN;
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -183,8 +181,8 @@ void zsock_close(struct zsock *zsock)
     uv_close((uv_handle_t *)&zsock->idle, on_closed);
 }
 
-int zsock_create(struct zsock **out, uv_loop_t *loop, const char *state, const char *listen, zsock_on_message *on_message,
-                 zsock_on_quiet *on_quiet, void *context, struct err *err)
+int zsock_create(struct zsock **out, uv_loop_t *loop, const char *state, const char *listen,
+                 zsock_on_message *on_message, zsock_on_quiet *on_quiet, void *context, struct err *err)
 {
     struct zsock *zsock = calloc(1, sizeof *zsock);
     if (!zsock)
@@ -212,17 +210,17 @@ json_t *zsock_reach(const struct zsock *zsock)
     return auth_json(zsock->auth);
 }
 
-int zsock_send_text(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id, size_t id_size,
-                    const char *text)
+int zsock_send_text(struct zsock *zsock, const struct peer *peer, const char *kind, const void *id,
+                    size_t id_size, const char *text)
 {
     const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
-    if (zmq_send(zsock->socket, peer->id, peer->size, more) < 0)
+    if (zmq_send_again(zsock->socket, peer->id, peer->size, more) < 0)
         return -zmq_errno();
     /* The first part found the peer's queue open: the others follow it. */
-    if (zmq_send(zsock->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) < 0 ||
-        zmq_send(zsock->socket, kind, strlen(kind), more) < 0 ||
-        zmq_send(zsock->socket, id, id_size, more) < 0 ||
-        zmq_send(zsock->socket, text, strlen(text), ZMQ_DONTWAIT) < 0)
+    if (zmq_send_again(zsock->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) < 0 ||
+        zmq_send_again(zsock->socket, kind, strlen(kind), more) < 0 ||
+        zmq_send_again(zsock->socket, id, id_size, more) < 0 ||
+        zmq_send_again(zsock->socket, text, strlen(text), ZMQ_DONTWAIT) < 0)
         return -zmq_errno();
     return 0;
 }

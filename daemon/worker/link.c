@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "common/zmq_again.h"
 #include "proto/frame.h"
 #include "proto/json.h"
 
@@ -16,7 +17,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <zmq.h>
 
 #define PROGRESS_PERIOD_S 0.2
 
@@ -138,11 +138,11 @@ static void send_report(struct link *link, const char *verb, json_t *body)
     if (!text)
         return;
     const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
-    if (zmq_send(link->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) < 0)
+    if (zmq_send_again(link->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) < 0)
         return;
-    zmq_send(link->socket, verb, strlen(verb), more);
-    zmq_send(link->socket, "", 0, more);
-    zmq_send(link->socket, text, strlen(text), ZMQ_DONTWAIT);
+    zmq_send_again(link->socket, verb, strlen(verb), more);
+    zmq_send_again(link->socket, "", 0, more);
+    zmq_send_again(link->socket, text, strlen(text), ZMQ_DONTWAIT);
 }
 
 void link_progress(struct link *link, double done, double total, const char *unit)

@@ -138,6 +138,19 @@ def finish(daemon, ledger):
     assert not ledger.check(daemon.state)
 
 
+def test_an_interrupted_look_for_work_loses_no_answer(daemon):
+    """Every second poll gives EINTR, as where a worker's end comes in between: ZeroMQ's calls give it on, though they were not to wait."""
+    daemon.before = ['strace', '-o', '/dev/null', '-e', 'trace=poll', '-e', 'inject=poll:error=EINTR:when=40+2']
+    ledger = Ledger()
+    daemon.launch()
+    for i in range(20):
+        assert scenario(daemon, ledger, f'i{i}') is None, daemon.log()[-300:]
+    assert len(ledger.ids) == 60
+    signal_decoyd(daemon, signal.SIGKILL)
+    daemon.process.wait(10)
+    daemon.before = []
+
+
 def test_failing_calls_crash_nothing_and_lose_nothing(daemon):
     dice, ledger, fates, problems, start = random.Random(SEED), Ledger(), collections.Counter(), [], time.monotonic()
     wanted, limit_s = trials(len(FAULTS) * 3), 25 if trials(0) == 0 else 36000
