@@ -107,7 +107,7 @@ const struct verb VERBS[] = {
      "stage: a stage stands for its output directory and makes a dependency (a stage that has a param's name "
      "means the param by it); $$ is a dollar. A param whose value is null is not given. A NAME without a "
      "slash "
-     "is a file of etc/pipelines: demo, survey, spoils. Paths are relative to the working directory.\n"
+     "is a file of etc/pipelines: demo, survey, simulated, controls, spoils. Paths are relative to the working directory.\n"
      "Ctrl-C leaves the jobs running. Exit code 1: a job did not succeed.",
      "{\"v\", \"group\", \"directory\", \"ids\": {stage: id}, \"jobs\": [ROW...], \"verdicts\": [...]}; with "
      "--detach without the "

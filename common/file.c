@@ -103,18 +103,24 @@ void outfile_discard(struct outfile *file)
     outfile_free(file);
 }
 
-int outfile_write(struct outfile *file, const void *data, size_t size, struct err *err)
+int file_write_all(int fd, const void *data, size_t size)
 {
     for (const char *at = data; size;) {
-        ssize_t written = write(file->fd, at, size);
+        ssize_t written = write(fd, at, size);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return err_set(err, -errno, "cannot write %s: %s", file->path, strerror(errno));
+            return -errno;
         at += written;
         size -= (size_t)written;
     }
     return 0;
+}
+
+int outfile_write(struct outfile *file, const void *data, size_t size, struct err *err)
+{
+    int code = file_write_all(file->fd, data, size);
+    return code ? err_set(err, code, "cannot write %s: %s", file->path, strerror(-code)) : 0;
 }
 
 static int publish(const char *path, mode_t mode, const void *data, size_t size, struct err *err)

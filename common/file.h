@@ -33,6 +33,9 @@ int file_publish_private(const char *path, const void *data, size_t size, struct
 int file_read(const char *path, size_t limit, char **data, size_t *size,
               struct err *err) __asm__("decoy_file_read");
 
+/* All of it, however many calls that takes: 0 or -errno. */
+int file_write_all(int fd, const void *data, size_t size);
+
 /* `size` bytes from `offset` on. path is for the sentence; -EIO where the file ends before. */
 int file_pread(int fd, const char *path, int64_t offset, void *data, size_t size, struct err *err);
 

@@ -71,18 +71,6 @@ static size_t next_line(const char *data, size_t size)
     return end && end + 1 < data + size ? (size_t)(end + 1 - data) : 0;
 }
 
-static int put(int fd, const char *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t done = write(fd, data, size);
-        if (done < 0 && errno != EINTR)
-            return -errno;
-        data += done > 0 ? done : 0;
-        size -= done > 0 ? (size_t)done : 0;
-    }
-    return 0;
-}
-
 /* The file becomes head, note, tail; all that is kept of it is in memory before it is cut. */
 static int cut_open(int fd, const char *path, int64_t size, int64_t limit, struct err *err)
 {
@@ -103,9 +91,9 @@ static int cut_open(int fd, const char *path, int64_t size, int64_t limit, struc
     int code = write_cut(path, &cut, err);
     if (code)
         return code;
-    code = ftruncate(fd, head) != 0 ? -errno : put(fd, note, (size_t)length);
+    code = ftruncate(fd, head) != 0 ? -errno : file_write_all(fd, note, (size_t)length);
     if (!code)
-        code = put(fd, data + skip, (size_t)got - skip);
+        code = file_write_all(fd, data + skip, (size_t)got - skip);
     return code ? err_set(err, code, "cannot shorten %s: %s", path, strerror(-code)) : 0;
 }
 

@@ -2,6 +2,7 @@
  * that it has checked. */
 #include "daemon/worker/child.h"
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/clock.h"
 #include "common/str.h"
 
@@ -29,18 +30,6 @@ struct head {
 };
 
 /* --- in the child --- */
-
-static int write_all(int fd, const void *data, size_t size)
-{
-    for (const char *at = data; size;) {
-        ssize_t written = write(fd, at, size);
-        if (written < 0 && errno != EINTR)
-            return -errno;
-        at += written > 0 ? written : 0;
-        size -= written > 0 ? (size_t)written : 0;
-    }
-    return 0;
-}
 
 /* Of two processes that memory is short for, the kernel ends the child. */
 static void offer_to_die_first(void)
@@ -91,8 +80,8 @@ __attribute__((noreturn)) static void run_child(const struct confinement *may, i
         yield.fatal = false;
     head.fatal = yield.fatal;
     head.size = code ? 0 : yield.size;
-    if (write_all(fd, &head, sizeof head) == 0)
-        write_all(fd, yield.data, head.size);
+    if (file_write_all(fd, &head, sizeof head) == 0)
+        file_write_all(fd, yield.data, head.size);
     _exit(0);
 }
 

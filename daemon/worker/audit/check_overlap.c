@@ -1,46 +1,30 @@
 /* Checks on what two parts, or two stamps, have in common. */
 #include "daemon/worker/audit/audit.h"
+#include "daemon/worker/sky/near.h"
 
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#define OVERLAP_ARCSEC 1.0
-#define DEGREE         (M_PI / 180)
+#define OVERLAP_ARCSEC 1.0 /* as split has it (split/places.c) */
+
 enum { POINTS_MAX = 2000 };
 
-struct place {
-    double dec, ra; /* degrees */
-    uint8_t part;
+/* Pairs of stamps of two parts. */
+struct pairs {
+    const uint8_t *parts;
+    size_t count;
 };
 
-static int compare_places(const void *a, const void *b)
+static void count_pair(void *context, uint32_t one, uint32_t two)
 {
-    double one = ((const struct place *)a)->dec, two = ((const struct place *)b)->dec;
-    return one < two ? -1 : one > two;
-}
-
-/* Pairs of two parts nearer than OVERLAP_ARCSEC: sorted by declination, so that few are compared. */
-static size_t count_close_pairs(struct place *places, size_t count)
-{
-    const double limit = OVERLAP_ARCSEC / 3600;
-    size_t pairs = 0;
-    qsort(places, count, sizeof *places, compare_places);
-    for (size_t i = 0; i < count; i++) {
-        const double scale = cos(places[i].dec * DEGREE);
-        for (size_t j = i + 1; j < count && places[j].dec - places[i].dec < limit; j++) {
-            if (places[i].part == places[j].part)
-                continue;
-            double apart = fabs(places[i].ra - places[j].ra),
-                   along = (apart > 180 ? 360 - apart : apart) * scale;
-            pairs += hypot(along, places[j].dec - places[i].dec) < limit;
-        }
-    }
-    return pairs;
+    struct pairs *pairs = context;
+    pairs->count += pairs->parts[one] != pairs->parts[two];
 }
 
 /* A map of the parts: a block of at most POINTS_MAX places a part, evenly picked. */
-static int draw_overlap(const struct audit *audit, const struct place *places, size_t count, struct err *err)
+static int draw_overlap(const struct audit *audit, const struct near_place *places, size_t count,
+                        struct err *err)
 {
     static const char *const columns[] = {"ra", "dec"};
     static const char script[] =
@@ -58,8 +42,9 @@ static int draw_overlap(const struct audit *audit, const struct place *places, s
         double *block = rows + (size_t)p * 2 * POINTS_MAX;
         size_t used = 0;
         for (size_t i = 0; i < count && used < POINTS_MAX; i += step) {
-            if (places[i].part == p)
-                memcpy(block + 2 * used++, (double[]){places[i].ra, places[i].dec}, 2 * sizeof *block);
+            if (audit->parts[places[i].index] == p)
+                memcpy(block + 2 * used++, (double[]){places[i].ra_deg, places[i].dec_deg},
+                       2 * sizeof *block);
         }
         if (used == 0) /* a block must not be empty */
             memcpy(block + 2 * used++, (double[]){NAN, NAN}, 2 * sizeof *block);
@@ -73,7 +58,7 @@ static int find_close_pairs(const struct audit *audit, size_t *pairs, struct err
 {
     CLEANUP(free_ptr)
     double *ra = calloc(audit->count + 1, sizeof *ra), *dec = calloc(audit->count + 1, sizeof *dec);
-    CLEANUP(free_ptr) struct place *places = calloc(audit->count + 1, sizeof *places);
+    CLEANUP(free_ptr) struct near_place *places = calloc(audit->count + 1, sizeof *places);
     if (!ra || !dec || !places)
         return err_set(err, -ENOMEM, "the positions of %zu stamps do not fit in memory", audit->count);
     int code = audit_column(audit, "ra", ra, err);
@@ -82,11 +67,14 @@ static int find_close_pairs(const struct audit *audit, size_t *pairs, struct err
     size_t kept = 0;
     for (size_t i = 0; i < audit->count && !code; i++) {
         if (isfinite(ra[i]) && isfinite(dec[i]))
-            places[kept++] = (struct place){dec[i], ra[i], audit->parts[i]};
+            places[kept++] = (struct near_place){ra[i], dec[i], (uint32_t)i};
     }
     if (!code)
         code = draw_overlap(audit, places, kept, err);
-    *pairs = code ? 0 : count_close_pairs(places, kept);
+    struct pairs found = {.parts = audit->parts};
+    if (!code)
+        near_pairs(places, kept, OVERLAP_ARCSEC, count_pair, &found);
+    *pairs = found.count;
     return code;
 }
 

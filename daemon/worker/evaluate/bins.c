@@ -1,5 +1,6 @@
 /* AUC by ranges of a property, as verdict.h describes them. */
 #include "common/cleanup.h"
+#include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/evaluate/verdict.h"
 #include "daemon/worker/report/choice.h"
 

@@ -1,4 +1,5 @@
 /* See verdict.h: the numbers, the decision and its sentence. */
+#include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/evaluate/verdict.h"
 #include "daemon/worker/statistics/distribution.h"
 

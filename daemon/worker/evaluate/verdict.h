@@ -32,7 +32,6 @@
 #define DECOY_EVALUATE_VERDICT_H
 
 #include "common/err.h"
-#include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/statistics/auc.h"
 #include "daemon/worker/statistics/log_loss.h"
 
@@ -51,6 +50,8 @@ enum verdict_outcome {
     VERDICT_INCONCLUSIVE,
     VERDICT_OUTCOME_MAX
 };
+
+struct property; /* property.h */
 
 const char *verdict_outcome_name(enum verdict_outcome outcome);
 

@@ -1,4 +1,5 @@
 /* A verdict as the JSON of verdict.h. */
+#include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/evaluate/verdict.h"
 
 #include <math.h>

@@ -1,23 +1,13 @@
 /* Stamps that stand at one place of the sky. What audit calls one place (check_overlap.c) is one here. */
 #include "common/cleanup.h"
+#include "daemon/worker/sky/near.h"
 #include "daemon/worker/split/parts_private.h"
 #include "daemon/worker/split/plan.h"
 
 #include <errno.h>
 #include <math.h>
 
-static const double SAME_PLACE_DEG = 1.0 / 3600;
-
-struct place {
-    double dec_deg;
-    uint32_t stamp;
-};
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct place *one = a, *two = b;
-    return one->dec_deg < two->dec_deg ? -1 : one->dec_deg > two->dec_deg;
-}
+#define SAME_PLACE_ARCSEC 1.0
 
 uint32_t places_root(uint32_t *parent, uint32_t i)
 {
@@ -33,18 +23,9 @@ void places_join(uint32_t *parent, uint32_t one, uint32_t two)
     parent[one > two ? one : two] = one < two ? one : two;
 }
 
-static void join_near(const struct scan *scan, const struct place *places, size_t count, uint32_t *parent)
+static void join(void *parent, uint32_t one, uint32_t two)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct stamp_key *one = &scan->keys[places[i].stamp];
-        const double wide = cos(one->dec_deg * (M_PI / 180));
-        for (size_t j = i + 1; j < count && places[j].dec_deg - one->dec_deg <= SAME_PLACE_DEG; j++) {
-            const double along = remainder(scan->keys[places[j].stamp].ra_deg - one->ra_deg, 360) * wide,
-                         up = places[j].dec_deg - one->dec_deg;
-            if (along * along + up * up <= SAME_PLACE_DEG * SAME_PLACE_DEG)
-                places_join(parent, places[i].stamp, places[j].stamp);
-        }
-    }
+    places_join(parent, one, two);
 }
 
 int places_group(const struct scan *scan, uint32_t *parent, struct err *err)
@@ -52,17 +33,16 @@ int places_group(const struct scan *scan, uint32_t *parent, struct err *err)
     size_t count = 0;
     if (scan->total >= UINT32_MAX)
         return err_set(err, -EFBIG, "%zu stamps are more than 2^32", scan->total);
-    CLEANUP(free_ptr) struct place *places = calloc(scan->total + 1, sizeof *places);
+    CLEANUP(free_ptr) struct near_place *places = calloc(scan->total + 1, sizeof *places);
     if (!places)
         return err_set(err, -ENOMEM, "the places of %zu stamps do not fit in memory", scan->total);
     for (size_t i = 0; i < scan->total; i++) {
+        const struct stamp_key *key = &scan->keys[i];
         parent[i] = (uint32_t)i;
-        if (isfinite(scan->keys[i].ra_deg) && isfinite(scan->keys[i].dec_deg))
-            places[count++] = (struct place){scan->keys[i].dec_deg, (uint32_t)i};
+        if (isfinite(key->ra_deg) && isfinite(key->dec_deg))
+            places[count++] = (struct near_place){key->ra_deg, key->dec_deg, (uint32_t)i};
     }
-    if (count)
-        qsort(places, count, sizeof *places, compare_places);
-    join_near(scan, places, count, parent);
+    near_pairs(places, count, SAME_PLACE_ARCSEC, join, parent);
     return 0;
 }
 

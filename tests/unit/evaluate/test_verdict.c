@@ -1,5 +1,6 @@
 #include "daemon/worker/evaluate/verdict.h"
 #include "common/rng.h"
+#include "daemon/worker/evaluate/property.h"
 #include "daemon/worker/statistics/distribution.h"
 #include "tests/unit/check.h"
 
