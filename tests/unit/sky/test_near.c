@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { COUNT = 3000 };
+enum { COUNT = 1500 };
 
 static struct near_place places[COUNT], sorted[COUNT];
 static uint8_t met[COUNT][COUNT];
@@ -51,29 +51,29 @@ static void check_field(double ra_deg, double dec_deg, double side_arcsec)
             near += sure;
         }
     }
-    assert_true(near > 500 && calls >= near);
+    assert_true(near > 200 && calls >= near);
 }
 
 static void all_near_pairs_are_met_once(void **state)
 {
     (void)state;
-    check_field(150, 20, 60);
-    check_field(150, -0.005, 60); /* across the equator */
+    check_field(150, 20, 30);
+    check_field(150, -0.005, 30); /* across the equator */
 }
 
 static void right_ascension_goes_round(void **state)
 {
     (void)state;
-    check_field(0, 33, 60);
-    check_field(360, -12, 60);
-    check_field(-180, 5, 60); /* given from -180 to 180 */
+    check_field(0, 33, 30);
+    check_field(360, -12, 30);
+    check_field(-180, 5, 30); /* given from -180 to 180 */
 }
 
 static void at_a_pole_all_right_ascensions_are_near(void **state)
 {
     (void)state;
-    check_field(10, 89.999, 60);
-    check_field(10, -89.999, 60);
+    check_field(10, 89.999, 30);
+    check_field(10, -89.999, 30);
 }
 
 static void few_places_are_no_pairs(void **state)
