@@ -161,7 +161,7 @@ enum { NO_RULES = -1 };
 enum { SANITIZED = 1 };
 static bool confined;
 
-int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void); /* the runtime calls ours */
 int __lsan_is_turned_off(void)
 {
     return confined;

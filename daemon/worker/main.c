@@ -69,8 +69,10 @@ static int run_confined(struct job *job, const struct kind *kind, const char *ou
     int code = out ? path_make_directories(out, 0777, err) : 0;
     if (!code)
         code = confine_rank(writable, kind->programs, err);
-    if (!code)
+    if (!code) {
+        team_barrier(job->team); /* out is there for all ranks before one that is refused removes it */
         code = kind->run(job, err);
+    }
     if (code && fresh)
         rmdir(out); /* a job that was refused leaves nothing */
     return code;

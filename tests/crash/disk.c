@@ -64,7 +64,8 @@ static void put(struct content *content, int64_t at, const void *data, int size)
 {
     if (at + size > content->size)
         resize(content, at + size);
-    memcpy(content->data + at, data, (size_t)size);
+    if (size > 0)
+        memcpy(content->data + at, data, (size_t)size);
 }
 
 static void copy(struct content *to, const struct content *from)

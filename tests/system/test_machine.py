@@ -117,7 +117,7 @@ def run_unit(lines):
 
 def unit_text(path, keep=lambda line: True):
     text = '\n'.join(line for line in (BUILD / 'systemd' / path).read_text().split('\n') if keep(line))
-    text = re.sub('ExecStart=.*', f'ExecStart={DECOYD} --foreground --state @state@\nEnvironment=DECOY_SLOTS=2', text)
+    text = re.sub('ExecStart=.*', f'ExecStart={DECOYD} --foreground --state @state@\nEnvironment=DECOY_SLOTS=2 ASAN_OPTIONS=detect_leaks=0', text)
     return text.replace('WatchdogSec=30', 'WatchdogSec=2')
 
 

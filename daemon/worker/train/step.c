@@ -13,8 +13,9 @@ int trainer_feed(struct trainer *trainer)
 {
     double start_s = clock_monotonic_s();
     struct loader_batch batch = loader_next(trainer->loader);
-    memcpy(network_input(trainer->network), batch.stamps,
-           (size_t)batch.count * input_size(trainer->input) * sizeof(float));
+    if (batch.count)
+        memcpy(network_input(trainer->network), batch.stamps,
+               (size_t)batch.count * input_size(trainer->input) * sizeof(float));
     trainer->labels = batch.labels;
     trainer->row_input_s += clock_monotonic_s() - start_s;
     trainer_trace(trainer, "input", "input", start_s);
