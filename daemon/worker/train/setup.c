@@ -4,6 +4,7 @@
 #include "common/preset.h"
 #include "common/str.h"
 #include "daemon/worker/train/channels.h"
+#include "daemon/worker/train/precision.h"
 #include "daemon/worker/train/trainer.h"
 #include "proto/json.h"
 #include "proto/spec.h"
@@ -197,8 +198,12 @@ static int open_network(struct trainer *trainer, struct err *err)
         code = model_read(&trainer->model, path, dataset_stamp(trainer->dataset),
                           dataset_channels(trainer->dataset), err);
     if (!code)
-        code = network_create(&trainer->network, trainer->model, trainer->micro_batch, trainer->job->threads,
-                              NETWORK_TRAIN, err);
+        code = precision_choose(&trainer->precision, spec_text(trainer->job->spec, "precision"),
+                                trainer->checkpoints, trainer->job->team, err);
+    if (!code)
+        code =
+            network_create(&trainer->network, trainer->model, trainer->micro_batch, trainer->job->threads,
+                           NETWORK_TRAIN | (strcmp(trainer->precision, "bf16") == 0 ? NETWORK_BF16 : 0), err);
     if (code)
         return code;
     size_t count = trainer->model->parameter_count;
@@ -228,9 +233,9 @@ static void describe_run(struct trainer *trainer)
     CLEANUP(free_ptr) char *model = model_text(trainer->model);
     CLEANUP(free_ptr) char *dataset = str_format("%016" PRIx64, dataset_fingerprint(trainer->dataset));
     network_describe_library(library);
-    trainer->setup =
-        json_pack("{ss ss si si si ss}", "dataset", dataset, "model", model, "batch", trainer->batch,
-                  "micro_batch", trainer->micro_batch, "threads", trainer->job->threads, "library", library);
+    trainer->setup = json_pack("{ss ss ss si si si ss}", "dataset", dataset, "model", model, "precision",
+                               trainer->precision, "batch", trainer->batch, "micro_batch",
+                               trainer->micro_batch, "threads", trainer->job->threads, "library", library);
     for (size_t i = 0; i < sizeof SAME / sizeof *SAME; i++)
         if (!json_is_null(json_object_get(trainer->job->spec, SAME[i])))
             json_object_set(trainer->setup, SAME[i], json_object_get(trainer->job->spec, SAME[i]));

@@ -51,6 +51,7 @@ struct trainer {
     struct optimiser optimiser;
     struct loss loss;
     double clip_norm;
+    const char *precision; /* "f32" or "bf16": what convolutions multiply */
     uint64_t seed;
     struct dataset_order *order;
     int64_t loading_steps;             /* the last ones of an epoch that the loader's pass is of; 0: none */
