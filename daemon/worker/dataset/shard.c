@@ -10,6 +10,21 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+static int check_size(const char *path, size_t size, size_t wanted, struct err *err)
+{
+    if (!wanted || size == wanted)
+        return 0;
+    return err_set(err, -EINVAL, "%s has %zu bytes, its manifest says %zu: run split again", path, size, wanted);
+}
+
+int shard_check(const char *path, size_t bytes, struct err *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    return check_size(path, (size_t)status.st_size, bytes, err);
+}
+
 /* The whole file, mapped; of `wanted` bytes, or any number when that is 0. */
 static int map_file(const char *path, size_t wanted, void **map, size_t *size, struct err *err)
 {
@@ -18,17 +33,16 @@ static int map_file(const char *path, size_t wanted, void **map, size_t *size, s
     if (fd < 0 || fstat(fd, &status) != 0)
         return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     *size = (size_t)status.st_size;
-    if (wanted && *size != wanted)
-        return err_set(err, -EINVAL, "%s has %zu bytes, its manifest says %zu: run split again", path, *size,
-                       wanted);
+    int code = check_size(path, *size, wanted, err);
+    if (code)
+        return code;
     *map = *size ? mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (*map != MAP_FAILED)
         return 0;
     *map = NULL;
     if (!*size)
         return err_set(err, -EINVAL, "%s is empty", path);
-    return err_set(err, -ENOMEM, "cannot map %s: %s (with very many shards, vm.max_map_count must be higher)",
-                   path, strerror(errno));
+    return err_set(err, -ENOMEM, "cannot map %s: %s", path, strerror(errno));
 }
 
 void shard_unmap(struct shard *shard)
@@ -36,6 +50,7 @@ void shard_unmap(struct shard *shard)
     if (shard->map)
         munmap(shard->map, shard->map_size);
     shard->map = NULL;
+    shard->pixels = NULL;
 }
 
 static bool is_h5(const char *path)
