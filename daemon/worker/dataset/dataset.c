@@ -237,7 +237,7 @@ uint64_t dataset_fingerprint(const struct dataset *dataset)
     return dataset->fingerprint;
 }
 
-static const struct shard *find_shard(const struct dataset *dataset, enum dataset_part part, size_t i)
+const struct shard *dataset_find_shard(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
     const struct shard *shards = dataset->parts[part].shards;
     if (!dataset->foreign)
@@ -252,8 +252,8 @@ static const struct shard *find_shard(const struct dataset *dataset, enum datase
 
 const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
-    const size_t row_items = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels;
-    const struct shard *shard = find_shard(dataset, part, i);
+    const size_t row_items = dataset_stamp_bytes(dataset) / sizeof(float);
+    const struct shard *shard = dataset_find_shard(dataset, part, i);
     return shard->pixels + (i - shard->first) * row_items;
 }
 
@@ -262,26 +262,33 @@ uint8_t dataset_label(const struct dataset *dataset, enum dataset_part part, siz
     return dataset->parts[part].labels[i];
 }
 
+size_t dataset_stamp_bytes(const struct dataset *dataset)
+{
+    return (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
+}
+
 size_t dataset_window(const struct dataset *dataset)
 {
     return DATASET_WINDOW * dataset->shard_examples;
 }
 
-/* madvise wants whole pages: the first one is begun early. */
+/* madvise wants whole pages: the first one is begun early. In pieces, since the kernel cuts what is asked for at once to
+ * the device's read-ahead, or its largest request: 128 KiB at least. */
 static void prefetch_bytes(const void *data, size_t size)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)data / page * page;
-    madvise((void *)first, (uintptr_t)data + size - first, MADV_WILLNEED);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), piece = 128 << 10;
+    const uintptr_t end = (uintptr_t)data + size;
+    for (uintptr_t first = (uintptr_t)data / page * page; first < end; first += piece)
+        madvise((void *)first, end - first < piece ? end - first : piece, MADV_WILLNEED);
 }
 
 void dataset_prefetch(const struct dataset *dataset, enum dataset_part part, size_t first, size_t count)
 {
     const struct dataset_part_data *data = &dataset->parts[part];
-    size_t row = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
     while (count && first < data->count) {
-        const struct shard *shard = find_shard(dataset, part, first);
+        const struct shard *shard = dataset_find_shard(dataset, part, first);
         size_t left = shard->first + shard->count - first, some = count < left ? count : left;
-        prefetch_bytes(dataset_pixels(dataset, part, first), some * row);
+        prefetch_bytes(dataset_pixels(dataset, part, first), some * dataset_stamp_bytes(dataset));
         first += some;
         count -= some;
     }

@@ -1,4 +1,4 @@
-/* Shared by dataset.c, shard.c, foreign.c, column.c and order.c alone. */
+/* Shared by dataset.c, shard.c, stream.c, foreign.c, column.c and order.c alone. */
 #ifndef DECOY_DATASET_PRIVATE_H
 #define DECOY_DATASET_PRIVATE_H
 
@@ -8,6 +8,7 @@ enum { DATASET_WINDOW = 8 }; /* shards whose examples are shuffled with one anot
 enum { DATASET_BRICK_WIDTH = 24 };
 
 struct shard {
+    char *path;
     void *map;
     size_t map_size;
     const float *pixels; /* (count, side, side, channels) */
@@ -36,6 +37,9 @@ struct dataset {
  * mapped is let go by shard_unmap, also after an error. */
 int shard_map(struct shard *shard, const char *path, size_t bytes, const size_t sizes[4], struct err *err);
 void shard_unmap(struct shard *shard);
+
+/* That of example i. */
+const struct shard *dataset_find_shard(const struct dataset *dataset, enum dataset_part part, size_t i);
 
 /* A file of `count` labels, 0 or 1 as any number type. */
 int shard_read_labels(const char *path, size_t bytes, size_t count, uint8_t *labels, struct err *err);

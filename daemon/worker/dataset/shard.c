@@ -1,5 +1,6 @@
 /* The two files of a shard (dataset_private.h), npy or HDF5 by their names: pixels are mapped whole, read-only;
  * labels are copied (a byte an example). */
+#include "common/str.h"
 #include "daemon/worker/dataset/dataset_private.h"
 #include "daemon/worker/dataset/h5.h"
 #include "daemon/worker/dataset/npy.h"
@@ -35,7 +36,8 @@ void shard_unmap(struct shard *shard)
 {
     if (shard->map)
         munmap(shard->map, shard->map_size);
-    shard->map = NULL;
+    free(shard->path);
+    *shard = (struct shard){0};
 }
 
 static bool is_h5(const char *path)
@@ -81,6 +83,7 @@ static int find_npy_pixels(const char *path, const struct shard *shard, const si
 int shard_map(struct shard *shard, const char *path, size_t bytes, const size_t sizes[4], struct err *err)
 {
     size_t offset = 0, end = sizeof(float);
+    shard->path = str_format("%s", path);
     int code = map_file(path, bytes, &shard->map, &shard->map_size, err);
     if (!code)
         code = is_h5(path) ? find_h5_pixels(path, sizes, &offset, err)

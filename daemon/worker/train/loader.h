@@ -17,9 +17,10 @@ struct loader_options {
     const struct dataset *dataset;
     struct input *input;
     int micro_batch;
-    int group_rows;         /* are asked of the disk while as many before them are converted */
-    uint64_t seed;          /* of the augmentation */
-    struct augment augment; /* of passes over the training part */
+    int group_rows;                    /* are asked of the disk while as many before them are converted */
+    bool larger_than_memory;           /* the dataset: what was converted is not kept in the page cache */
+    uint64_t seed;                     /* of the augmentation */
+    struct augment augment;            /* of passes over the training part */
     bool (*stop)(const void *context); /* asked while loader_next waits; NULL: it waits as long as it takes */
     const void *stop_context;
 };
