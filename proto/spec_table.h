@@ -138,6 +138,9 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
     {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096),
      .help = "examples a forward pass; gradients are summed over micro-batches in a fixed tree"},
+    {"precision", SPEC_CHOICE, "f32", .choices = "f32|bf16|auto",
+     .help = "what convolutions multiply: float32, or bfloat16 (needs avx512_bf16) with float32 weights, sums and updates; "
+             "auto: bf16 where the processor of every rank has it; a run goes on in what it began with"},
     {"reduce", SPEC_CHOICE, "tree", .choices = "tree|allreduce",
      .help = "how ranks add up gradients: in one fixed tree, the same bits on any number of ranks, or by "
              "MPI_Allreduce"},
@@ -220,6 +223,7 @@ static const struct spec_field MODEL_FIELDS[] = {
     {"stamp", SPEC_INT, "0", LIMITS(0, 4096), .unit = "px", .help = "side of a stamp; 0: the file's, else 64"},
     {"channels", SPEC_INT, "0", LIMITS(0, 4096), .help = "of a stamp; 0: the file's, else 6"},
     {"micro_batch", SPEC_INT, "16", LIMITS(1, 4096), .help = "stamps whose memory is told"},
+    {"precision", SPEC_CHOICE, "f32", .choices = "f32|bf16", .help = "of a training whose memory is told"},
 };
 
 static const struct spec_field JOB_FIELDS[] = {

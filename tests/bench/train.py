@@ -4,12 +4,15 @@
 - ours: train_step, whole steps as the train job makes them, conversion of the stamps included;
 - bare: the network's convolutions alone as oneDNN primitives, in the layouts `any` and `nhwc` (onednn_bound.cpp);
 - PyTorch: whole steps without a conversion, in both memory layouts (peer_train.py);
+- each of them in float32 and, where the processor multiplies it (avx512_bf16), in bfloat16;
 - then the whole job on one rank, on two at once, and on two ranks (train_ranks.py).
   train.py --build BUILD [--peers DIR] [--models lenet,lenet-2x2] [--batches 16,64] [--threads 1,2]
+           [--precisions f32,bf16]
            [--micro-batch 16] [--rounds 2] [--seconds 2] [--torch PYTHON ...] [--rank-rounds 3] [--dir DIR] [--json FILE]
 Each figure of a step is the best of the rounds (0: none are made), for on a shared machine what disturbs only slows. Without --peers' files only ours is timed.
 """
 import argparse
+import itertools
 import json
 import os
 import re
@@ -44,28 +47,33 @@ def pythons_with_torch(candidates):
     return found
 
 
-def time_bare(program, batch, threads):
+def precisions_here():
+    with open('/proc/cpuinfo') as file:
+        return ['f32', 'bf16'] if 'avx512_bf16' in file.read() else ['f32']
+
+
+def time_bare(program, precision, batch, threads):
     rates = {}
     for layout in ('any', 'nhwc'):
-        text = output([program, str(batch), 'f32', layout], threads)
+        text = output([program, str(batch), precision, layout], threads)
         rates[f'bare {layout}'] = {'img_per_s': float(re.search(r'-> ([\d.]+) img/s', text)[1])}
     return rates
 
 
-def time_torch(python, options, model, batch, threads):
+def time_torch(python, options, model, precision, batch, threads):
     rates = {}
     for layout in ('channels_last', 'contiguous'):
         row = json.loads(output([python, os.path.join(options.peers, 'peer_train.py'), '--batch', str(batch), '--threads', str(threads), '--pool',
-                                 POOL[model], '--layout', layout, '--seconds', str(options.seconds)], threads))
+                                 POOL[model], '--precision', precision, '--layout', layout, '--seconds', str(options.seconds)], threads))
         rates[f"{row['peer']} {layout}"] = row
     return rates
 
 
-def time_ours(options, model, batch, threads):
+def time_ours(options, model, precision, batch, threads):
     path = model if os.path.exists(model) else os.path.join('etc', 'models', model + '.yaml')
     program = os.path.join(options.build, 'tests', 'bench', 'train_step')
     micro = min(batch, options.micro_batch)
-    return json.loads(output([program, path, str(batch), str(micro), str(threads), str(options.seconds), str(threads * options.peak)], threads))
+    return json.loads(output([program, path, precision, str(batch), str(micro), str(threads), str(options.seconds), str(threads * options.peak)], threads))
 
 
 def keep_best(best, new):
@@ -74,16 +82,16 @@ def keep_best(best, new):
             best[name] = row
 
 
-def one_case(options, bound, batch, threads):
+def one_case(options, bound, precision, batch, threads):
     """{model: {name: row}}, the bare convolutions under both models."""
     best = {model: {} for model in options.models}
     for _ in range(options.rounds):
         for model, rows in best.items():
-            keep_best(rows, {'ours': time_ours(options, model, batch, threads)})
+            keep_best(rows, {'ours': time_ours(options, model, precision, batch, threads)})
             if model in POOL:
                 for python in options.torch if bound else []:
-                    keep_best(rows, time_torch(python, options, model, batch, threads))
-        bare = time_bare(bound, batch, threads) if bound else {}
+                    keep_best(rows, time_torch(python, options, model, precision, batch, threads))
+        bare = time_bare(bound, precision, batch, threads) if bound else {}
         for model in set(POOL) & set(best):
             keep_best(best[model], bare)
     return best
@@ -92,7 +100,7 @@ def one_case(options, bound, batch, threads):
 def print_case(rows, model, batch, threads):
     ours = rows['ours']
     rate = ours['img_per_s']
-    print(f"\n{model}, batch {batch} in micro-batches of {ours['micro_batch']}, {threads} thread{'s' if threads > 1 else ''}: ours {rate:.1f} img/s"
+    print(f"\n{model} in {ours['precision']}, batch {batch} in micro-batches of {ours['micro_batch']}, {threads} thread{'s' if threads > 1 else ''}: ours {rate:.1f} img/s"
           f" ({ours['step_ms']:.1f} ms a step, median of {ours['steps']})")
     for name, row in rows.items():
         if name != 'ours':
@@ -111,6 +119,7 @@ def parse_options():
     options.add_argument('--models', default='lenet,lenet-2x2', type=lambda text: text.split(','))
     options.add_argument('--batches', default='16,64', type=lambda text: [int(part) for part in text.split(',')])
     options.add_argument('--threads', default='1,2', type=lambda text: [int(part) for part in text.split(',')])
+    options.add_argument('--precisions', default=precisions_here(), type=lambda text: text.split(','))
     options.add_argument('--micro-batch', type=int, default=16)
     options.add_argument('--rounds', type=int, default=2)
     options.add_argument('--seconds', type=float, default=2)
@@ -131,10 +140,10 @@ def time_steps(options):
           ' a kernel that transforms makes fewer, and may pass the peak')
     found = []
     for threads in options.threads:
-        for batch in options.batches:
-            for model, rows in one_case(options, bound, batch, threads).items():
+        for batch, precision in itertools.product(options.batches, options.precisions):
+            for model, rows in one_case(options, bound, precision, batch, threads).items():
                 print_case(rows, model, batch, threads)
-                found.append({'model': model, 'batch': batch, 'threads': threads, 'peak_gflops': peak, 'rows': rows})
+                found.append({'model': model, 'precision': precision, 'batch': batch, 'threads': threads, 'peak_gflops': peak, 'rows': rows})
                 sys.stdout.flush()
     return found
 

@@ -1,4 +1,4 @@
-/* train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS [PEAK]: training steps on noise as the train job makes them
+/* train_step MODEL.yaml f32|bf16 BATCH MICRO_BATCH THREADS SECONDS [PEAK]: training steps on noise as the train job makes them
  * (conversion of the input, forward, loss, backward, sum over micro-batches, update), and what each part of
  * a step takes (PEAK: GFLOP/s of all threads, to tell shares of). One JSON object; train.py runs it beside its peers.
  * train_step peak: GFLOP/s of multiply-adds in registers, the most that one core can do. */
@@ -107,7 +107,7 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void tell(const struct bench *bench, int threads, double *took_s, int steps)
+static void tell(const struct bench *bench, const char *precision, int threads, double *took_s, int steps)
 {
     char library[64];
     network_describe_library(library);
@@ -116,16 +116,16 @@ static void tell(const struct bench *bench, int threads, double *took_s, int ste
     for (int i = 0; i < steps; i++)
         mean_s += took_s[i] / steps;
     CLEANUP(free_ptr) char *table = profile_table(bench->profile, steps, mean_s, bench->peak_gflops);
-    json_t *row =
-        json_pack("{ss si si si ss si sf sf ss}", "model", bench->model->name, "batch", bench->batch,
-                  "micro_batch", bench->micro, "threads", threads, "library", library, "steps", steps,
-                  "step_ms", 1e3 * median_s, "img_per_s", bench->batch / median_s, "table", table);
+    json_t *row = json_pack("{ss ss si si si ss si sf sf ss}", "model", bench->model->name, "precision",
+                            precision, "batch", bench->batch, "micro_batch", bench->micro, "threads", threads,
+                            "library", library, "steps", steps, "step_ms", 1e3 * median_s, "img_per_s",
+                            bench->batch / median_s, "table", table);
     json_dumpf(row, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(row);
 }
 
-static void run(struct bench *bench, int threads, double seconds)
+static void run(struct bench *bench, const char *precision, int threads, double seconds)
 {
     static double took_s[STEPS_MAX];
     int steps = 0;
@@ -139,17 +139,17 @@ static void run(struct bench *bench, int threads, double seconds)
         run_step(bench);
         took_s[steps++] = clock_monotonic_s() - start_s;
     }
-    tell(bench, threads, took_s, steps);
+    tell(bench, precision, threads, took_s, steps);
 }
 
 static void open_bench(struct bench *bench, char **argv)
 {
     struct err err = {0};
-    bench->batch = atoi(argv[2]);
-    bench->micro = atoi(argv[3]);
+    int uses = NETWORK_TRAIN | (strcmp(argv[2], "bf16") == 0 ? NETWORK_BF16 : 0);
+    bench->batch = atoi(argv[3]);
+    bench->micro = atoi(argv[4]);
     need(model_read(&bench->model, argv[1], SIDE, CHANNELS, &err), &err);
-    need(network_create(&bench->network, bench->model, bench->micro, atoi(argv[4]), NETWORK_TRAIN, &err),
-         &err);
+    need(network_create(&bench->network, bench->model, bench->micro, atoi(argv[5]), uses, &err), &err);
     need(input_create(&bench->input, "asinh", "relative", SIDE, CHANNELS, NAMES, &err), &err);
     bench->profile = profile_create(bench->model);
     network_set_hook(bench->network, add_layer, bench);
@@ -163,15 +163,15 @@ int main(int argc, char **argv)
         printf("%.1f\n", profile_core_peak());
         return 0;
     }
-    if (argc < 6 || argc > 7 || atoi(argv[3]) < 1 || atoi(argv[2]) % atoi(argv[3])) {
-        fprintf(stderr,
-                "usage: train_step MODEL.yaml BATCH MICRO_BATCH THREADS SECONDS [PEAK], or train_step peak; "
-                "BATCH is a multiple of MICRO_BATCH\n");
+    if (argc < 7 || argc > 8 || atoi(argv[4]) < 1 || atoi(argv[3]) % atoi(argv[4])) {
+        fprintf(stderr, "usage: train_step MODEL.yaml f32|bf16 BATCH MICRO_BATCH THREADS SECONDS [PEAK], or "
+                        "train_step peak; "
+                        "BATCH is a multiple of MICRO_BATCH\n");
         return 2;
     }
     open_bench(&bench, argv);
-    bench.peak_gflops = argc > 6 ? atof(argv[6]) : 0;
-    run(&bench, atoi(argv[4]), atof(argv[5]));
+    bench.peak_gflops = argc > 7 ? atof(argv[7]) : 0;
+    run(&bench, argv[2], atoi(argv[5]), atof(argv[6]));
     profile_destroy(bench.profile);
     free(bench.sum);
     free(bench.labels);

@@ -37,12 +37,15 @@ def stamps(count, side, rng, label, spoil, shift_px):
 def write(directory, train=256, valid=64, test=0, side=16, shard=512, spoil='dip', shift_px=1, seed=1):
     os.makedirs(directory, exist_ok=True)
     rng = np.random.default_rng(seed)
-    shards = []
+    shards, parts = [], {}
     for part, count in ('train', train), ('valid', valid), ('test', test):
+        parts[part] = {'examples': count, 'real': 0, 'fake': 0}
         for k, first in enumerate(range(0, count, shard), 1):
             n = min(shard, count - first)
             y = np.arange(n, dtype=np.int64) % 2
             rng.shuffle(y)
+            parts[part]['real'] += int((y == 0).sum())
+            parts[part]['fake'] += int((y == 1).sum())
             x = np.zeros((n, side, side, 6), np.float32)
             for label in 0, 1:
                 x[y == label] = stamps(int((y == label).sum()), side, rng, label, spoil, shift_px)
@@ -54,7 +57,7 @@ def write(directory, train=256, valid=64, test=0, side=16, shard=512, spoil='dip
             shards.append(entry)
     medians = {c: {'median': 100.0 if c.startswith('ivar') else 0.01} for c in CHANNELS}
     with open(os.path.join(directory, 'manifest.json'), 'w') as file:
-        json.dump({'v': 1, 'stamp': side, 'shard_examples': shard, 'channels': CHANNELS, 'shards': shards,
+        json.dump({'v': 1, 'stamp': side, 'shard_examples': shard, 'channels': CHANNELS, 'parts': parts, 'shards': shards,
                    'normalisation': medians, 'seed': seed, 'made': f'{spoil} {shift_px}'}, file)
 
 

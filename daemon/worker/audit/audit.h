@@ -52,11 +52,10 @@
  * each band invvar, background, noise, texture, masks, magnitude, and a colour with the next one. */
 enum { COMPARISONS = 7, COMPARISONS_BAND = 7 };
 
-/* A measured shard: its examples in their part from `first` on, in the sample from `at` on. */
+/* A measured shard: its examples are in the sample from `at` on. */
 struct span {
-    const json_t *shard; /* of the manifest */
-    enum dataset_part part;
-    size_t k, first, count, at;
+    struct dataset_shard shard;
+    size_t at;
 };
 
 /* What the checks share; of rank 0. Measured examples in one row, span by span. */

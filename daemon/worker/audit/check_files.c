@@ -12,7 +12,7 @@ int check_integrity(struct audit *audit, struct err *err)
 {
     size_t files = 0;
     for (size_t s = 0; s < audit->span_count; s++)
-        files += 2 * (json_object_get(audit->spans[s].shard, "x") != NULL);
+        files += audit->spans[s].shard.x.bytes ? 2 : 0;
     if (files == 0)
         return check_add_impossible(audit, "integrity",
                                     "the dataset has no checksums, for split did not write it");
@@ -37,14 +37,27 @@ int check_integrity(struct audit *audit, struct err *err)
     return check_add(audit, &check, "all %zu files have the checksums of the manifest", files);
 }
 
+static int count_labels(struct audit *audit, enum dataset_part part, size_t counts[2], struct err *err)
+{
+    const size_t n = dataset_count(audit->dataset, part);
+    CLEANUP(free_ptr) uint8_t *labels = malloc(n + 1);
+    if (!labels)
+        return err_set(err, -ENOMEM, "out of memory for %zu labels", n);
+    int code = dataset_labels(audit->dataset, part, 0, n, labels, err);
+    for (size_t i = 0; i < n && !code; i++)
+        counts[labels[i] != 0]++;
+    return code;
+}
+
 int check_counts(struct audit *audit, struct err *err)
 {
     size_t counts[DATASET_PART_MAX][2] = {{0}};
     double worst = 0;
-    for (int p = 0; p < DATASET_PART_MAX; p++) {
-        for (size_t i = 0; i < dataset_count(audit->dataset, (enum dataset_part)p); i++)
-            counts[p][dataset_label(audit->dataset, (enum dataset_part)p, i) != 0]++;
-    }
+    int code = 0;
+    for (int p = 0; p < DATASET_PART_MAX && !code; p++)
+        code = count_labels(audit, (enum dataset_part)p, counts[p], err);
+    if (code)
+        return code;
     double rows[DATASET_PART_MAX][3];
     for (int p = 0; p < DATASET_PART_MAX; p++) {
         double real = (double)counts[p][0], fake = (double)counts[p][1];
@@ -63,7 +76,7 @@ int check_counts(struct audit *audit, struct err *err)
         "set ylabel 'stamps'\n"
         "plot data using 2 lc rgb real title 'real', data using 3 lc rgb fake title 'fake'\n";
     const struct plot_table table = {columns, 3, DATASET_PART_MAX, rows[0]};
-    int code = audit_plot(audit, "counts", &table, 1, script, err);
+    code = audit_plot(audit, "counts", &table, 1, script, err);
     if (code)
         return code;
     const struct check check = {.name = "counts",

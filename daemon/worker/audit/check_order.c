@@ -17,14 +17,14 @@ struct runs {
 static void count_runs(const struct audit *audit, const struct span *span, struct runs *runs)
 {
     const uint8_t *labels = audit->labels + span->at;
-    double fakes = 0, n = (double)span->count;
-    for (size_t i = 0; i < span->count; i++)
+    double fakes = 0, n = (double)span->shard.count;
+    for (size_t i = 0; i < span->shard.count; i++)
         fakes += labels[i];
     const double product = 2 * fakes * (n - fakes);
-    if (span->count < 2 || product == 0) /* one label: told by counts */
+    if (span->shard.count < 2 || product == 0) /* one label: told by counts */
         return;
     runs->counted += 1;
-    for (size_t i = 1; i < span->count; i++)
+    for (size_t i = 1; i < span->shard.count; i++)
         runs->counted += labels[i] != labels[i - 1];
     runs->expected += 1 + product / n;
     runs->variance += product * (product - n) / (n * n * (n - 1));

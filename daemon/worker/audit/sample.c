@@ -14,26 +14,11 @@
 
 #define FAMILY 0.01
 
-/* The manifest's entry as a span; `at` is set once it is chosen. */
-static struct span span_of(const struct audit *audit, const json_t *shard)
-{
-    struct span span = {.shard = shard, .k = (size_t)json_integer_value(json_object_get(shard, "k"))};
-    const char *name = json_string_value(json_object_get(shard, "part"));
-    const json_t *full = json_object_get(dataset_manifest(audit->dataset), "shard_examples");
-    span.first = (span.k - 1) * (size_t)json_integer_value(full);
-    span.count = (size_t)json_integer_value(json_object_get(shard, "examples"));
-    while (strcmp(dataset_part_name(span.part), name) != 0)
-        span.part++;
-    return span;
-}
-
 /* Every shard, or as many as fit into the sample, evenly spread: shard i is chosen where i n / count steps up. */
 static int choose_spans(struct audit *audit, size_t most, struct err *err)
 {
-    const json_t *shards = json_object_get(dataset_manifest(audit->dataset), "shards");
-    const size_t count = json_array_size(shards);
-    const json_t *full = json_object_get(dataset_manifest(audit->dataset), "shard_examples");
-    size_t wanted = most == 0 || audit->total <= most ? count : most / (size_t)json_integer_value(full);
+    const size_t count = dataset_shard_count(audit->dataset), full = count ? dataset_shard(audit->dataset, 0).count : 1;
+    size_t wanted = most == 0 || audit->total <= most ? count : most / full;
     wanted = wanted < 1 ? 1 : wanted < count ? wanted : count;
     audit->spans = calloc(count + 1, sizeof *audit->spans);
     if (!audit->spans)
@@ -42,9 +27,8 @@ static int choose_spans(struct audit *audit, size_t most, struct err *err)
         if ((i + 1) * wanted / count == i * wanted / count)
             continue;
         struct span *span = &audit->spans[audit->span_count++];
-        *span = span_of(audit, json_array_get(shards, i));
-        span->at = audit->count;
-        audit->count += span->count;
+        *span = (struct span){.shard = dataset_shard(audit->dataset, i), .at = audit->count};
+        audit->count += span->shard.count;
     }
     return 0;
 }
@@ -60,20 +44,23 @@ static int make_room(struct audit *audit, struct err *err)
     if (!audit->measures || !audit->labels || !audit->parts || !audit->rings || !audit->ring_counts)
         return err_set(err, -ENOMEM, "the measures of %zu stamps do not fit in memory: give a smaller sample",
                        audit->count);
-    for (size_t s = 0; s < audit->span_count; s++) {
-        const struct span *span = &audit->spans[s];
-        for (size_t i = 0; i < span->count; i++) {
-            audit->labels[span->at + i] = dataset_label(audit->dataset, span->part, span->first + i);
-            audit->parts[span->at + i] = (uint8_t)span->part;
-        }
+    int code = 0;
+    for (size_t s = 0; s < audit->span_count && !code; s++) {
+        const struct dataset_shard *shard = &audit->spans[s].shard;
+        const size_t at = audit->spans[s].at;
+        code = dataset_labels(audit->dataset, shard->part, shard->first, shard->count, audit->labels + at, err);
+        memset(audit->parts + at, shard->part, shard->count);
     }
-    return 0;
+    return code;
 }
 
 int sample_open(struct audit *audit, struct err *err)
 {
     const char *names[DATASET_CHANNELS_MAX];
+    const struct team *team = audit->job->team;
     int code = dataset_open(&audit->dataset, audit->directory, err);
+    if (!code)
+        code = dataset_check(audit->dataset, (size_t)team_rank(team), (size_t)team_size(team), err);
     if (code)
         return code;
     const int channels = dataset_channels(audit->dataset);
@@ -107,9 +94,9 @@ static void pick_rows(const struct audit *audit, enum dataset_part part, const v
 {
     for (size_t s = 0; s < audit->span_count; s++) {
         const struct span *span = &audit->spans[s];
-        if (span->part == part)
-            memcpy((char *)values + span->at * width, (const char *)column + span->first * width,
-                   span->count * width);
+        if (span->shard.part == part)
+            memcpy((char *)values + span->at * width, (const char *)column + span->shard.first * width,
+                   span->shard.count * width);
     }
 }
 

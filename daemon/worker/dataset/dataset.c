@@ -1,5 +1,5 @@
 /* See dataset.h. Names of files come from part and number, never from the manifest. What is there must be what
- * the manifest says: sizes and headers are checked here, checksums by audit. */
+ * the manifest says: sizes and headers are checked when a shard is mapped, checksums by audit. */
 #include "daemon/worker/dataset/dataset.h"
 #include "common/path.h"
 #include "common/str.h"
@@ -7,9 +7,8 @@
 #include "proto/json.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -25,27 +24,16 @@ char *dataset_shard_path(const char *directory, char which, enum dataset_part pa
     return str_format("%s/%c%s_%zu.%s", directory, which, PART_NAMES[part], k, hdf5 ? "h5" : "npy");
 }
 
-static size_t shard_bytes(const json_t *entry, const char *which)
+/* {"bytes", "xxh3"} */
+static int read_file_entry(const json_t *entry, struct dataset_file *file)
 {
-    return (size_t)json_integer_value(json_object_get(json_object_get(entry, which), "bytes"));
-}
-
-static int open_shard(struct dataset *dataset, enum dataset_part part, const json_t *entry, struct err *err)
-{
-    struct dataset_part_data *data = &dataset->parts[part];
-    struct shard *shard = &data->shards[data->shard_count++];
-    const size_t k = data->shard_count, side = (size_t)dataset->stamp;
-    CLEANUP(free_ptr) char *pixels = dataset_file(dataset, 'x', part, k);
-    CLEANUP(free_ptr) char *labels = dataset_file(dataset, 'y', part, k);
-    shard->count = (size_t)json_integer_value(json_object_get(entry, "examples"));
-    shard->first = data->count;
-    const size_t sizes[] = {shard->count, side, side, (size_t)dataset->channels};
-    int code = shard_map(shard, pixels, shard_bytes(entry, "x"), sizes, err);
-    if (!code)
-        code =
-            shard_read_labels(labels, shard_bytes(entry, "y"), shard->count, data->labels + data->count, err);
-    data->count += shard->count;
-    return code;
+    const char *digits = json_string_value(json_object_get(entry, "xxh3"));
+    const json_int_t bytes = json_integer_value(json_object_get(entry, "bytes"));
+    if (bytes < 1)
+        return -EINVAL;
+    file->bytes = (size_t)bytes;
+    file->xxh3 = digits ? strtoull(digits, NULL, 16) : 0;
+    return 0;
 }
 
 char *dataset_file(const struct dataset *dataset, char which, enum dataset_part part, size_t k)
@@ -65,29 +53,47 @@ static int find_part(const json_t *entry, enum dataset_part *part)
     return -EINVAL;
 }
 
-/* Room for every part's shards and labels. Shards of a part are numbered from 1 as they come, and only the
- * last is short. */
-static int count_shards(struct dataset *dataset, const json_t *shards)
+/* An entry of "shards". Shards of a part are numbered from 1 as they come, and only the last is short. */
+static int add_shard(struct dataset *dataset, const json_t *entry)
 {
-    size_t i, counts[DATASET_PART_MAX] = {0}, examples[DATASET_PART_MAX] = {0};
+    enum dataset_part part;
+    json_int_t count = json_integer_value(json_object_get(entry, "examples"));
+    if (find_part(entry, &part) != 0)
+        return -EINVAL;
+    struct dataset_part_data *data = &dataset->parts[part];
+    if (count < 1 || (size_t)count > dataset->shard_examples ||
+        data->count != data->shard_count * dataset->shard_examples ||
+        json_integer_value(json_object_get(entry, "k")) != (json_int_t)data->shard_count + 1)
+        return -EINVAL;
+    struct shard *shard = &data->shards[data->shard_count++];
+    *shard = (struct shard){.first = data->count, .count = (size_t)count};
+    data->count += (size_t)count;
+    int code = read_file_entry(json_object_get(entry, "x"), &shard->x);
+    return code ? code : read_file_entry(json_object_get(entry, "y"), &shard->y);
+}
+
+static int add_shards(struct dataset *dataset, const json_t *shards)
+{
+    size_t i, counts[DATASET_PART_MAX] = {0};
     json_t *entry;
     json_array_foreach(shards, i, entry)
     {
         enum dataset_part part;
-        json_int_t count = json_integer_value(json_object_get(entry, "examples"));
-        if (find_part(entry, &part) != 0 || count < 1 || (size_t)count > dataset->shard_examples ||
-            examples[part] != counts[part] * dataset->shard_examples ||
-            json_integer_value(json_object_get(entry, "k")) != (json_int_t)++counts[part])
-            return -EINVAL;
-        examples[part] += (size_t)count;
+        if (find_part(entry, &part) == 0)
+            counts[part]++;
     }
-    for (int p = 0; p < DATASET_PART_MAX; p++) {
+    int code = 0;
+    for (int p = 0; p < DATASET_PART_MAX && !code; p++) {
         dataset->parts[p].shards = calloc(counts[p] + 1, sizeof(struct shard));
-        dataset->parts[p].labels = calloc(examples[p] + 1, 1);
-        if (!dataset->parts[p].shards || !dataset->parts[p].labels)
-            return -ENOMEM;
+        code = dataset->parts[p].shards ? 0 : -ENOMEM;
     }
-    return 0;
+    for (i = 0; i < json_array_size(shards) && !code; i++)
+        code = add_shard(dataset, json_array_get(shards, i));
+    for (int p = 0; p < DATASET_PART_MAX && !code; p++) {
+        dataset->parts[p].labels = calloc(dataset->parts[p].count + 1, 1);
+        code = dataset->parts[p].labels ? 0 : -ENOMEM;
+    }
+    return code;
 }
 
 /* Shape of the stamps; -EINVAL when the manifest is not one of ours. */
@@ -110,7 +116,7 @@ static int read_shape(struct dataset *dataset)
     dataset->stamp = (int)stamp;
     dataset->channels = (int)channel_count;
     dataset->shard_examples = (size_t)shard;
-    return count_shards(dataset, shards);
+    return add_shards(dataset, shards);
 }
 
 static int read_manifest(struct dataset *dataset, struct err *err)
@@ -120,6 +126,8 @@ static int read_manifest(struct dataset *dataset, struct err *err)
     if (code)
         return code;
     code = read_shape(dataset);
+    if (code == -ENOMEM)
+        return err_set(err, code, "out of memory for %s", path);
     if (code)
         return err_set(err, code, "%s is not the manifest of a dataset (version 1)", path);
     return 0;
@@ -132,24 +140,8 @@ static int take_fingerprint(struct dataset *dataset, struct err *err)
     if (!text)
         return err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
     dataset->fingerprint = XXH3_64bits(text, strlen(text));
-    return 0;
-}
-
-static int open_shards(struct dataset *dataset, struct err *err)
-{
-    size_t i;
-    json_t *entry;
-    int code = read_manifest(dataset, err);
-    if (code)
-        return code;
-    json_array_foreach(json_object_get(dataset->manifest, "shards"), i, entry)
-    {
-        enum dataset_part part = DATASET_TRAIN;
-        find_part(entry, &part);
-        code = open_shard(dataset, part, entry, err);
-        if (code)
-            return code;
-    }
+    json_object_del(dataset->manifest, "shards"); /* a survey's are 150 MB as JSON; struct shard has what they say */
+    malloc_trim(0);
     return 0;
 }
 
@@ -158,11 +150,12 @@ int dataset_open(struct dataset **out, const char *directory, struct err *err)
     CLEANUP(dataset_close_ptr) struct dataset *dataset = calloc(1, sizeof *dataset);
     if (!dataset)
         return err_set(err, -ENOMEM, "out of memory for %s", directory);
+    pthread_mutex_init(&dataset->lock, NULL);
     dataset->directory = str_format("%s", directory);
     CLEANUP(free_ptr) char *manifest = path_join(directory, "manifest.json");
     if (!path_is_directory(directory))
         return err_set(err, -ENOENT, "there is no directory %s", directory);
-    int code = path_exists(manifest) ? open_shards(dataset, err) : foreign_open(dataset, err);
+    int code = path_exists(manifest) ? read_manifest(dataset, err) : foreign_open(dataset, err);
     if (!code)
         code = take_fingerprint(dataset, err);
     if (code)
@@ -179,6 +172,7 @@ void dataset_close(struct dataset *dataset)
         struct dataset_part_data *part = &dataset->parts[p];
         for (size_t i = 0; i < part->shard_count; i++) {
             shard_unmap(&part->shards[i]);
+            free(part->shards[i].path);
         }
         free(part->shards);
         free(part->labels);
@@ -186,6 +180,7 @@ void dataset_close(struct dataset *dataset)
     }
     json_decref(dataset->manifest);
     free(dataset->directory);
+    pthread_mutex_destroy(&dataset->lock);
     free(dataset);
 }
 
@@ -202,6 +197,11 @@ int dataset_stamp(const struct dataset *dataset)
 int dataset_channels(const struct dataset *dataset)
 {
     return dataset->channels;
+}
+
+size_t dataset_stamp_bytes(const struct dataset *dataset)
+{
+    return (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
 }
 
 const char *dataset_channel_name(const struct dataset *dataset, int channel)
@@ -235,63 +235,6 @@ const json_t *dataset_manifest(const struct dataset *dataset)
 uint64_t dataset_fingerprint(const struct dataset *dataset)
 {
     return dataset->fingerprint;
-}
-
-const struct shard *dataset_find_shard(const struct dataset *dataset, enum dataset_part part, size_t i)
-{
-    const struct shard *shards = dataset->parts[part].shards;
-    if (!dataset->foreign)
-        return &shards[i / dataset->shard_examples];
-    size_t low = 0, high = dataset->parts[part].shard_count; /* shards of any length */
-    while (high - low > 1) {                                 /* shards[low].first <= i < shards[high].first */
-        const size_t middle = low + (high - low) / 2;
-        *(shards[middle].first <= i ? &low : &high) = middle;
-    }
-    return &shards[low];
-}
-
-const float *dataset_pixels(const struct dataset *dataset, enum dataset_part part, size_t i)
-{
-    const size_t row_items = dataset_stamp_bytes(dataset) / sizeof(float);
-    const struct shard *shard = dataset_find_shard(dataset, part, i);
-    return shard->pixels + (i - shard->first) * row_items;
-}
-
-uint8_t dataset_label(const struct dataset *dataset, enum dataset_part part, size_t i)
-{
-    return dataset->parts[part].labels[i];
-}
-
-size_t dataset_stamp_bytes(const struct dataset *dataset)
-{
-    return (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
-}
-
-size_t dataset_window(const struct dataset *dataset)
-{
-    return DATASET_WINDOW * dataset->shard_examples;
-}
-
-/* madvise wants whole pages: the first one is begun early. In pieces, since the kernel cuts what is asked for at once to
- * the device's read-ahead, or its largest request: 128 KiB at least. */
-static void prefetch_bytes(const void *data, size_t size)
-{
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), piece = 128 << 10;
-    const uintptr_t end = (uintptr_t)data + size;
-    for (uintptr_t first = (uintptr_t)data / page * page; first < end; first += piece)
-        madvise((void *)first, end - first < piece ? end - first : piece, MADV_WILLNEED);
-}
-
-void dataset_prefetch(const struct dataset *dataset, enum dataset_part part, size_t first, size_t count)
-{
-    const struct dataset_part_data *data = &dataset->parts[part];
-    while (count && first < data->count) {
-        const struct shard *shard = dataset_find_shard(dataset, part, first);
-        size_t left = shard->first + shard->count - first, some = count < left ? count : left;
-        prefetch_bytes(dataset_pixels(dataset, part, first), some * dataset_stamp_bytes(dataset));
-        first += some;
-        count -= some;
-    }
 }
 
 double dataset_channel_median(const struct dataset *dataset, int channel)

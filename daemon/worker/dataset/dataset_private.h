@@ -1,18 +1,22 @@
-/* Shared by dataset.c, shard.c, stream.c, foreign.c, column.c and order.c alone. */
+/* Shared by dataset.c, examples.c, shard.c, stream.c, foreign.c, column.c and order.c alone. */
 #ifndef DECOY_DATASET_PRIVATE_H
 #define DECOY_DATASET_PRIVATE_H
 
 #include "daemon/worker/dataset/dataset.h"
 
+#include <pthread.h>
+
 enum { DATASET_WINDOW = 8 }; /* shards whose examples are shuffled with one another */
 enum { DATASET_BRICK_WIDTH = 24 };
 
 struct shard {
-    char *path;
-    void *map;
+    char *path; /* of its pixels, owned; NULL: dataset_shard_path's */
+    struct dataset_file x, y;
+    size_t first, count; /* of the part's examples */
+    void *map;           /* NULL while it is not mapped */
     size_t map_size;
     const float *pixels; /* (count, side, side, channels) */
-    size_t first, count; /* of the part's examples */
+    bool labelled;       /* its labels are in those of the part */
 };
 
 struct dataset_part_data {
@@ -31,23 +35,34 @@ struct dataset {
         shard_examples; /* of every shard but a part's last; in a foreign dataset, of none that is a file */
     bool hdf5, transposed, foreign;
     struct dataset_part_data parts[DATASET_PART_MAX];
+
+    pthread_mutex_t lock;                 /* of what follows, and of shards' maps and labels */
+    struct shard *mapped[DATASET_MAPPED]; /* a ring */
+    size_t mapped_next;
 };
+
+/* Whether a file is there, with so many bytes. */
+int shard_check(const char *path, size_t bytes, struct err *err);
 
 /* Maps a file of pixels, float32 of the sizes given, into shard; bytes: its size, 0 when nobody knows. What is
  * mapped is let go by shard_unmap, also after an error. */
 int shard_map(struct shard *shard, const char *path, size_t bytes, const size_t sizes[4], struct err *err);
 void shard_unmap(struct shard *shard);
 
-/* That of example i. */
-const struct shard *dataset_find_shard(const struct dataset *dataset, enum dataset_part part, size_t i);
-
 /* A file of `count` labels, 0 or 1 as any number type. */
 int shard_read_labels(const char *path, size_t bytes, size_t count, uint8_t *labels, struct err *err);
+
+/* examples.c: the shard of example i, mapped, and the byte of its file of pixels at which it begins; NULL: an error. */
+const struct shard *shard_of(struct dataset *dataset, enum dataset_part part, size_t i, size_t *offset,
+                             struct err *err);
+
+/* examples.c: the path of the x or y file of a shard; the caller's to free. */
+char *shard_path(const struct dataset *dataset, char which, enum dataset_part part, const struct shard *shard);
 
 /* foreign.c: dataset->directory has no manifest. Fills all but the fingerprint. */
 int foreign_open(struct dataset *dataset, struct err *err);
 
-/* The order of `count` examples in shards of `shard_examples`: see dataset_order. */
-void order_fill(size_t count, size_t shard_examples, uint64_t seed, uint64_t epoch, uint64_t *order);
+/* order.c: dataset_order_create without a dataset. */
+int order_create(struct dataset_order **out, size_t count, size_t shard_examples, struct err *err);
 
 #endif

@@ -123,23 +123,13 @@ static int read_sizes(struct dataset *dataset, const char *path, size_t sizes[4]
     return 0;
 }
 
-/* "<directory>/y..." of "<directory>/x..."; the caller's to free. */
-static char *labels_path(const char *path)
-{
-    char *labels = str_format("%s", path);
-    labels[path_name(path) - path] = 'y';
-    return labels;
-}
-
-static int make_room(struct dataset_part_data *part, size_t more)
+static int make_room(struct dataset_part_data *part)
 {
     void *shards = realloc(part->shards, (part->shard_count + 1) * sizeof *part->shards);
     part->shards = shards ? shards : part->shards;
     void *bricks = realloc(part->bricks, (part->shard_count + 1) * sizeof *part->bricks);
     part->bricks = bricks ? bricks : part->bricks;
-    void *labels = realloc(part->labels, part->count + more + 1);
-    part->labels = labels ? labels : part->labels;
-    return shards && bricks && labels ? 0 : -ENOMEM;
+    return shards && bricks ? 0 : -ENOMEM;
 }
 
 static int open_file(struct dataset *dataset, const struct file *file, struct err *err)
@@ -149,17 +139,28 @@ static int open_file(struct dataset *dataset, const struct file *file, struct er
     int code = read_sizes(dataset, file->path, sizes, err);
     if (code || sizes[0] == 0)
         return code;
-    if (make_room(part, sizes[0]) != 0)
+    if (make_room(part) != 0)
         return err_set(err, -ENOMEM, "out of memory for %s", file->path);
-    CLEANUP(free_ptr) char *labels = labels_path(file->path);
     CLEANUP(free_ptr) char *folder = path_directory(file->path);
     struct shard *shard = &part->shards[part->shard_count];
-    *shard = (struct shard){.first = part->count, .count = sizes[0]};
+    *shard = (struct shard){.path = str_format("%s", file->path), .first = part->count, .count = sizes[0]};
     snprintf(part->bricks[part->shard_count++], DATASET_BRICK_WIDTH, "%s", path_name(folder));
-    code = shard_map(shard, file->path, 0, sizes, err);
-    if (!code)
-        code = shard_read_labels(labels, 0, sizes[0], part->labels + part->count, err);
     part->count += sizes[0];
+    return 0;
+}
+
+/* Room for all labels, and the labels: the counts of classes are told. */
+static int read_labels(struct dataset *dataset, struct err *err)
+{
+    int code = 0;
+    for (int p = 0; p < DATASET_PART_MAX && !code; p++) {
+        struct dataset_part_data *part = &dataset->parts[p];
+        CLEANUP(free_ptr) uint8_t *labels = calloc(part->count + 1, 1);
+        part->labels = calloc(part->count + 1, 1);
+        if (!labels || !part->labels)
+            return err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
+        code = dataset_labels(dataset, (enum dataset_part)p, 0, part->count, labels, err);
+    }
     return code;
 }
 
@@ -170,7 +171,7 @@ static int compare_floats(const void *a, const void *b)
 }
 
 /* Median of a channel's positive pixels in a sample, evenly spread, of the training part. */
-static double sample_median(const struct dataset *dataset, int channel, float *values)
+static int sample_median(struct dataset *dataset, int channel, float *values, double *median, struct err *err)
 {
     const size_t count = dataset->parts[DATASET_TRAIN].count,
                  pixels = (size_t)dataset->stamp * (size_t)dataset->stamp,
@@ -178,7 +179,9 @@ static double sample_median(const struct dataset *dataset, int channel, float *v
     const size_t sample = count < FOREIGN_SAMPLE ? count : FOREIGN_SAMPLE;
     size_t found = 0;
     for (size_t i = 0; i < sample; i++) {
-        const float *stamp = dataset_pixels(dataset, DATASET_TRAIN, i * count / sample);
+        const float *stamp = dataset_pixels(dataset, DATASET_TRAIN, i * count / sample, err);
+        if (!stamp)
+            return -EIO;
         for (size_t p = 0; p < pixels; p++) {
             const float value = stamp[p * channels + (size_t)channel];
             if (value > 0 && isfinite(value))
@@ -187,7 +190,8 @@ static double sample_median(const struct dataset *dataset, int channel, float *v
     }
     if (found)
         qsort(values, found, sizeof *values, compare_floats);
-    return found ? values[found / 2] : 0;
+    *median = found ? values[found / 2] : 0;
+    return 0;
 }
 
 static json_t *describe_part(const struct dataset *dataset, int p)
@@ -206,42 +210,28 @@ static json_t *describe_part(const struct dataset *dataset, int p)
                      "bricks", bricks);
 }
 
-/* Shards as readers of a manifest expect them: full but a part's last. */
-static json_t *describe_shards(const struct dataset *dataset)
-{
-    json_t *shards = json_array();
-    for (int p = 0; p < DATASET_PART_MAX; p++) {
-        const size_t count = dataset->parts[p].count;
-        for (size_t first = 0; first < count; first += SHARD_EXAMPLES)
-            json_array_append_new(
-                shards,
-                json_pack("{ss sI sI}", "part", dataset_part_name((enum dataset_part)p), "k",
-                          (json_int_t)(first / SHARD_EXAMPLES + 1), "examples",
-                          (json_int_t)(count - first < SHARD_EXAMPLES ? count - first : SHARD_EXAMPLES)));
-    }
-    return shards;
-}
-
 static int make_manifest(struct dataset *dataset, struct err *err)
 {
     json_t *channels = json_array(), *constants = json_object(), *parts = json_object();
     const size_t pixels = (size_t)dataset->stamp * (size_t)dataset->stamp;
     CLEANUP(free_ptr) float *values = malloc((FOREIGN_SAMPLE * pixels + 1) * sizeof *values);
-    for (int c = 0; values && c < dataset->channels; c++) {
+    int code = values ? 0 : err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
+    for (int c = 0; c < dataset->channels && !code; c++) {
+        double median;
+        code = sample_median(dataset, c, values, &median, err);
         json_array_append_new(channels, json_string(CHANNELS[c]));
-        json_object_set_new(constants, CHANNELS[c],
-                            json_pack("{sf}", "median", sample_median(dataset, c, values)));
+        json_object_set_new(constants, CHANNELS[c], json_pack("{sf}", "median", code ? 0 : median));
     }
     for (int p = 0; p < DATASET_PART_MAX; p++)
         json_object_set_new(parts, dataset_part_name((enum dataset_part)p), describe_part(dataset, p));
     dataset->manifest = json_pack(
-        "{si sb ss ss s[ss] ss ss si si so so so so}", "v", 1, "foreign", 1, "by", "object", "rule",
+        "{si sb ss ss s[ss] ss ss si si so so so}", "v", 1, "foreign", 1, "by", "object", "rule",
         "made by the original's split_testtrain: inside each brick, so that its parts share their sky",
         "classes", "real", "fake", "format", "npy", "axes", "xy", "stamp", dataset->stamp, "shard_examples",
-        SHARD_EXAMPLES, "channels", channels, "parts", parts, "normalisation", constants, "shards",
-        describe_shards(dataset));
-    return values && dataset->manifest ? 0
-                                       : err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
+        SHARD_EXAMPLES, "channels", channels, "parts", parts, "normalisation", constants);
+    if (!code && !dataset->manifest)
+        code = err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
+    return code;
 }
 
 int foreign_open(struct dataset *dataset, struct err *err)
@@ -254,5 +244,7 @@ int foreign_open(struct dataset *dataset, struct err *err)
         code = open_file(dataset, &files.items[i], err);
     if (!code && dataset->parts[DATASET_TRAIN].count + dataset->parts[DATASET_TEST].count == 0)
         code = err_set(err, -EINVAL, "%s has no examples", dataset->directory);
+    if (!code)
+        code = read_labels(dataset, err);
     return code ? code : make_manifest(dataset, err);
 }

@@ -1,6 +1,5 @@
 /* The two files of a shard (dataset_private.h), npy or HDF5 by their names: pixels are mapped whole, read-only;
  * labels are copied (a byte an example). */
-#include "common/str.h"
 #include "daemon/worker/dataset/dataset_private.h"
 #include "daemon/worker/dataset/h5.h"
 #include "daemon/worker/dataset/npy.h"
@@ -11,6 +10,21 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+static int check_size(const char *path, size_t size, size_t wanted, struct err *err)
+{
+    if (!wanted || size == wanted)
+        return 0;
+    return err_set(err, -EINVAL, "%s has %zu bytes, its manifest says %zu: run split again", path, size, wanted);
+}
+
+int shard_check(const char *path, size_t bytes, struct err *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
+    return check_size(path, (size_t)status.st_size, bytes, err);
+}
+
 /* The whole file, mapped; of `wanted` bytes, or any number when that is 0. */
 static int map_file(const char *path, size_t wanted, void **map, size_t *size, struct err *err)
 {
@@ -19,25 +33,24 @@ static int map_file(const char *path, size_t wanted, void **map, size_t *size, s
     if (fd < 0 || fstat(fd, &status) != 0)
         return err_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     *size = (size_t)status.st_size;
-    if (wanted && *size != wanted)
-        return err_set(err, -EINVAL, "%s has %zu bytes, its manifest says %zu: run split again", path, *size,
-                       wanted);
+    int code = check_size(path, *size, wanted, err);
+    if (code)
+        return code;
     *map = *size ? mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (*map != MAP_FAILED)
         return 0;
     *map = NULL;
     if (!*size)
         return err_set(err, -EINVAL, "%s is empty", path);
-    return err_set(err, -ENOMEM, "cannot map %s: %s (with very many shards, vm.max_map_count must be higher)",
-                   path, strerror(errno));
+    return err_set(err, -ENOMEM, "cannot map %s: %s", path, strerror(errno));
 }
 
 void shard_unmap(struct shard *shard)
 {
     if (shard->map)
         munmap(shard->map, shard->map_size);
-    free(shard->path);
-    *shard = (struct shard){0};
+    shard->map = NULL;
+    shard->pixels = NULL;
 }
 
 static bool is_h5(const char *path)
@@ -83,7 +96,6 @@ static int find_npy_pixels(const char *path, const struct shard *shard, const si
 int shard_map(struct shard *shard, const char *path, size_t bytes, const size_t sizes[4], struct err *err)
 {
     size_t offset = 0, end = sizeof(float);
-    shard->path = str_format("%s", path);
     int code = map_file(path, bytes, &shard->map, &shard->map_size, err);
     if (!code)
         code = is_h5(path) ? find_h5_pixels(path, sizes, &offset, err)

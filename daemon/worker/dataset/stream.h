@@ -8,11 +8,11 @@
 struct stream;
 
 /* The dataset is borrowed. For one thread at a time. */
-int stream_create(struct stream **out, const struct dataset *dataset, struct err *err);
+int stream_create(struct stream **out, struct dataset *dataset, struct err *err);
 void stream_destroy(struct stream *stream);
 CLEANUP_DEFINE(stream_destroy_ptr, struct stream, stream_destroy)
 
-/* As dataset_pixels, whose pixels these are where the file cannot be read any more; valid until the next call. */
-const float *stream_read(struct stream *stream, enum dataset_part part, size_t i);
+/* As dataset_pixels, but valid until the next call. */
+const float *stream_read(struct stream *stream, enum dataset_part part, size_t i, struct err *err);
 
 #endif

@@ -50,7 +50,7 @@ static void put_terms(double terms[TERMS], double value, struct scale scale)
     terms[1] = z * z - 1;
 }
 
-static int sample_open(struct sample *sample, const struct dataset *dataset, struct err *err)
+static int sample_open(struct sample *sample, struct dataset *dataset, struct err *err)
 {
     const size_t all = dataset_count(dataset, DATASET_TRAIN);
     sample->stride = all / COVARIATES_TRAIN_MOST + 1;
@@ -60,9 +60,10 @@ static int sample_open(struct sample *sample, const struct dataset *dataset, str
     sample->label = malloc(sample->n + 1);
     if (!sample->column || !sample->x || !sample->label)
         return err_set(err, -ENOMEM, "out of memory for the covariates of %zu examples", all);
-    for (size_t i = 0; i < sample->n; i++)
-        sample->label[i] = dataset_label(dataset, DATASET_TRAIN, i * sample->stride);
-    return 0;
+    int code = 0;
+    for (size_t i = 0; i < sample->n && !code; i++)
+        code = dataset_labels(dataset, DATASET_TRAIN, i * sample->stride, 1, &sample->label[i], err);
+    return code;
 }
 
 static bool sample_has_both(const struct sample *sample)
@@ -135,7 +136,7 @@ static int measure(struct covariates *covariates, const struct logistic *fit, co
     return 0;
 }
 
-int covariates_measure(struct covariates *covariates, const struct dataset *dataset, enum dataset_part part,
+int covariates_measure(struct covariates *covariates, struct dataset *dataset, enum dataset_part part,
                        const struct verdict_input *input, struct err *err)
 {
     CLEANUP(sample_free) struct sample sample = {0};

@@ -26,7 +26,7 @@ struct covariates {
 };
 
 /* input: the verdict's; its score is not looked at. */
-int covariates_measure(struct covariates *covariates, const struct dataset *dataset, enum dataset_part part,
+int covariates_measure(struct covariates *covariates, struct dataset *dataset, enum dataset_part part,
                        const struct verdict_input *input, struct err *err);
 
 /* Beyond chance (at VERDICT_ALPHA), and at least as far as the network. */

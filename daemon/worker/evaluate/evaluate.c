@@ -42,6 +42,8 @@ static int evaluation_open(struct evaluation *evaluation, struct job *job, struc
     evaluation->audit_path = spec_text(job->spec, "audit");
     evaluation->part = find_part(spec_text(job->spec, "part"));
     int code = dataset_open(&evaluation->dataset, evaluation->dataset_path, err);
+    if (!code)
+        code = dataset_check(evaluation->dataset, (size_t)team_rank(job->team), (size_t)team_size(job->team), err);
     if (code)
         return code;
     evaluation->n = dataset_count(evaluation->dataset, evaluation->part);
@@ -57,9 +59,8 @@ static int evaluation_open(struct evaluation *evaluation, struct job *job, struc
     evaluation->label = calloc(evaluation->n, sizeof *evaluation->label);
     if (!evaluation->score || !evaluation->label)
         return err_set(err, -ENOMEM, "out of memory for %zu scores", evaluation->n);
-    for (size_t i = 0; i < evaluation->n; i++)
-        evaluation->label[i] = dataset_label(evaluation->dataset, evaluation->part, i);
-    return path_make_directories(evaluation->out, 0777, err);
+    code = dataset_labels(evaluation->dataset, evaluation->part, 0, evaluation->n, evaluation->label, err);
+    return code ? code : path_make_directories(evaluation->out, 0777, err);
 }
 
 static int compare_names(const void *left, const void *right, void *names)

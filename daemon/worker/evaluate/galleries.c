@@ -18,14 +18,23 @@ static int fill_layout(struct stamp_layout *layout, const struct evaluation *eva
     return stamp_layout_fill(layout, dataset_stamp(evaluation->dataset), channels, count, err);
 }
 
-static struct gallery_example example_at(const struct evaluation *evaluation, size_t i)
+/* Those of the numbers given; one beyond the last is no example. */
+static int take_examples(const struct evaluation *evaluation, const size_t *numbers, size_t count,
+                         struct gallery_example *examples, struct err *err)
 {
-    if (i >= evaluation->n)
-        return (struct gallery_example){.mag = NAN, .score = NAN};
-    return (struct gallery_example){.pixels = dataset_pixels(evaluation->dataset, evaluation->part, i),
-                                    .fake = evaluation->label[i],
-                                    .mag = evaluation->mag_g ? evaluation->mag_g[i] : NAN,
-                                    .score = evaluation->score[i]};
+    for (size_t k = 0; k < count; k++) {
+        const size_t i = numbers[k];
+        examples[k] = (struct gallery_example){.mag = NAN, .score = NAN};
+        if (i >= evaluation->n)
+            continue;
+        examples[k] = (struct gallery_example){.pixels = dataset_pixels(evaluation->dataset, evaluation->part, i, err),
+                                               .fake = evaluation->label[i],
+                                               .mag = evaluation->mag_g ? evaluation->mag_g[i] : NAN,
+                                               .score = evaluation->score[i]};
+        if (!examples[k].pixels)
+            return -EIO;
+    }
+    return 0;
 }
 
 /* Pixels and gradients of a dataset in the original's order, turned: *upright is the examples' memory from here on. */
@@ -84,8 +93,9 @@ int gallery_of_percentile(struct figure *figure, const struct evaluation *evalua
     if (!pairs || !examples)
         return err_set(err, -ENOMEM, "out of memory for a gallery");
     choice_near(evaluation->mag_g, evaluation->label, evaluation->n, mag, rows, pairs);
-    for (size_t i = 0; i < 2 * rows; i++)
-        examples[i] = example_at(evaluation, pairs[i]);
+    int code = take_examples(evaluation, pairs, 2 * rows, examples, err);
+    if (code)
+        return code;
     CLEANUP(free_ptr) char *name = str_format("p%02.0f", VERDICT_PERCENTILE[percentile]);
     figure->caption = choice_caption("g", VERDICT_PERCENTILE[percentile], mag, evaluation->n, examples, rows);
     return publish(figure, evaluation, name, examples, (int)rows, 2, err);
@@ -122,9 +132,9 @@ int gallery_of_fakes(struct figure *figure, const struct evaluation *evaluation,
         return err_set(err, -ENOMEM, "out of memory for a gallery");
     size_t count =
         choice_extreme(evaluation->score, evaluation->label, evaluation->n, giveaways, room, fakes);
-    for (size_t i = 0; i < count; i++)
-        examples[i] = example_at(evaluation, fakes[i]);
-    int code = find_gradients(evaluation, examples, count, gradients, err);
+    int code = take_examples(evaluation, fakes, count, examples, err);
+    if (!code)
+        code = find_gradients(evaluation, examples, count, gradients, err);
     if (code)
         return code;
     figure->caption = str_format(

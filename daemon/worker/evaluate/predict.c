@@ -16,8 +16,11 @@ static int predict_range(struct evaluation *evaluation, size_t first, size_t end
     const float *stamps[EVALUATION_BATCH];
     for (size_t i = first; i < end && !*stopped;) {
         size_t count = end - i < EVALUATION_BATCH ? end - i : EVALUATION_BATCH;
-        for (size_t j = 0; j < count; j++)
-            stamps[j] = dataset_pixels(evaluation->dataset, evaluation->part, i + j);
+        for (size_t j = 0; j < count; j++) {
+            stamps[j] = dataset_pixels(evaluation->dataset, evaluation->part, i + j, err);
+            if (!stamps[j])
+                return -EIO;
+        }
         int code = predictor_score(evaluation->predictor, stamps, count, score + (i - first), NULL, err);
         if (code)
             return code;

@@ -103,8 +103,10 @@ static int read_part(struct pool *pool, enum dataset_part part, struct err *err)
     int code = count ? pool_grow(pool, count, err) : 0;
     if (code || count == 0)
         return code;
+    code = dataset_labels(pool->dataset, part, 0, count, pool->label + first, err);
+    if (code)
+        return code;
     for (size_t i = 0; i < count; i++) {
-        pool->label[first + i] = dataset_label(pool->dataset, part, i);
         pool->file[first + i] = (uint32_t)part;
         pool->row[first + i] = (uint32_t)i;
     }
@@ -159,7 +161,9 @@ int pool_pixels(const struct pool *pool, size_t i, float *pixels, struct err *er
 {
     if (!pool->dataset)
         return pool_cutout_pixels(pool, i, pixels, err);
-    dataset_turn_upright(
-        pool->dataset, dataset_pixels(pool->dataset, (enum dataset_part)pool->file[i], pool->row[i]), pixels);
+    const float *stamp = dataset_pixels(pool->dataset, (enum dataset_part)pool->file[i], pool->row[i], err);
+    if (!stamp)
+        return -EIO;
+    dataset_turn_upright(pool->dataset, stamp, pixels);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "proto/spec.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { STAMP_PX = 64, CHANNELS = 6 }; /* of a file that does not say */
 
@@ -43,17 +44,20 @@ static void print_layer(FILE *text, const struct model *model, int l)
             cost_forward_flops(layer) / 1e6, cost_step_flops(model, l) / 1e6);
 }
 
-static void print_memory(FILE *text, const struct network_memory *memory, int micro_batch)
+static void print_memory(FILE *text, const struct network_memory *memory, int micro_batch,
+                         const char *precision)
 {
-    fprintf(text,
-            "memory of a micro-batch of %d: activations %.1f MB, their derivatives %.1f MB, work of the "
-            "kernels %.1f "
-            "MB\n",
-            micro_batch, (double)memory->activations / 1e6, (double)memory->derivatives / 1e6,
-            (double)memory->kernels / 1e6);
+    fprintf(
+        text,
+        "memory of a micro-batch of %d in %s: activations %.1f MB, their derivatives %.1f MB, work of the "
+        "kernels %.1f "
+        "MB\n",
+        micro_batch, precision, (double)memory->activations / 1e6, (double)memory->derivatives / 1e6,
+        (double)memory->kernels / 1e6);
 }
 
-static char *describe(const struct model *model, const struct network_memory *memory, int micro_batch)
+static char *describe(const struct model *model, const struct network_memory *memory, int micro_batch,
+                      const char *precision)
 {
     char *bytes = NULL;
     size_t size = 0;
@@ -72,7 +76,7 @@ static char *describe(const struct model *model, const struct network_memory *me
     fprintf(text, "%-22s %-12s %-5s %14s %12zu %12.3f %12.3f\n\n", "all", "", "", "",
             model->parameter_count - model->trained, forward / 1e6, step / 1e6);
     fprintf(text, "MFLOP: of one stamp, forward and in a training step, as direct loops count them\n");
-    print_memory(text, memory, micro_batch);
+    print_memory(text, memory, micro_batch, precision);
     if (fclose(text) != 0)
         abort();
     return bytes;
@@ -97,13 +101,18 @@ int model_run(struct job *job, struct err *err)
     CLEANUP(model_destroy_ptr) struct model *model = NULL;
     CLEANUP(network_destroy_ptr) struct network *network = NULL;
     int micro_batch = (int)spec_int(job->spec, "micro_batch");
+    const char *precision = spec_text(job->spec, "precision");
+    bool bf16 = strcmp(precision, "bf16") == 0;
     int code = open_model(&model, job->spec, err);
+    if (!code && bf16 && !network_has_bf16())
+        code = err_set(err, -EINVAL, "--precision bf16: this processor multiplies no bfloat16 (avx512_bf16)");
     if (!code)
-        code = network_create(&network, model, micro_batch, job->threads, NETWORK_TRAIN, err);
+        code = network_create(&network, model, micro_batch, job->threads,
+                              NETWORK_TRAIN | (bf16 ? NETWORK_BF16 : 0), err);
     if (code)
         return code;
     struct network_memory memory = network_memory(network);
-    CLEANUP(free_ptr) char *text = describe(model, &memory, micro_batch);
+    CLEANUP(free_ptr) char *text = describe(model, &memory, micro_batch, precision);
     return link_result(job->link,
                        json_pack("{ss ss s[iii] sI so s{sI sI sI}}", "text", text, "name", model->name,
                                  "input", model->in.side_px, model->in.side_px, model->in.channels,

@@ -149,7 +149,7 @@ int layer_create_conv_spectral(struct layer *layer, const struct layer_plan *pla
     spectral_init(&conv->spectral);
     layer_call(&layer->load, load, conv);
     layer_call(&layer->forward, forward, conv);
-    if (plan->weight_gradient || plan->source_gradient)
+    if (layer_has_backward(plan))
         layer_call(&layer->backward, backward, conv);
     return allocate(conv, layer, plan, err);
 }

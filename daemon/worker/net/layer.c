@@ -13,6 +13,11 @@ bool layer_kernels_suit(void)
 #endif
 }
 
+bool layer_has_backward(const struct layer_plan *plan)
+{
+    return plan->weight_gradient || plan->source_gradient;
+}
+
 void layer_destroy(struct layer *layer)
 {
     struct program *programs[] = {&layer->load, &layer->forward, &layer->backward};
@@ -125,6 +130,8 @@ int layer_fuse_relu(dnnl_primitive_attr_t *attributes, struct err *err)
 /* By the sign of the target, since what went into the ReLU was never stored. */
 int layer_append_relu_backward(struct layer *layer, const struct layer_plan *plan, struct err *err)
 {
+    if (!layer->model->relu || !layer_has_backward(plan))
+        return 0;
     dnnl_memory_desc_t layout = layer_activation(plan, layer->model->out);
     dnnl_eltwise_desc_t forward, backward;
     dnnl_primitive_desc_t hint = NULL, description = NULL;

@@ -7,7 +7,7 @@
 #include "daemon/worker/net/network.h"
 #include "daemon/worker/net/op.h"
 
-enum { LAYER_OPS_MAX = 4, LAYER_BUFFERS_MAX = 8 };
+enum { LAYER_OPS_MAX = 6, LAYER_BUFFERS_MAX = 8 };
 
 struct program {
     struct op ops[LAYER_OPS_MAX];
@@ -20,6 +20,7 @@ struct layer_plan {
     int batch, threads;              /* N; OpenMP's */
     bool weight_gradient;            /* backward gives the gradient of the weights */
     bool source_gradient;            /* backward gives diff_source */
+    bool bf16;                       /* convolutions multiply in bfloat16 (bf16.h) */
     float *parameters;               /* the whole block, read by load */
     int index;                       /* of the layer in the model */
     const struct network_pass *pass; /* the present one */
@@ -50,8 +51,9 @@ void layer_destroy(struct layer *layer);
 int layer_run(const struct program *program, const struct engine *engine, struct err *err);
 
 /* For the kinds. */
-bool layer_kernels_suit(void);                /* whether this processor runs our own kernels (lanes.h) */
-struct op *layer_op(struct program *program); /* the next free one */
+bool layer_kernels_suit(void); /* whether this processor runs our own kernels (lanes.h) */
+bool layer_has_backward(const struct layer_plan *plan);
+struct op *layer_op(struct program *program);                           /* the next free one */
 void layer_call(struct program *program, op_call *call, void *context); /* appends a kernel of our own */
 void *layer_buffer(struct layer *layer, size_t size, struct err *err);
 dnnl_memory_desc_t layer_activation(const struct layer_plan *plan, struct model_shape shape); /* nhwc */
@@ -65,7 +67,8 @@ int layer_load_weights(struct layer *layer, const struct layer_plan *plan, const
 /* Binds the weight gradient of op, laid out as given, so that it ends plain in the gradient block. */
 int layer_sink_weights(struct layer *layer, const struct layer_plan *plan, struct op *op,
                        const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *given, struct err *err);
-/* ReLU: attributes that fuse it into a forward primitive, and its backward (in place on diff_target). */
+/* ReLU: attributes that fuse it into a forward primitive, and its backward (in place on diff_target) where there is
+ * any. */
 int layer_fuse_relu(dnnl_primitive_attr_t *attributes, struct err *err);
 int layer_append_relu_backward(struct layer *layer, const struct layer_plan *plan, struct err *err);
 

@@ -48,7 +48,8 @@ static int allocate_activation(struct network *network, int i, struct err *err)
 {
     size_t size = activation_size(network, i);
     bool fork = is_fork(network, i);
-    bool backward = i ? network->uses != NETWORK_SCORE : network->uses & NETWORK_INPUT_GRADIENT;
+    int gradients = network->uses & (i ? NETWORK_TRAIN | NETWORK_INPUT_GRADIENT : NETWORK_INPUT_GRADIENT);
+    bool backward = gradients != 0;
     network->activations[i] = fork ? network->activations[i - 1] : op_allocate(size, err);
     if (backward)
         network->diffs[i] = op_allocate(size, err);
@@ -110,6 +111,7 @@ static int create_layers(struct network *network, struct err *err)
             .threads = network->threads,
             .weight_gradient = network->uses & NETWORK_TRAIN,
             .source_gradient = layer->diff_source != NULL,
+            .bf16 = network->uses & NETWORK_BF16,
             .parameters = network->parameters,
             .index = i,
             .pass = &network->pass,
@@ -228,6 +230,11 @@ void network_set_ready(struct network *network, network_ready *ready, void *cont
 void network_describe_library(char text[64])
 {
     engine_describe(text);
+}
+
+bool network_has_bf16(void)
+{
+    return engine_has_bf16();
 }
 
 static int run_program(struct network *network, int i, const struct program *program, const char *phase,

@@ -19,6 +19,7 @@ enum network_use {
     NETWORK_SCORE = 0,          /* forward only */
     NETWORK_TRAIN = 1,          /* and gradients of the parameters */
     NETWORK_INPUT_GRADIENT = 2, /* and of the input */
+    NETWORK_BF16 = 4,           /* convolutions multiply in bfloat16; where network_has_bf16 */
 };
 
 /* uses: of enum network_use, or-ed. threads: OpenMP threads, fixed for good: results depend on them. The
@@ -83,5 +84,8 @@ void network_set_ready(struct network *network, network_ready *ready, void *cont
 
 /* "oneDNN 2.6.0, AVX512_CORE_BF16": what the bits of a result depend on, besides threads. */
 void network_describe_library(char text[64]);
+
+/* Whether this processor multiplies in bfloat16 (avx512_bf16), and ONEDNN_MAX_CPU_ISA does not forbid it. */
+bool network_has_bf16(void);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdbool.h>
 #include <string.h>
 
 /* Of libgomp, which libdnnl brings: clang's own <omp.h> would bring a second OpenMP. */
@@ -75,6 +74,12 @@ static const char *isa_name(void)
     default:
         return "another ISA";
     }
+}
+
+/* The kinds of instructions are bits, each kind with those of the kinds below it. */
+bool engine_has_bf16(void)
+{
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
 void engine_describe(char text[64])

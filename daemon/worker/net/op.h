@@ -6,6 +6,7 @@
 #include "common/err.h"
 
 #include <oneapi/dnnl/dnnl.h>
+#include <stdbool.h>
 
 struct engine {
     dnnl_engine_t engine;
@@ -18,6 +19,9 @@ void engine_destroy(struct engine *engine);
 
 /* "oneDNN 2.6.0, AVX512_CORE": what the bits of a result depend on besides the threads. */
 void engine_describe(char text[64]);
+
+/* Whether the processor multiplies in bfloat16 (avx512_bf16), and ONEDNN_MAX_CPU_ISA does not forbid it. */
+bool engine_has_bf16(void);
 
 enum { OP_ARGUMENTS_MAX = 6 };
 

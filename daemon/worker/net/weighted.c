@@ -1,6 +1,21 @@
 /* See weighted.h. */
 #include "daemon/worker/net/weighted.h"
 
+void weighted_begin(struct weighted *weighted, struct layer *layer, const dnnl_memory_desc_t *source,
+                    const dnnl_memory_desc_t *target)
+{
+    weighted->source = (struct tensor){*source, layer->source};
+    weighted->target = (struct tensor){*target, layer->target};
+    weighted->diff_source = (struct tensor){*source, layer->diff_source};
+    weighted->diff_target = (struct tensor){*target, layer->diff_target};
+}
+
+static int bind(struct op *op, const struct layer_plan *plan, int argument, const struct tensor *tensor,
+                struct err *err)
+{
+    return op_bind(op, plan->engine, argument, &tensor->layout, tensor->data, err);
+}
+
 static int plan_forward(struct weighted *weighted, const struct layer *layer, const struct layer_plan *plan,
                         const void *descriptor, struct err *err)
 {
@@ -26,16 +41,14 @@ int weighted_forward(struct weighted *weighted, struct layer *layer, const struc
     if (!code)
         code = layer_load_weights(layer, plan, &weighted->weights_plain, wanted, &weights, err);
     if (!code)
-        code = op_bind(op, plan->engine, DNNL_ARG_SRC, &weighted->source, layer->source, err);
+        code = bind(op, plan, DNNL_ARG_SRC, &weighted->source, err);
     if (!code)
         code = op_bind(op, plan->engine, DNNL_ARG_WEIGHTS, wanted, weights, err);
     if (!code)
         code = op_bind(op, plan->engine, DNNL_ARG_BIAS, &weighted->bias,
                        plan->parameters + layer->model->bias, err);
     if (!code)
-        code = op_bind(op, plan->engine, DNNL_ARG_DST, &weighted->target, layer->target, err);
-    if (!code && layer->model->relu && (plan->weight_gradient || plan->source_gradient))
-        code = layer_append_relu_backward(layer, plan, err);
+        code = bind(op, plan, DNNL_ARG_DST, &weighted->target, err);
     return code;
 }
 
@@ -52,9 +65,9 @@ int weighted_backward_weights(struct weighted *weighted, struct layer *layer, co
     struct op *op = layer_op(&layer->backward);
     code = op_create(op, description, err);
     if (!code)
-        code = op_bind(op, plan->engine, DNNL_ARG_SRC, &weighted->source, layer->source, err);
+        code = bind(op, plan, DNNL_ARG_SRC, &weighted->source, err);
     if (!code)
-        code = op_bind(op, plan->engine, DNNL_ARG_DIFF_DST, &weighted->target, layer->diff_target, err);
+        code = bind(op, plan, DNNL_ARG_DIFF_DST, &weighted->diff_target, err);
     if (!code)
         code = op_bind(op, plan->engine, DNNL_ARG_DIFF_BIAS, &weighted->bias, NULL, err);
     if (!code)
@@ -81,9 +94,9 @@ int weighted_backward_source(struct weighted *weighted, struct layer *layer, con
     if (!code)
         code = op_bind(op, plan->engine, DNNL_ARG_WEIGHTS, wanted, weights, err);
     if (!code)
-        code = op_bind(op, plan->engine, DNNL_ARG_DIFF_DST, &weighted->target, layer->diff_target, err);
+        code = bind(op, plan, DNNL_ARG_DIFF_DST, &weighted->diff_target, err);
     if (!code)
-        code = op_bind(op, plan->engine, DNNL_ARG_DIFF_SRC, &weighted->source, layer->diff_source, err);
+        code = bind(op, plan, DNNL_ARG_DIFF_SRC, &weighted->diff_source, err);
     dnnl_primitive_desc_destroy(description);
     return code;
 }

@@ -1,6 +1,7 @@
 /* See channels.h. Sums are taken in one order, so that every rank gets the same bits. */
 #include "daemon/worker/train/channels.h"
 
+#include <errno.h>
 #include <math.h>
 
 enum { EXAMPLES_MAX = 1024 };
@@ -23,26 +24,29 @@ static void add_stamp(const float *pixels, size_t count, int channels, struct su
     }
 }
 
-static void measure(const struct dataset *dataset, struct input_channel *channels)
+static int measure(struct dataset *dataset, struct input_channel *channels, struct err *err)
 {
     struct sums sums[DATASET_CHANNELS_MAX] = {{0}};
     size_t count = dataset_count(dataset, DATASET_TRAIN), side = (size_t)dataset_stamp(dataset);
     size_t examples = count < EXAMPLES_MAX ? count : EXAMPLES_MAX;
-    for (size_t i = 0; i < examples; i++)
-        add_stamp(dataset_pixels(dataset, DATASET_TRAIN, i * count / examples), side * side,
-                  dataset_channels(dataset), sums);
+    for (size_t i = 0; i < examples; i++) {
+        const float *pixels = dataset_pixels(dataset, DATASET_TRAIN, i * count / examples, err);
+        if (!pixels)
+            return -EIO;
+        add_stamp(pixels, side * side, dataset_channels(dataset), sums);
+    }
     for (int c = 0; c < dataset_channels(dataset); c++) {
         channels[c].mean = sums[c].sum / fmax(sums[c].count, 1);
         double variance = sums[c].square / fmax(sums[c].count, 1) - channels[c].mean * channels[c].mean;
         channels[c].deviation = sqrt(fmax(variance, 0));
     }
+    return 0;
 }
 
-void channels_describe(const struct dataset *dataset, bool measured, struct input_channel *channels)
+int channels_describe(struct dataset *dataset, bool measured, struct input_channel *channels, struct err *err)
 {
     for (int c = 0; c < dataset_channels(dataset); c++)
         channels[c] = (struct input_channel){.name = dataset_channel_name(dataset, c),
                                              .median = dataset_channel_median(dataset, c)};
-    if (measured)
-        measure(dataset, channels);
+    return measured ? measure(dataset, channels, err) : 0;
 }

@@ -22,7 +22,8 @@ enum { STREAM_AUGMENT = 0x6175676d };
 struct slot {
     float *stamps;
     uint8_t *labels;
-    int count;
+    int count, code;
+    struct err err; /* with code */
 };
 
 struct loader {
@@ -48,7 +49,7 @@ struct loader {
 
 static uint64_t example_of(const struct loader_pass *pass, int64_t row)
 {
-    return pass->order ? pass->order[row] : (uint64_t)row;
+    return pass->order ? dataset_order_at(pass->order, (uint64_t)row) : (uint64_t)row;
 }
 
 static int compare(const void *a, const void *b)
@@ -57,7 +58,7 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Begins the group of so many batches from `first` on: lists its examples. */
+/* Lists the examples of a group of so many batches from `first` on. */
 static void list_ahead(struct loader *loader, const struct loader_pass *pass, int64_t first, int64_t batches)
 {
     loader->next_batches = batches < loader->most_batches ? batches : loader->most_batches;
@@ -113,20 +114,26 @@ static const float *change_stamp(struct loader *loader, const struct loader_pass
     return loader->changed;
 }
 
-static void fill_slot(struct loader *loader, const struct loader_pass *pass, int64_t batch, struct slot *slot)
+static int fill_row(struct loader *loader, const struct loader_pass *pass, uint64_t example,
+                    struct slot *slot, int row)
 {
     const struct loader_options *options = &loader->options;
-    size_t size = input_size(options->input);
+    const float *pixels = loader->stream ? stream_read(loader->stream, pass->part, example, &slot->err)
+                                         : dataset_pixels(options->dataset, pass->part, example, &slot->err);
+    if (!pixels)
+        return -EIO;
+    input_convert(options->input, change_stamp(loader, pass, example, pixels),
+                  slot->stamps + (size_t)row * input_size(options->input));
+    return dataset_labels(options->dataset, pass->part, example, 1, slot->labels + row, &slot->err);
+}
+
+static void fill_slot(struct loader *loader, const struct loader_pass *pass, int64_t batch, struct slot *slot)
+{
     struct loader_rows rows = pass->rows(pass->context, batch);
     read_ahead(loader, pass, batch);
-    for (int i = 0; i < rows.count && !loader->given_up; i++) {
-        uint64_t example = example_of(pass, rows.first + i);
-        const float *pixels = loader->stream ? stream_read(loader->stream, pass->part, example)
-                                             : dataset_pixels(options->dataset, pass->part, example);
-        input_convert(options->input, change_stamp(loader, pass, example, pixels),
-                      slot->stamps + (size_t)i * size);
-        slot->labels[i] = dataset_label(options->dataset, pass->part, example);
-    }
+    slot->code = 0;
+    for (int i = 0; i < rows.count && !loader->given_up && !slot->code; i++)
+        slot->code = fill_row(loader, pass, example_of(pass, rows.first + i), slot, i);
     slot->count = rows.count;
 }
 
@@ -256,7 +263,7 @@ static void wait_a_little(struct loader *loader)
     pthread_cond_timedwait(&loader->changed_state, &loader->lock, &until);
 }
 
-struct loader_batch loader_next(struct loader *loader)
+int loader_next(struct loader *loader, struct loader_batch *next, struct err *err)
 {
     pthread_mutex_lock(&loader->lock);
     int64_t batch = loader->taken++;
@@ -266,10 +273,14 @@ struct loader_batch loader_next(struct loader *loader)
     bool there = loader->filled > batch;
     loader->taken -= !there;
     pthread_mutex_unlock(&loader->lock);
+    *next = (struct loader_batch){0};
     if (!there)
-        return (struct loader_batch){0};
+        return 0;
     const struct slot *slot = &loader->slots[batch % DEPTH];
-    return (struct loader_batch){slot->stamps, slot->labels, slot->count};
+    if (slot->code)
+        return err_set(err, slot->code, "%s", slot->err.text);
+    *next = (struct loader_batch){slot->stamps, slot->labels, slot->count};
+    return 0;
 }
 
 void loader_stop(struct loader *loader)

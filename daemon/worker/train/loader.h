@@ -14,7 +14,7 @@ struct loader;
 
 /* All borrowed until the loader is destroyed. The thread alone uses input. */
 struct loader_options {
-    const struct dataset *dataset;
+    struct dataset *dataset;
     struct input *input;
     int micro_batch;
     int group_rows;                    /* are asked of the disk while as many before them are converted */
@@ -39,8 +39,8 @@ struct loader_rows {
  * what example a row is, NULL: rows are examples; unchanged until the pass has ended. */
 struct loader_pass {
     enum dataset_part part;
-    const uint64_t *order;
-    uint64_t epoch; /* of the augmentation */
+    struct dataset_order *order; /* the thread alone uses it */
+    uint64_t epoch;              /* of the augmentation */
     int64_t batches;
     struct loader_rows (*rows)(const void *context, int64_t batch);
     const void *context;
@@ -57,8 +57,9 @@ struct loader_batch {
 };
 
 /* The next batch of the pass, which must have one left; its memory is the loader's until the next call. count is 0, and
- * the batch still to come, when `stop` said so before it was there: a slow disk does not keep a training from stopping. */
-struct loader_batch loader_next(struct loader *loader);
+ * the batch still to come, when `stop` said so before it was there: a slow disk does not keep a training from stopping.
+ * A shard that cannot be read is an error. */
+int loader_next(struct loader *loader, struct loader_batch *batch, struct err *err);
 
 /* Ends a pass, done or not, and waits until its order and context are no longer looked at: for the stamp in hand. */
 void loader_stop(struct loader *loader);

@@ -48,9 +48,9 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
     CLEANUP(free_ptr) char *step = str_format("%" PRId64, state->step);
     CLEANUP(free_ptr) char *loss = str_format("%.9g", state->valid_loss);
     CLEANUP(free_ptr) char *seed = str_format("%" PRIu64, trainer->seed);
-    json_t *metadata =
-        json_pack("{ss ss ss ss ss sO}", "format", "pt", "model", trainer->model->name, "step", step, "decoy",
-                  DECOY_VERSION, "seed", seed, "dataset", json_object_get(trainer->setup, "dataset"));
+    json_t *metadata = json_pack("{ss ss ss ss ss ss sO}", "format", "pt", "model", trainer->model->name,
+                                 "step", step, "decoy", DECOY_VERSION, "precision", trainer->precision,
+                                 "seed", seed, "dataset", json_object_get(trainer->setup, "dataset"));
     if (state->validated_step == state->step && dataset_count(trainer->dataset, DATASET_VALID))
         json_object_set_new(metadata, "validation_loss", json_string(loss));
     int code = safetensors_publish(path, trainer->model, parameters, metadata, err);
@@ -84,6 +84,7 @@ int trainer_finish(struct trainer *trainer, struct err *err)
     if (examples)
         json_object_set_new(result, "img_per_s", json_real((double)examples / trainer->trained_s));
     json_object_set_new(result, "model", json_string(trainer->out));
+    json_object_set_new(result, "precision", json_string(trainer->precision));
     CLEANUP(free_ptr) char *layers = path_join(trainer->out, "prof/layers.txt");
     if (path_exists(layers))
         json_object_set_new(result, "layers", json_string(layers));

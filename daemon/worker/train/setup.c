@@ -5,6 +5,7 @@
 #include "common/preset.h"
 #include "common/str.h"
 #include "daemon/worker/train/channels.h"
+#include "daemon/worker/train/precision.h"
 #include "daemon/worker/train/trainer.h"
 #include "proto/json.h"
 #include "proto/spec.h"
@@ -67,17 +68,17 @@ static void read_spec(struct trainer *trainer)
 /* The weights of the classes, so scaled that their mean over the training part is 1. */
 static int weigh_classes(struct trainer *trainer, struct err *err)
 {
-    size_t count = dataset_count(trainer->dataset, DATASET_TRAIN);
-    double fakes = 0, weight = spec_real(trainer->job->spec, "fake_weight");
-    for (size_t i = 0; i < count; i++)
-        fakes += dataset_label(trainer->dataset, DATASET_TRAIN, i);
-    double reals = (double)count - fakes;
+    const json_t *part = json_object_get(json_object_get(dataset_manifest(trainer->dataset), "parts"),
+                                         dataset_part_name(DATASET_TRAIN));
+    double count = (double)dataset_count(trainer->dataset, DATASET_TRAIN),
+           fakes = json_number_value(json_object_get(part, "fake")), reals = count - fakes,
+           weight = spec_real(trainer->job->spec, "fake_weight");
     if (fakes == 0 || reals == 0)
         return err_set(err, -EINVAL, "the training part of %s has no %s example",
                        spec_text(trainer->job->spec, "dataset"), reals > 0 ? "fake" : "real");
     if (weight == 0)
         weight = reals / fakes;
-    double mean = (weight * fakes + reals) / (double)count;
+    double mean = (weight * fakes + reals) / count;
     trainer->loss =
         (struct loss){spec_real(trainer->job->spec, "label_smoothing"), {1 / mean, weight / mean}};
     return 0;
@@ -86,7 +87,10 @@ static int weigh_classes(struct trainer *trainer, struct err *err)
 static int open_dataset(struct trainer *trainer, struct err *err)
 {
     const char *path = spec_text(trainer->job->spec, "dataset");
+    const struct team *team = trainer->job->team;
     int code = dataset_open(&trainer->dataset, path, err);
+    if (!code)
+        code = dataset_check(trainer->dataset, (size_t)team_rank(team), (size_t)team_size(team), err);
     if (code)
         return code;
     size_t count = dataset_count(trainer->dataset, DATASET_TRAIN);
@@ -97,8 +101,7 @@ static int open_dataset(struct trainer *trainer, struct err *err)
                        path, count, trainer->batch);
     if (trainer->patience && !dataset_count(trainer->dataset, DATASET_VALID))
         return err_set(err, -EINVAL, "--patience looks at the validation part, and %s has none", path);
-    trainer->order = calloc(count, sizeof *trainer->order);
-    return trainer->order ? 0 : err_set(err, -ENOMEM, "out of memory for %zu examples", count);
+    return dataset_order_create(&trainer->order, trainer->dataset, DATASET_TRAIN, err);
 }
 
 static int open_input(struct trainer *trainer, struct err *err)
@@ -106,11 +109,13 @@ static int open_input(struct trainer *trainer, struct err *err)
     const json_t *spec = trainer->job->spec;
     const char *image_scale = spec_text(spec, "image_scale"), *invvar_scale = spec_text(spec, "invvar_scale");
     struct input_channel channels[DATASET_CHANNELS_MAX];
-    channels_describe(trainer->dataset,
-                      strcmp(image_scale, "standard") == 0 || strcmp(invvar_scale, "standard") == 0,
-                      channels);
-    int code = input_create(&trainer->input, image_scale, invvar_scale, dataset_stamp(trainer->dataset),
-                            dataset_channels(trainer->dataset), channels, err);
+    int code = channels_describe(trainer->dataset,
+                                 strcmp(image_scale, "standard") == 0 || strcmp(invvar_scale, "standard") == 0,
+                                 channels, err);
+    if (code)
+        return code;
+    code = input_create(&trainer->input, image_scale, invvar_scale, dataset_stamp(trainer->dataset),
+                        dataset_channels(trainer->dataset), channels, err);
     if (code)
         return err_prefix(err, "%s", spec_text(spec, "dataset"));
     input_show(trainer->input, sight_find(spec_text(spec, "sees")));
@@ -208,8 +213,12 @@ static int open_network(struct trainer *trainer, struct err *err)
         code = model_read(&trainer->model, path, dataset_stamp(trainer->dataset),
                           dataset_channels(trainer->dataset), err);
     if (!code)
-        code = network_create(&trainer->network, trainer->model, trainer->micro_batch, trainer->job->threads,
-                              NETWORK_TRAIN, err);
+        code = precision_choose(&trainer->precision, spec_text(trainer->job->spec, "precision"),
+                                trainer->checkpoints, trainer->job->team, err);
+    if (!code)
+        code =
+            network_create(&trainer->network, trainer->model, trainer->micro_batch, trainer->job->threads,
+                           NETWORK_TRAIN | (strcmp(trainer->precision, "bf16") == 0 ? NETWORK_BF16 : 0), err);
     if (code)
         return code;
     size_t count = trainer->model->parameter_count;
@@ -239,9 +248,9 @@ static void describe_run(struct trainer *trainer)
     CLEANUP(free_ptr) char *model = model_text(trainer->model);
     CLEANUP(free_ptr) char *dataset = str_format("%016" PRIx64, dataset_fingerprint(trainer->dataset));
     network_describe_library(library);
-    trainer->setup =
-        json_pack("{ss ss si si si ss}", "dataset", dataset, "model", model, "batch", trainer->batch,
-                  "micro_batch", trainer->micro_batch, "threads", trainer->job->threads, "library", library);
+    trainer->setup = json_pack("{ss ss ss si si si ss}", "dataset", dataset, "model", model, "precision",
+                               trainer->precision, "batch", trainer->batch, "micro_batch",
+                               trainer->micro_batch, "threads", trainer->job->threads, "library", library);
     for (size_t i = 0; i < sizeof SAME / sizeof *SAME; i++)
         if (!json_is_null(json_object_get(trainer->job->spec, SAME[i])))
             json_object_set(trainer->setup, SAME[i], json_object_get(trainer->job->spec, SAME[i]));
@@ -305,7 +314,7 @@ void trainer_close(struct trainer *trainer)
     dataset_close(trainer->dataset);
     json_decref(trainer->setup);
     free(trainer->moments);
-    free(trainer->order);
+    dataset_order_destroy(trainer->order);
     free(trainer->checkpoints);
     free(trainer->out);
 }

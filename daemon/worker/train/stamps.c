@@ -3,6 +3,7 @@
 #include "daemon/worker/report/choice.h"
 #include "daemon/worker/report/gallery.h"
 
+#include <errno.h>
 #include <math.h>
 
 enum { ROWS = 4 };
@@ -12,12 +13,13 @@ static int tell(struct trainer *trainer, const struct stamp_layout *layout, cons
 {
     CLEANUP(picture_destroy_ptr) struct picture *picture = NULL;
     struct gallery_example examples[ROWS];
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < rows; i++) {
+        const float *pixels = dataset_pixels(trainer->dataset, DATASET_VALID, chosen[i], err);
+        if (!pixels)
+            return -EIO;
         examples[i] =
-            (struct gallery_example){.pixels = dataset_pixels(trainer->dataset, DATASET_VALID, chosen[i]),
-                                     .fake = 1,
-                                     .mag = NAN,
-                                     .score = scores[chosen[i]]};
+            (struct gallery_example){.pixels = pixels, .fake = 1, .mag = NAN, .score = scores[chosen[i]]};
+    }
     int code = gallery_draw(&picture, layout, layout->name[0], examples, (int)rows, 1, err);
     return code ? code : journal_picture(trainer->journal, trainer->now.state.step, tag, picture, err);
 }

@@ -9,17 +9,21 @@
 #include <math.h>
 #include <string.h>
 
-int trainer_feed(struct trainer *trainer)
+int trainer_feed(struct trainer *trainer, int *count, struct err *err)
 {
     double start_s = clock_monotonic_s();
-    struct loader_batch batch = loader_next(trainer->loader);
+    struct loader_batch batch;
+    int code = loader_next(trainer->loader, &batch, err);
+    if (code)
+        return code;
     if (batch.count)
         memcpy(network_input(trainer->network), batch.stamps,
                (size_t)batch.count * input_size(trainer->input) * sizeof(float));
     trainer->labels = batch.labels;
     trainer->row_input_s += clock_monotonic_s() - start_s;
     trainer_trace(trainer, "input", "input", start_s);
-    return batch.count;
+    *count = batch.count;
+    return 0;
 }
 
 void trainer_miss(double *statistics)
@@ -37,7 +41,9 @@ static int rows_of(int64_t leaf, int micro_batch, int64_t count)
 static int run_micro_batch(void *context, long leaf, float *gradient, double *statistics, struct err *err)
 {
     struct trainer *trainer = context;
-    int count = trainer_feed(trainer), correct;
+    int count, correct, code = trainer_feed(trainer, &count, err);
+    if (code)
+        return code;
     if (count == 0) {
         memset(gradient, 0, trainer->now.count * sizeof *gradient);
         trainer_miss(statistics);
@@ -49,7 +55,7 @@ static int run_micro_batch(void *context, long leaf, float *gradient, double *st
                                       .step = trainer->now.state.step,
                                       .first = (int)leaf * trainer->micro_batch};
     network_begin(trainer->network, &pass);
-    int code = network_forward(trainer->network, err);
+    code = network_forward(trainer->network, err);
     if (code)
         return code;
     bool overdue =
@@ -81,7 +87,7 @@ static void load_epoch(struct trainer *trainer)
         return;
     loader_stop(trainer->loader);
     trainer->loading_steps = trainer->steps_per_epoch - step % trainer->steps_per_epoch;
-    dataset_order(trainer->dataset, DATASET_TRAIN, trainer->seed, (uint64_t)epoch, trainer->order);
+    dataset_order_begin(trainer->order, trainer->seed, (uint64_t)epoch);
     const struct loader_pass pass = {
         .part = DATASET_TRAIN,
         .order = trainer->order,

@@ -101,14 +101,15 @@ static int publish_table(const struct trainer *trainer, struct err *err)
                                 trainer->profiled_s / (double)trainer->profiled_steps, peak * threads);
     CLEANUP(free_ptr)
     char *text = str_format(
-        "%s, batch %d in micro-batches of %d, rank 0 of %d with %d thread%s: mean of %" PRId64
+        "%s in %s, batch %d in micro-batches of %d, rank 0 of %d with %d thread%s: mean of %" PRId64
         " steps up to step "
         "%" PRId64 "\nmost that one core can do (multiply-adds in registers, float32): %.1f GFLOP/s\n\n%s\n"
         "GFLOP/s count what direct loops do: a kernel that transforms does less, and may pass the peak. "
         "reduce: the "
         "sum over\nranks, with the wait for them\n",
-        trainer->model->name, trainer->batch, trainer->micro_batch, team_size(trainer->job->team), threads,
-        threads > 1 ? "s" : "", trainer->profiled_steps, trainer->now.state.step, peak, table);
+        trainer->model->name, trainer->precision, trainer->batch, trainer->micro_batch,
+        team_size(trainer->job->team), threads, threads > 1 ? "s" : "", trainer->profiled_steps,
+        trainer->now.state.step, peak, table);
     return file_publish(path, text, strlen(text), err);
 }
 

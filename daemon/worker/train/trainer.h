@@ -51,8 +51,9 @@ struct trainer {
     struct optimiser optimiser;
     struct loss loss;
     double clip_norm;
+    const char *precision; /* "f32" or "bf16": what convolutions multiply */
     uint64_t seed;
-    uint64_t *order;                   /* of the examples in ordered_epoch */
+    struct dataset_order *order;
     int64_t loading_steps;             /* the last ones of an epoch that the loader's pass is of; 0: none */
     bool stop_asked, checkpoint_asked; /* the same on every rank */
     double checkpoint_every_s, last_checkpoint_s;
@@ -84,9 +85,9 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
                     struct err *err);                         /* <out>/<name>.safetensors, on rank 0 */
 int trainer_finish(struct trainer *trainer, struct err *err); /* the last model and the result */
 
-/* The loader's next micro-batch into the network's input and `labels`; returns how many rows it has, 0 when asked to stop
+/* The loader's next micro-batch into the network's input and `labels`; *count: how many rows it has, 0 when asked to stop
  * before they were there. */
-int trainer_feed(struct trainer *trainer);
+int trainer_feed(struct trainer *trainer, int *count, struct err *err);
 
 /* A leaf's statistics when that gave 0. */
 void trainer_miss(double *statistics);

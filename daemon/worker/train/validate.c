@@ -74,14 +74,16 @@ static int score_micro_batch(void *context, long leaf, float *none, double *stat
     struct validation *pass = context;
     struct trainer *trainer = pass->trainer;
     int64_t first = (pass->done + leaf) * trainer->micro_batch;
-    int count = trainer_feed(trainer), correct;
+    int count, correct, code = trainer_feed(trainer, &count, err);
     (void)none;
+    if (code)
+        return code;
     if (count == 0) {
         trainer_miss(statistics);
         return 0;
     }
     network_begin(trainer->network, &(struct network_pass){.rows = count});
-    int code = network_forward(trainer->network, err);
+    code = network_forward(trainer->network, err);
     if (code)
         return code;
     statistics[STATISTIC_LOSS] =
@@ -136,8 +138,9 @@ static int run(struct validation *pass, uint8_t *labels, struct err *err)
     if (code)
         return code;
     loader_stop(pass->trainer->loader);
-    for (int64_t i = 0; i < pass->examples; i++)
-        labels[i] = dataset_label(pass->trainer->dataset, DATASET_VALID, (size_t)i);
+    code = dataset_labels(pass->trainer->dataset, DATASET_VALID, 0, (size_t)pass->examples, labels, err);
+    if (code)
+        return code;
     state->valid_loss = pass->loss / (double)pass->examples;
     state->valid_accuracy = pass->correct / (double)pass->examples;
     state->valid_auc = measure_auc(pass, labels);

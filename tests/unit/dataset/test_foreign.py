@@ -12,6 +12,7 @@ except ImportError as missing:
     sys.exit(77)
 
 SIDE, WIDTH = 16, 24
+MAPPED = 4096  # DATASET_MAPPED
 random = np.random.default_rng(3)
 
 
@@ -47,6 +48,24 @@ def make_shards(root):
     return made
 
 
+def make_many(root, shards):
+    """One stamp a shard, so many that not all are mapped at once."""
+    stamps = random.normal(size=(shards, 1, SIDE, SIDE, 6)).astype("f4")
+    folder = f"{root}/121/1211p060"
+    os.makedirs(folder)
+    for k in range(shards):
+        np.save(f"{folder}/xtrain_{k + 1}.npy", stamps[k])
+        np.save(f"{folder}/ytrain_{k + 1}.npy", np.array([k % 2]))
+    return b"".join(bytes([k % 2]) + b"1211p060".ljust(WIDTH, b"\0") + stamps[k].tobytes() for k in range(shards))
+
+
+with tempfile.TemporaryDirectory() as root:
+    wanted = make_many(root, MAPPED + 1000)
+    done = dump(root)
+    maps = int(done.stderr.split()[-2])
+    print(f"{MAPPED + 1000} shards, {maps} maps")
+    assert done.stdout == wanted and MAPPED <= maps < MAPPED + 600, maps
+
 with tempfile.TemporaryDirectory() as root:
     made = make_shards(root)
     done = dump(root)
@@ -54,7 +73,7 @@ with tempfile.TemporaryDirectory() as root:
     wanted = b"".join(bytes([int(label)]) + brick.encode().ljust(WIDTH, b"\0") + stamp.tobytes()
                       for part in made for brick, x, y in made[part] for stamp, label in zip(x, y))
     assert done.stdout == wanted, "pixels, labels or bricks differ"
-    line, no_index = done.stderr.decode().splitlines()
+    line, no_index, _ = done.stderr.decode().splitlines()
     counts = [sum(len(y) for _, _, y in made[part]) for part in made]
     words = line.split()
     assert words[:6] == [str(counts[0]), "0", str(counts[1]), str(SIDE), "6", "1"], line

@@ -1,5 +1,6 @@
 """`decoy model show`: what it counts, by hand; what it refuses. argv: decoy, etc/models."""
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -7,8 +8,8 @@ import tempfile
 DECOY, MODELS = sys.argv[1:3]
 
 
-def show(*words):
-    return subprocess.run([DECOY, 'model', 'show', *words], capture_output=True, text=True)
+def show(*words, environment=None):
+    return subprocess.run([DECOY, 'model', 'show', *words], capture_output=True, text=True, env={**os.environ, **(environment or {})})
 
 
 def members(*words):
@@ -28,6 +29,17 @@ floats = 64 * 64 * 6 + sum(a * b * c for a, b, c in (layer['output'] for layer i
 assert lenet['memory_bytes']['activations'] == 16 * 4 * floats
 assert members('lenet', '--micro-batch', '32')['memory_bytes']['activations'] == 2 * 16 * 4 * floats
 assert members(f'{MODELS}/lenet.yaml', '--stamp', '32')['layers'][0]['output'] == [32, 32, 18]
+
+with open('/proc/cpuinfo') as file:
+    has_bf16 = 'avx512_bf16' in file.read()
+if has_bf16:
+    f32, bf16 = (members('vgg8', '--precision', precision)['memory_bytes'] for precision in ('f32', 'bf16'))
+    assert bf16['activations'] == f32['activations'] and bf16['kernels'] != f32['kernels'], (f32, bf16)
+    assert 'of 16 in bf16: activations' in show('vgg8', '--precision', 'bf16').stdout
+else:
+    print('left out: --precision bf16, for this processor multiplies no bfloat16 (avx512_bf16)')
+refused = show('vgg8', '--precision', 'bf16', environment={'ONEDNN_MAX_CPU_ISA': 'AVX512_CORE'})
+assert refused.returncode == 1 and '--precision bf16: this processor multiplies no bfloat16 (avx512_bf16)' in refused.stderr, refused
 
 assert 'residual2.projection' in show('resnet8').stdout
 assert members('vgg8')['parameters'] == 334850

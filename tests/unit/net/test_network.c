@@ -1,5 +1,6 @@
 /* Layers against tests/ref/net_reference.c. Tolerances are relative to the largest value of a quantity: 2e-6
- * for logits (float32 sums of at most a few thousand terms), 1e-5 for gradients. */
+ * for logits (float32 sums of at most a few thousand terms), 1e-5 for gradients; in bfloat16, whose factors are off by
+ * 2^-9 each, 2^-6 for what has gone through two convolutions and back. */
 #include "common/rng.h"
 #include "daemon/worker/net/network.h"
 #include "proto/json.h"
@@ -10,6 +11,7 @@
 
 #define LOGIT_TOLERANCE    2e-6
 #define GRADIENT_TOLERANCE 1e-5
+#define BF16_TOLERANCE     0x1p-6
 
 static struct model *make_model(const char *layers, int side, int channels)
 {
@@ -41,8 +43,9 @@ static double *widen(const float *values, size_t count)
     return wide;
 }
 
-static void compare(const char *what, const float *ours, const double *reference, size_t count,
-                    double tolerance)
+/* The largest deviation, over the largest value. */
+static double compare(const char *what, const float *ours, const double *reference, size_t count,
+                      double tolerance)
 {
     double largest = 0, off = 0;
     for (size_t i = 0; i < count; i++) {
@@ -51,6 +54,7 @@ static void compare(const char *what, const float *ours, const double *reference
     }
     if (!(largest > 0) || !(off <= tolerance * largest))
         fail_msg("%s: off by %g, largest value %g, tolerance %g", what, off, largest, tolerance);
+    return off / largest;
 }
 
 static struct network *make_network(const struct model *model, int batch, int uses)
@@ -71,13 +75,16 @@ static struct network *make_network(const struct model *model, int batch, int us
     return network;
 }
 
-static void check_pass(const char *layers, int side, int channels, bool train)
+/* Returns the deviation of the first layer's weights' gradient. */
+static double check_in(const char *layers, int side, int channels, bool train, bool bf16)
 {
     enum { BATCH = 19 }; /* more than a chunk of our own convolutions */
     const uint8_t labels[BATCH] = {0, 1, 1, 0, 1, 1};
     struct err err = {0};
     struct model *model = make_model(layers, side, channels);
-    struct network *network = make_network(model, BATCH, NETWORK_TRAIN | NETWORK_INPUT_GRADIENT);
+    struct network *network =
+        make_network(model, BATCH, NETWORK_TRAIN | NETWORK_INPUT_GRADIENT | (bf16 ? NETWORK_BF16 : 0));
+    double off = 0, tolerance = bf16 ? BF16_TOLERANCE : GRADIENT_TOLERANCE;
     size_t inputs = (size_t)(BATCH * side * side * channels), count = model->parameter_count;
     float *gradient = malloc(count * sizeof *gradient);
     double logits[2 * BATCH], *slopes = malloc(count * sizeof *slopes),
@@ -91,15 +98,17 @@ static void check_pass(const char *layers, int side, int channels, bool train)
     assert_int_equal(network_load(network, &err), 0);
     network_begin(network, &pass);
     assert_int_equal(network_forward(network, &err), 0);
-    assert_near(0.25 * network_loss(network, &LOSS_PLAIN, labels, BATCH, 0.25, &correct), loss, 1e-6 * loss);
+    assert_near(0.25 * network_loss(network, &LOSS_PLAIN, labels, BATCH, 0.25, &correct), loss,
+                (bf16 ? BF16_TOLERANCE : 1e-6) * loss);
     assert_int_equal(network_backward(network, gradient, &err), 0);
-    compare("logits", network_logits(network), logits, 2 * BATCH, LOGIT_TOLERANCE);
+    compare("logits", network_logits(network), logits, 2 * BATCH, bf16 ? BF16_TOLERANCE : LOGIT_TOLERANCE);
     for (int t = 0; t < model_tensor_count(model); t++) {
         struct model_tensor tensor = model_tensor(model, t);
-        compare(tensor.name, gradient + tensor.offset, slopes + tensor.offset, tensor.count,
-                GRADIENT_TOLERANCE);
+        double by =
+            compare(tensor.name, gradient + tensor.offset, slopes + tensor.offset, tensor.count, tolerance);
+        off = t ? off : by;
     }
-    compare("input gradient", network_input_gradient(network), input_slopes, inputs, GRADIENT_TOLERANCE);
+    compare("input gradient", network_input_gradient(network), input_slopes, inputs, tolerance);
     free(gradient);
     free(slopes);
     free(input_slopes);
@@ -107,6 +116,12 @@ static void check_pass(const char *layers, int side, int channels, bool train)
     free(input);
     network_destroy(network);
     model_destroy(model);
+    return off;
+}
+
+static void check_pass(const char *layers, int side, int channels, bool train)
+{
+    check_in(layers, side, channels, train, false);
 }
 
 static void check_model(const char *layers, int side, int channels)
@@ -218,6 +233,86 @@ static void network_of_all_layers_equals_the_reference(void **state)
                 "\"avgpool\", \"kernel\": 2},"
                 "{\"kind\": \"dense\", \"features\": 16, \"relu\": true}," LAST,
                 16, 6);
+}
+
+static void need_bf16(void)
+{
+    if (network_has_bf16())
+        return;
+    puts("skipped: this processor multiplies no bfloat16 (avx512_bf16)");
+    skip();
+}
+
+#define CONV(features, kernel, more)                                                                         \
+    "{\"kind\": \"conv\", \"features\": " #features ", \"kernel\": " #kernel ", " more                       \
+    "\"padding\": \"same\"},"
+
+/* Without ReLUs: of an output that rounding moves through 0 the whole term of a gradient would come or go. */
+static void network_in_bf16_equals_the_reference_within_its_error(void **state)
+{
+    (void)state;
+    need_bf16();
+    static const struct {
+        const char *layers;
+        int side, channels;
+    } CASES[] = {
+        {CONV(18, 3, ) LAST, 16, 6},
+        {CONV(7, 3, "\"stride\": 2, ") CONV(9, 1, ) LAST, 17, 3},
+        {CONV(4, 3, ) CONV(5, 2, ) "{\"kind\": \"avgpool\", \"kernel\": 2}," LAST, 8, 3},
+        {CONV(6, 3, ) "{\"kind\": \"silu\"}, {\"kind\": \"batchnorm\"}, {\"kind\": \"residual\", \"layers\": "
+                      "[{\"kind\": \"conv\", "
+                      "\"features\": 8, \"kernel\": 3, \"stride\": 2}]}," LAST,
+         9, 6},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        double off = check_in(CASES[i].layers, CASES[i].side, CASES[i].channels, true, true);
+        assert_true(off > 10 * GRADIENT_TOLERANCE); /* rounded it was */
+    }
+}
+
+/* To a multiple of 1/16, at most 8: what bfloat16 holds. */
+static void make_exact(float *values, size_t count, double scale)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(fmax(-127, fmin(127, rint(16 * scale * values[i]))) / 16);
+}
+
+/* Factors that need no rounding: what is left is the rounding of the sums, float32's; on the way back, that of the
+ * derivative of the output. */
+static void network_in_bf16_sums_in_float32(void **state)
+{
+    (void)state;
+    enum { BATCH = 5, SIDE = 12, CHANNELS = 40, INPUTS = BATCH * SIDE * SIDE * CHANNELS };
+    need_bf16();
+    const uint8_t labels[BATCH] = {0, 1, 1, 0, 1};
+    struct err err = {0};
+    struct model *model = make_model(CONV(24, 3, "\"relu\": true, ") LAST, SIDE, CHANNELS);
+    struct network *network = make_network(model, BATCH, NETWORK_TRAIN | NETWORK_BF16);
+    size_t count = model->parameter_count;
+    float *parameters = network_parameters(network);
+    float *gradient = malloc(count * sizeof *gradient);
+    int correct;
+    make_exact(network_input(network), INPUTS, 1);
+    make_exact(parameters, model_tensor(model, 0).count, 20);
+    double *wide = widen(parameters, count), *input = widen(network_input(network), INPUTS),
+           logits[2 * BATCH], *slopes = malloc(count * sizeof *slopes),
+           *input_slopes = malloc(INPUTS * sizeof *input_slopes);
+    const struct network_pass pass = {.train = true, .rows = BATCH};
+    reference_run(model, &pass, wide, input, labels, BATCH, 1, logits, slopes, input_slopes);
+    assert_int_equal(network_load(network, &err), 0);
+    network_begin(network, &pass);
+    assert_int_equal(network_forward(network, &err), 0);
+    compare("logits", network_logits(network), logits, 2 * BATCH, LOGIT_TOLERANCE);
+    network_loss(network, &LOSS_PLAIN, labels, BATCH, 1, &correct);
+    assert_int_equal(network_backward(network, gradient, &err), 0);
+    compare("weights' gradient", gradient, slopes, model_tensor(model, 0).count, BF16_TOLERANCE / 4);
+    free(gradient);
+    free(wide);
+    free(input);
+    free(slopes);
+    free(input_slopes);
+    network_destroy(network);
+    model_destroy(model);
 }
 
 static double loss_at(struct network *network, const float *origin, const float *direction, size_t count,
@@ -343,6 +438,8 @@ int main(void)
         cmocka_unit_test(network_dropout_equals_the_reference),
         cmocka_unit_test(network_residual_block_equals_the_reference),
         cmocka_unit_test(network_of_all_layers_equals_the_reference),
+        cmocka_unit_test(network_in_bf16_equals_the_reference_within_its_error),
+        cmocka_unit_test(network_in_bf16_sums_in_float32),
         cmocka_unit_test(network_gradient_equals_finite_differences),
         cmocka_unit_test(network_rows_beyond_count_change_nothing),
         cmocka_unit_test(network_score_is_the_same_in_any_company),

@@ -37,6 +37,13 @@ static void split_is_deterministic(void **state)
     assert_false(checksum_of(out, "manifest.json") == manifest);
 }
 
+static uint8_t label_of(struct dataset *dataset, int part, size_t i)
+{
+    uint8_t label = 2;
+    assert_int_equal(dataset_labels(dataset, (enum dataset_part)part, i, 1, &label, NULL), 0);
+    return label;
+}
+
 static void split_keeps_bricks_whole_and_classes_equal(void **state)
 {
     (void)state;
@@ -50,9 +57,9 @@ static void split_keeps_bricks_whole_and_classes_equal(void **state)
         assert_true(count > 0);
         assert_int_equal(dataset_text_column(dataset, (enum dataset_part)p, "brickname", 8, bricks, NULL), 0);
         for (size_t i = 0; i < count; i++) {
-            fakes += dataset_label(dataset, (enum dataset_part)p, i);
+            fakes += label_of(dataset, p, i);
             seen[atoi(bricks + 8 * i)] |= 1 << p;
-            surplus[atoi(bricks + 8 * i)] += dataset_label(dataset, (enum dataset_part)p, i) ? 1 : -1;
+            surplus[atoi(bricks + 8 * i)] += label_of(dataset, p, i) ? 1 : -1;
         }
         assert_int_equal(2 * fakes, count);
     }
@@ -82,8 +89,8 @@ static void split_carries_every_stamp_with_its_row(void **state)
             struct fixture_stamp stamp = {(int)(serial / 2000), (int)(serial / 1000 % 2), serial % 1000,
                                           serial, pixels};
             fixture_draw(&stamp);
-            assert_memory_equal(pixels, dataset_pixels(dataset, (enum dataset_part)p, i), sizeof pixels);
-            assert_int_equal(stamp.label, dataset_label(dataset, (enum dataset_part)p, i));
+            assert_memory_equal(pixels, dataset_pixels(dataset, (enum dataset_part)p, i, NULL), sizeof pixels);
+            assert_int_equal(stamp.label, label_of(dataset, p, i));
             assert_int_equal(isnan(only_real[i]) != 0, stamp.label);
         }
     }
@@ -99,7 +106,7 @@ static void split_measures_medians_of_the_training_part(void **state)
         double median = dataset_channel_median(dataset, c), below = 0, positive = 0;
         for (size_t i = 0; i < dataset_count(dataset, DATASET_TRAIN); i++) {
             for (int j = c; j < FIXTURE_ROW; j += FIXTURE_CHANNELS) {
-                float value = dataset_pixels(dataset, DATASET_TRAIN, i)[j];
+                float value = dataset_pixels(dataset, DATASET_TRAIN, i, NULL)[j];
                 positive += value > 0;
                 below += value > 0 && value < median;
             }
@@ -212,15 +219,23 @@ static void dataset_refuses_a_shard_that_is_not_whole(void **state)
     (void)state;
     CLEANUP(free_ptr) char *out = split_clean(1);
     CLEANUP(free_ptr) char *shard = path_join(out, "xtrain_2.npy");
-    struct dataset *dataset;
+    CLEANUP(dataset_close_ptr) struct dataset *dataset = NULL;
     struct err err;
     struct stat status;
+    assert_int_equal(dataset_open(&dataset, out, NULL), 0);
+    const size_t in_second = dataset_shard(dataset, 1).first;
+    assert_int_equal(dataset_check(dataset, 0, 1, NULL), 0);
     assert_int_equal(stat(shard, &status), 0);
     assert_int_equal(truncate(shard, status.st_size - 1), 0);
-    assert_int_equal(dataset_open(&dataset, out, &err), -EINVAL);
+    assert_int_equal(dataset_check(dataset, 0, 1, &err), -EINVAL);
     assert_contains(err.text, "xtrain_2.npy");
+    assert_int_equal(dataset_check(dataset, 1, 2, NULL), -EINVAL); /* the share of the second of two ranks */
+    assert_int_equal(dataset_check(dataset, 0, 2, NULL), 0);
+    assert_null(dataset_pixels(dataset, DATASET_TRAIN, in_second, &err));
+    assert_contains(err.text, "xtrain_2.npy");
+    assert_non_null(dataset_pixels(dataset, DATASET_TRAIN, 0, NULL));
     assert_int_equal(unlink(shard), 0);
-    assert_int_equal(dataset_open(&dataset, out, &err), -ENOENT);
+    assert_int_equal(dataset_check(dataset, 0, 1, &err), -ENOENT);
     assert_contains(err.text, "xtrain_2.npy");
 }
 
@@ -264,8 +279,10 @@ static void dataset_may_have_empty_parts(void **state)
     json_decref(manifest);
     assert_int_equal(dataset_open(&dataset, out, NULL), 0);
     for (int p = 0; p < DATASET_PART_MAX; p++) {
+        CLEANUP(dataset_order_destroy_ptr) struct dataset_order *order = NULL;
         assert_int_equal(dataset_count(dataset, (enum dataset_part)p), 0);
-        dataset_order(dataset, (enum dataset_part)p, 1, 1, NULL);
+        assert_int_equal(dataset_order_create(&order, dataset, (enum dataset_part)p, NULL), 0);
+        dataset_order_begin(order, 1, 1);
     }
 }
 

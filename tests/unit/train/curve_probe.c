@@ -35,8 +35,13 @@ int main(int argc, char **argv)
     if (!parameters || !order)
         return 1;
     model_initial_weights(model, seed, parameters);
-    for (uint64_t epoch = 0; epoch < epochs; epoch++)
-        dataset_order(dataset, DATASET_TRAIN, seed, epoch, order + epoch * count);
+    CLEANUP(dataset_order_destroy_ptr) struct dataset_order *rows = NULL;
+    need(dataset_order_create(&rows, dataset, DATASET_TRAIN, &err), &err);
+    for (uint64_t epoch = 0; epoch < epochs; epoch++) {
+        dataset_order_begin(rows, seed, epoch);
+        for (size_t i = 0; i < count; i++)
+            order[epoch * count + i] = dataset_order_at(rows, i);
+    }
     need(file_publish(parameters_path, parameters, model->parameter_count * sizeof *parameters, &err), &err);
     need(file_publish(order_path, order, epochs * count * sizeof *order, &err), &err);
     return 0;

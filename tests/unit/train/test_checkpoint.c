@@ -172,6 +172,17 @@ static void checkpoint_of_another_run_is_refused_by_name(void **state)
     assert_contains(err.text, "its rate is 0.002, this job's is 0.001");
 }
 
+static void checkpoint_that_names_no_precision_is_of_f32(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    json_object_set_new(f->setup, "precision", json_string("f32"));
+    assert_int_equal(load(f, &err), 0);
+    json_object_set_new(f->setup, "precision", json_string("bf16"));
+    assert_int_equal(load(f, &err), -ESTALE);
+    assert_contains(err.text, "its precision is \"f32\", this job's is \"bf16\"");
+}
+
 static void checkpoint_of_other_threads_is_used_with_a_warning(void **state)
 {
     struct fixture *f = *state;
@@ -213,6 +224,7 @@ int main(void)
         CASE(checkpoint_bit_flips_are_noticed),
         CASE(checkpoint_under_another_steps_name_is_noticed),
         CASE(checkpoint_of_another_run_is_refused_by_name),
+        CASE(checkpoint_that_names_no_precision_is_of_f32),
         CASE(checkpoint_of_other_threads_is_used_with_a_warning),
         CASE(checkpoint_prune_keeps_the_last_and_the_best),
     };

@@ -85,6 +85,14 @@ static void close_all(void)
     free(directory);
 }
 
+/* The pages that a shard's pixels lie in. */
+static void *pages_of(size_t k)
+{
+    const float *pixels = dataset_pixels(dataset, DATASET_TRAIN, (k - 1) * SHARD, NULL);
+    assert_non_null(pixels);
+    return (void *)((uintptr_t)pixels / PAGE * PAGE);
+}
+
 /* None of it in the page cache; whether that can be done: not where files are in memory, as in a tmpfs. */
 static bool forget(void)
 {
@@ -93,8 +101,7 @@ static bool forget(void)
     for (int k = 1; k <= SHARDS; k++) {
         CLEANUP(free_ptr) char *path = dataset_shard_path(directory, 'x', DATASET_TRAIN, (size_t)k, false);
         CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-        void *map = (void *)((uintptr_t)dataset_pixels(dataset, DATASET_TRAIN, (size_t)(k - 1) * SHARD) /
-                             PAGE * PAGE);
+        void *map = pages_of((size_t)k);
         madvise(map, SHARD * FLOATS * 4, MADV_DONTNEED);
         posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
         gone = gone && mincore(map, SHARD * FLOATS * 4, there) == 0 && !(there[0] & 1);
@@ -108,8 +115,8 @@ static double examples_there(void)
     enum { PAGES = SHARD * FLOATS * 4 / PAGE };
     unsigned char there[PAGES];
     int pages = 0;
-    for (size_t k = 0; k < SHARDS; k++) {
-        void *map = (void *)((uintptr_t)dataset_pixels(dataset, DATASET_TRAIN, k * SHARD) / PAGE * PAGE);
+    for (size_t k = 1; k <= SHARDS; k++) {
+        void *map = pages_of(k);
         assert_int_equal(mincore(map, sizeof there * PAGE, there), 0);
         for (int p = 0; p < PAGES; p++)
             pages += there[p] & 1;
@@ -134,32 +141,44 @@ static struct loader_rows rows_of(const void *context, int64_t batch)
     return (struct loader_rows){batch * MICRO, MICRO};
 }
 
+static void check_row(const struct loader_batch *batch, int row, uint64_t example)
+{
+    const float *stamp = batch->stamps + (size_t)row * FLOATS;
+    uint8_t label;
+    assert_int_equal(dataset_labels(dataset, DATASET_TRAIN, example, 1, &label, NULL), 0);
+    assert_int_equal(batch->labels[row], label);
+    for (int p = 0; p < FLOATS; p++)
+        assert_true(stamp[p] == (float)example + (float)p / 10000);
+}
+
 /* A pass over all examples in the order of an epoch; each must be whole. Returns how many were read of the disk. */
 static double pass_over(bool larger_than_memory, int group_rows, uint64_t epoch)
 {
-    uint64_t order[COUNT];
+    struct dataset_order *order, *same;
     struct loader *loader;
     const struct loader_options options = {.dataset = dataset,
                                            .input = input,
                                            .micro_batch = MICRO,
                                            .group_rows = group_rows,
                                            .larger_than_memory = larger_than_memory};
+    assert_int_equal(dataset_order_create(&order, dataset, DATASET_TRAIN, NULL), 0);
+    assert_int_equal(dataset_order_create(&same, dataset, DATASET_TRAIN, NULL), 0);
+    dataset_order_begin(order, 1, epoch);
+    dataset_order_begin(same, 1, epoch);
     const struct loader_pass pass = {
         .part = DATASET_TRAIN, .order = order, .epoch = epoch, .batches = COUNT / MICRO, .rows = rows_of};
-    dataset_order(dataset, DATASET_TRAIN, 1, epoch, order);
     double before = examples_read();
     assert_int_equal(loader_create(&loader, &options, NULL), 0);
     loader_start(loader, &pass);
-    for (int i = 0; i < COUNT; i++) {
-        static struct loader_batch batch;
-        if (i % MICRO == 0)
-            batch = loader_next(loader);
-        const float *stamp = batch.stamps + (size_t)(i % MICRO) * FLOATS;
-        assert_int_equal(batch.labels[i % MICRO], dataset_label(dataset, DATASET_TRAIN, order[i]));
-        for (int p = 0; p < FLOATS; p++)
-            assert_true(stamp[p] == (float)order[i] + (float)p / 10000);
+    for (uint64_t first = 0; first < COUNT; first += MICRO) {
+        struct loader_batch batch;
+        assert_int_equal(loader_next(loader, &batch, NULL), 0);
+        for (int row = 0; row < MICRO; row++)
+            check_row(&batch, row, dataset_order_at(same, first + (uint64_t)row));
     }
     loader_destroy(loader);
+    dataset_order_destroy(order);
+    dataset_order_destroy(same);
     return examples_read() - before;
 }
 

@@ -45,13 +45,13 @@ class Train(unittest.TestCase):
         shutil.rmtree(cls.root)
 
     @classmethod
-    def start(cls, out, ranks=1, environment=None, **fields):
+    def start(cls, out, ranks=1, environment=None, before=(), **fields):
         spec = f'{out}.spec.json'
         given = dict(out=out, dataset=cls.data, model=MODEL, epochs=3, batch=24, micro_batch=4, trace_from=4, trace_steps=3, seed=5)
         given.update(fields)
         with open(spec, 'w') as file:
             json.dump({'kind': 'train', 'threads': 1, 'fields': given}, file)
-        command = [WORKER, '--spec', spec]
+        command = [*before, WORKER, '--spec', spec]
         if ranks > 1:
             command = [MPIRUN, '-n', str(ranks)] + MPI + command
         environment = {**ENVIRONMENT, **(environment or {})}
@@ -460,6 +460,67 @@ class Train(unittest.TestCase):
         self.assertEqual(again['steps'], results[0]['steps'])
         _, errors = self.finish(self.root + '/blind', status=1, patience=2, dataset=self.write('blind-data', valid=0))
         self.assertIn('--patience looks at the validation part', errors)
+
+    def need_bf16(self):
+        with open('/proc/cpuinfo') as file:
+            if 'avx512_bf16' not in file.read():
+                self.skipTest('this processor multiplies no bfloat16 (avx512_bf16)')
+
+    def test_bf16_learns_and_depends_on_neither_ranks_nor_kills(self):
+        self.need_bf16()
+        outs = [f'{self.root}/bf16-{i}' for i in range(4)]
+        output, _ = self.finish(outs[0], precision='bf16')
+        losses = [row['epoch_loss'] for row in self.rows(outs[0]) if 'epoch_loss' in row]
+        self.assertLess(losses[-1], 0.95 * losses[0])
+        for value, plain in zip(losses, (row['epoch_loss'] for row in self.rows(self.plain) if 'epoch_loss' in row)):
+            self.assertNotEqual(value, plain)
+            self.assertAlmostEqual(value, plain, delta=0.03 * plain)
+        self.assertEqual(json.loads(output)['precision'], 'bf16')
+        self.assertEqual(read_whole(outs[0] + '/model.safetensors')[0]['precision'], 'bf16')
+        self.assertEqual(read_whole(self.plain + '/model.safetensors')[0]['precision'], 'f32')
+        with open(outs[0] + '/prof/layers.txt') as file:
+            self.assertIn('tiny in bf16, batch 24', file.read())
+        process = self.start(outs[1], precision='auto')
+        while not glob.glob(outs[1] + '/ckpts/ckpt-*.h5'):
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+        self.finish(outs[1], precision='auto')
+        self.assert_same_run(outs[1], outs[0])
+        for ranks in (2, 3) if MPIRUN else ():
+            self.finish(outs[ranks], ranks, precision='bf16')
+            self.assert_same_run(outs[ranks], outs[0])
+
+    def test_auto_is_f32_where_a_processor_has_no_bf16(self):
+        out, lacking = self.root + '/auto', {'ONEDNN_MAX_CPU_ISA': 'AVX512_CORE'}
+        plain = self.root + '/plain-lacking'
+        self.finish(plain, environment=lacking)
+        output, _ = self.finish(out, environment=lacking, precision='auto')
+        self.assertEqual(json.loads(output)['precision'], 'f32')
+        self.assert_same_run(out, plain)
+        _, errors = self.finish(self.root + '/refused', status=1, environment=lacking, precision='bf16')
+        self.assertIn('--precision bf16: a processor of this job multiplies no bfloat16 (avx512_bf16): give --precision f32, or auto', errors)
+        self.assertEqual(glob.glob(self.root + '/refused/*/*'), [])
+        self.need_bf16()
+        _, errors = self.finish(out, precision='auto')  # on a better processor
+        self.assertIn('goes on from the checkpoint after step 24', errors)
+        self.assertEqual(json.loads(self.finish(out, precision='auto')[0])['precision'], 'f32')
+        if MPIRUN:
+            one_lacks = ['sh', '-c', '[ "$OMPI_COMM_WORLD_RANK" = 0 ] || export ONEDNN_MAX_CPU_ISA=AVX512_CORE; exec "$@"', 'sh']
+            output, _ = self.finish(self.root + '/one-lacks', 2, before=one_lacks, precision='auto')
+            self.assertEqual(json.loads(output)['precision'], 'f32')
+            _, errors = self.finish(self.root + '/refused', 2, status=1, before=one_lacks, precision='bf16')
+            self.assertIn('--precision bf16: a processor of this job', errors)
+
+    def test_run_in_bf16_goes_on_in_nothing_else(self):
+        self.need_bf16()
+        out = self.root + '/begun-in-bf16'
+        self.finish(out, precision='auto')
+        _, errors = self.finish(out, status=1, environment={'ONEDNN_MAX_CPU_ISA': 'AVX512_CORE'}, precision='auto')
+        self.assertIn(f'--precision auto: the training in {out}/ckpts began in bf16, which a processor of this job has not (avx512_bf16): '
+                      'go on where there is one, or give another --out', errors)
+        _, errors = self.finish(out, status=1, precision='f32')
+        self.assertIn('its precision is "bf16", this job\'s is "f32"', errors)
 
     def test_no_validation_part_is_fine(self):
         data, out = self.root + '/novalid-data', self.root + '/novalid'
