@@ -74,6 +74,19 @@ int client_ids(const struct client *client, size_t from, json_t **ids, struct er
     return EXIT_DONE;
 }
 
+int client_id(const struct client *client, json_int_t *id, struct err *err)
+{
+    json_t *ids = NULL;
+    int exit_code = client_ids(client, 0, &ids, err);
+    if (!exit_code && json_array_size(ids) > 1) {
+        err_set(err, -EINVAL, "`decoy %s` takes one job at a time, not %.60s", client->verb->name, client_word(client, 0));
+        exit_code = EXIT_USAGE;
+    }
+    *id = json_integer_value(json_array_get(ids, 0));
+    json_decref(ids);
+    return exit_code;
+}
+
 const struct spec_kind *client_more_flags(const struct verb *verb)
 {
     return verb->run == up_run || verb->run == recover_run ? spec_daemon_options()

@@ -67,4 +67,7 @@ const struct spec_kind *client_more_flags(const struct verb *verb);
  * sentence if one is none. */
 int client_ids(const struct client *client, size_t from, json_t **ids, struct err *err);
 
+/* The first word as the id of one job; 0 without a word. EXIT_USAGE and a sentence if it is none, or a range. */
+int client_id(const struct client *client, json_int_t *id, struct err *err);
+
 #endif

@@ -57,28 +57,18 @@ int follow_exit(const json_t *rows)
     return EXIT_DONE;
 }
 
-/* " 1 2 3", as many as have room. */
-static void list_ids(const json_t *ids, char list[200])
-{
-    size_t used = 0;
-    list[0] = '\0';
-    for (size_t i = 0; i < json_array_size(ids) && used + 24 < 200; i++)
-        used += (size_t)snprintf(list + used, 200 - used, " %lld",
-                                 (long long)json_integer_value(json_array_get(ids, i)));
-}
-
 /* Following ends before the jobs do: says how to come back. */
 static int detach(const struct endpoint *endpoint, const json_t *ids, int code, struct err *err)
 {
-    char list[200];
-    list_ids(ids, list);
+    CLEANUP(free_ptr) char *list = print_ids(ids);
+    const char *space = *list ? " " : ""; /* without ids it followed all */
     if (code == -EINTR)
-        return err_set(err, code, "detached, the jobs go on; come back with `decoy watch%s`", list);
+        return err_set(err, code, "detached, the jobs go on; come back with `decoy watch%s%s`", space, list);
     if (code == -ETIMEDOUT)
-        return err_set(err, code, "the time is up; the jobs go on, `decoy watch%s` shows them", list);
+        return err_set(err, code, "the time is up; the jobs go on, `decoy watch%s%s` shows them", space, list);
     return err_set(err, code,
-                   "the decoyd of %s went away; its jobs are kept: `decoy up` and `decoy watch%s` go on",
-                   endpoint_state(endpoint), list);
+                   "the decoyd of %s went away; its jobs are kept: `decoy up` and `decoy watch%s%s` go on",
+                   endpoint_state(endpoint), space, list);
 }
 
 /* Puts the rows of a message into {"id": ROW}. */

@@ -138,8 +138,8 @@ static void help_json(const struct verb *verb)
 void help_verb(const struct verb *verb)
 {
     bool submit = strcmp(verb->name, "submit") == 0;
-    printf("usage: decoy %s%s%s [--flags]\n%s\n", verb->name, *verb->words ? " " : "", verb->words,
-           verb->summary);
+    printf("usage: decoy %s%s%s [--flags]\n", verb->name, *verb->words ? " " : "", verb->words);
+    print_wrapped(stdout, verb->summary, 0, 0, HELP_WIDTH);
     if (verb->help) {
         putchar('\n');
         print_wrapped(stdout, verb->help, 0, 0, HELP_WIDTH);
@@ -156,7 +156,8 @@ void help_verb(const struct verb *verb)
 
 void help_kind(const struct spec_kind *kind, const struct verb *submit)
 {
-    printf("usage: decoy submit %s [--flags]\n%s\n", kind->name, kind->summary);
+    printf("usage: decoy submit %s [--flags]\n", kind->name);
+    print_wrapped(stdout, kind->summary, 0, 0, HELP_WIDTH);
     CLEANUP(free_ptr) char *title = str_format("flags of %s", kind->name);
     help_title(title, kind);
     help_title("options of every job", spec_job_options());

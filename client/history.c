@@ -62,14 +62,11 @@ static int logs_step(struct client *client, struct endpoint *endpoint, long id, 
 int logs_run(struct client *client, struct err *err)
 {
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
-    json_t *ids = NULL;
-    json_int_t attempt = given_int(client, "attempt"), offset = 0;
+    json_int_t id = 0, attempt = given_int(client, "attempt"), offset = 0;
     bool follow = given_bool(client, "follow"), more = true, ended = false;
-    int exit_code = client_ids(client, 0, &ids, err);
+    int exit_code = client_id(client, &id, err);
     if (exit_code)
         return exit_code;
-    long id = (long)json_integer_value(json_array_get(ids, 0));
-    json_decref(ids);
     int code = endpoint_open(&endpoint, client->state, err);
     while (!code && (more || (follow && !ended))) {
         if (!more)
@@ -135,7 +132,7 @@ static void show_event(const json_t *event)
 struct reading {
     const struct client *client;
     struct endpoint *endpoint;
-    long id;
+    json_int_t id;
     json_int_t seq;
     bool follow;
     int wake;
@@ -144,7 +141,7 @@ struct reading {
 static int ask_events(const struct reading *reading, struct err *err)
 {
     return endpoint_ask(reading->endpoint, "events",
-                        json_pack("{sI sI sb}", "job", (json_int_t)reading->id, "after_seq", reading->seq,
+                        json_pack("{sI sI sb}", "job", reading->id, "after_seq", reading->seq,
                                   "follow", reading->follow),
                         err);
 }
@@ -175,13 +172,10 @@ int events_run(struct client *client, struct err *err)
     CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
     struct reading reading = {
         .client = client, .seq = given_int(client, "after_seq"), .follow = given_bool(client, "follow")};
-    json_t *ids = NULL;
     bool last = false;
-    int exit_code = client_ids(client, 0, &ids, err);
+    int exit_code = client_id(client, &reading.id, err);
     if (exit_code)
         return exit_code;
-    reading.id = (long)json_integer_value(json_array_get(ids, 0));
-    json_decref(ids);
     int code = endpoint_open(&endpoint, client->state, err);
     if (code)
         return exit_of(code);

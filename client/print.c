@@ -233,6 +233,25 @@ char *table_format(const struct table *table, int width)
     return text;
 }
 
+char *print_ids(const json_t *ids)
+{
+    char *text = NULL;
+    size_t size, count = json_array_size(ids);
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        json_int_t first = json_integer_value(json_array_get(ids, i)), last = first;
+        while (i + 1 < count && json_integer_value(json_array_get(ids, i + 1)) == last + 1)
+            i++, last++;
+        fprintf(stream, "%s%lld", ftell(stream) > 0 ? " " : "", (long long)first);
+        if (last > first)
+            fprintf(stream, "-%lld", (long long)last);
+    }
+    fclose(stream);
+    return text;
+}
+
 void print_json(json_t *value)
 {
     json_t *whole = json_pack("{si}", "v", 1);

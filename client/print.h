@@ -44,6 +44,9 @@ CLEANUP_DEFINE(table_destroy_ptr, struct table, table_destroy)
 void table_add(struct table *table, const char *const *cells); /* copies */
 char *table_format(const struct table *table, int width);      /* 0: any width; fresh memory */
 
+/* Job ids as the verbs take them, "3 7-9", in fresh memory. */
+char *print_ids(const json_t *ids);
+
 /* {"v": 1} and the members of value on one line; takes the reference. */
 void print_json(json_t *value);
 

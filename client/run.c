@@ -94,16 +94,8 @@ static void announce(const struct run *run)
 
 static void announce_detached(const struct run *run)
 {
-    size_t i, count = json_array_size(run->ids);
-    json_t *id;
-    json_int_t first = json_integer_value(json_array_get(run->ids, 0)),
-               last = json_integer_value(json_array_get(run->ids, count - 1));
-    fputs("come back with `decoy watch", stdout);
-    if (count > 2 && last - first == (json_int_t)count - 1)
-        printf(" %lld-%lld", (long long)first, (long long)last);
-    else
-        json_array_foreach(run->ids, i, id) printf(" %lld", (long long)json_integer_value(id));
-    puts("`");
+    CLEANUP(free_ptr) char *ids = print_ids(run->ids);
+    printf("come back with `decoy watch %s`\n", ids);
 }
 
 /* The results of the evaluate jobs. */

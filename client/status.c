@@ -316,20 +316,6 @@ static void show_attempts(const json_t *attempts)
     fputs(text, stdout);
 }
 
-static char *join_ids(const json_t *ids)
-{
-    char *text = NULL;
-    size_t size, i;
-    json_t *id;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream)
-        abort();
-    json_array_foreach((json_t *)ids, i, id)
-        fprintf(stream, "%s%lld", i ? ", " : "", (long long)json_integer_value(id));
-    fclose(stream);
-    return text;
-}
-
 static void show_job(const json_t *row)
 {
     CLEANUP(free_ptr)
@@ -339,8 +325,8 @@ static void show_job(const json_t *row)
     char *size = str_format("%ld ranks x %ld threads, priority %ld", member(row, "ranks"),
                             member(row, "threads"), member(row, "priority"));
     CLEANUP(free_ptr) char *progress = row_progress(row);
-    CLEANUP(free_ptr) char *after = join_ids(json_object_get(row, "after"));
-    CLEANUP(free_ptr) char *after_any = join_ids(json_object_get(row, "after_any"));
+    CLEANUP(free_ptr) char *after = print_ids(json_object_get(row, "after"));
+    CLEANUP(free_ptr) char *after_any = print_ids(json_object_get(row, "after_any"));
     CLEANUP(free_ptr) char *state = row_outcome(row);
     show_line("job", title);
     show_line("run", row_text(row, "group"));
@@ -363,18 +349,16 @@ static void show_job(const json_t *row)
 
 int explain_run(struct client *client, struct err *err)
 {
-    json_t *ids = NULL, *answer = NULL;
-    int exit_code = client_ids(client, 0, &ids, err);
+    json_t *answer = NULL;
+    json_int_t id = 0;
+    int exit_code = client_id(client, &id, err);
     if (exit_code)
         return exit_code;
-    int code = ask(client, "explain", json_pack("{sO}", "job", json_array_get(ids, 0)), &answer, err);
+    int code = ask(client, "explain", json_pack("{sI}", "job", id), &answer, err);
     if (!code && !client->json) {
-        CLEANUP(free_ptr)
-        char *line = str_format("job %lld: %s", (long long)json_integer_value(json_array_get(ids, 0)),
-                                row_text(answer, "text"));
+        CLEANUP(free_ptr) char *line = str_format("job %lld: %s", (long long)id, row_text(answer, "text"));
         print_wrapped(stdout, line, 0, 2, print_width());
     }
-    json_decref(ids);
     json_decref(answer);
     return exit_of(code);
 }
@@ -421,15 +405,20 @@ static int show_directory(const struct client *client, const char *directory, st
 
 int show_run(struct client *client, struct err *err)
 {
-    json_t *ids = NULL, *answer = NULL;
-    int64_t id;
-    if (!str_to_int(client_word(client, 0), &id) && path_is_directory(client_word(client, 0)))
-        return show_directory(client, client_word(client, 0), err);
-    int exit_code = client_ids(client, 0, &ids, err);
+    json_t *answer = NULL;
+    json_int_t id = 0;
+    const char *word = client_word(client, 0);
+    int64_t number;
+    if (!str_to_int(word, &number) && path_is_directory(word))
+        return show_directory(client, word, err);
+    if (!strchr("0123456789", *word)) {
+        err_set(err, -EINVAL, "%.200s is neither a job's id nor a directory", word);
+        return EXIT_USAGE;
+    }
+    int exit_code = client_id(client, &id, err);
     if (exit_code)
         return exit_code;
-    int code = ask(client, "show", json_pack("{sO}", "job", json_array_get(ids, 0)), &answer, err);
-    json_decref(ids);
+    int code = ask(client, "show", json_pack("{sI}", "job", id), &answer, err);
     if (!code && !client->json)
         show_job(json_object_get(answer, "job"));
     json_decref(answer);

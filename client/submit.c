@@ -187,10 +187,8 @@ static int follow_ids(const struct client *client, struct endpoint *endpoint, co
 /* "7", or "7-9" for an array; with a key the ids may be those of several submits. */
 static void show_ids(const json_t *ids)
 {
-    size_t count = json_array_size(ids);
-    json_int_t first = json_integer_value(json_array_get(ids, 0)),
-               last = json_integer_value(json_array_get(ids, count - 1));
-    printf(count > 1 ? "%lld-%lld\n" : "%lld\n", (long long)first, (long long)last);
+    CLEANUP(free_ptr) char *text = print_ids(ids);
+    puts(text);
     fflush(stdout);
 }
 

@@ -58,6 +58,9 @@ static const struct spec_field FORGET_FIELDS[] = {
 static const struct spec_field REASON_FIELDS[] = {
     {"reason", SPEC_TEXT, .help = "a sentence for the job's history"},
 };
+static const struct spec_field DRAIN_FIELDS[] = {
+    {"reason", SPEC_TEXT, .help = "a sentence that `decoy status` and `decoy explain` show"},
+};
 
 static const struct spec_field STATUS_FIELDS[] = {
     {"metrics", SPEC_BOOL,
@@ -73,6 +76,7 @@ TABLE(logs_flags, LOGS_FIELDS);
 TABLE(events_flags, EVENTS_FIELDS);
 TABLE(forget_flags, FORGET_FIELDS);
 TABLE(reason_flags, REASON_FIELDS);
+TABLE(drain_flags, DRAIN_FIELDS);
 TABLE(status_flags, STATUS_FIELDS);
 
 static const char *const SUBMIT_REPEATS[] = {"after", "after_any", NULL};
@@ -91,9 +95,9 @@ const struct verb VERBS[] = {
      "{\"v\", \"started\": bool, \"pid\", \"version\", \"state\"}", &timeout_flags, NULL, 0, 0, up_run},
     {"down", "", "end decoyd in good order; jobs go on after the next `decoy up`", NULL,
      "{\"v\", \"stopped\": true, \"pid\"}", &timeout_flags, NULL, 0, 0, down_run},
-    /* submit.c, pipeline.c */
     {"recover", "", "start decoyd if it died, and tell which jobs were put back", NULL,
      "{\"v\", \"started\": bool, \"jobs\": [id...]}", &timeout_flags, NULL, 0, 0, recover_run},
+    /* submit.c, run.c, pipeline.c */
     {"submit", "KIND", "one job, or an array of them; prints its id",
      "Paths are made absolute against the working directory. Exit code 1 with --wait or --follow: the job "
      "did not succeed.\n"
@@ -182,7 +186,7 @@ const struct verb VERBS[] = {
     {"forget", "[ID...]", "take jobs that have ended, and their logs, out of decoyd's memory",
      "What they made stays. `decoy up --keep-days N` has decoyd do it by itself.",
      "{\"v\", \"forgotten\": n}", &forget_flags, NULL, 0, MANY, forget_run, true},
-    {"drain", "", "start no more jobs; those that run go on", NULL, "{\"v\", \"running\": n}", &reason_flags,
+    {"drain", "", "start no more jobs; those that run go on", NULL, "{\"v\", \"running\": n}", &drain_flags,
      NULL, 0, 0, drain_run},
     {"resume", "", "start jobs again", NULL, "{\"v\", \"running\": n}", NULL, NULL, 0, 0, resume_run},
     {"status", "", "the daemon, its slots, how many jobs are in which state", NULL,

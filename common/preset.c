@@ -17,29 +17,6 @@ static void find_roots(const char *roots[ROOTS])
     roots[2] = DECOY_SOURCE_ETC;
 }
 
-int preset_find(const char *folder, const char *name, char **path, struct err *err)
-{
-    const char *roots[ROOTS];
-    find_roots(roots);
-    if (strchr(name, '/')) {
-        if (!path_exists(name))
-            return err_set(err, -ENOENT, "%s does not exist", name);
-        *path = str_format("%s", name);
-        return 0;
-    }
-    for (size_t i = 0; i < ROOTS; i++) {
-        if (!roots[i])
-            continue;
-        CLEANUP(free_ptr) char *candidate = str_format("%s/%s/%s.yaml", roots[i], folder, name);
-        if (path_exists(candidate)) {
-            *path = TAKE(candidate);
-            return 0;
-        }
-    }
-    return err_set(err, -ENOENT, "no %s.yaml in etc/%s (a file of your own is given by a path with a slash)",
-                   name, folder);
-}
-
 /* Adds the names of a root that text has not yet. */
 static char *add_names(char *text, const char *root, const char *folder)
 {
@@ -69,4 +46,30 @@ char *preset_names(const char *folder)
             text = add_names(text, roots[i], folder);
     }
     return text;
+}
+
+int preset_find(const char *folder, const char *name, char **path, struct err *err)
+{
+    const char *roots[ROOTS];
+    find_roots(roots);
+    if (strchr(name, '/')) {
+        if (!path_exists(name))
+            return err_set(err, -ENOENT, "%s does not exist", name);
+        *path = str_format("%s", name);
+        return 0;
+    }
+    for (size_t i = 0; i < ROOTS; i++) {
+        if (!roots[i])
+            continue;
+        CLEANUP(free_ptr) char *candidate = str_format("%s/%s/%s.yaml", roots[i], folder, name);
+        if (path_exists(candidate)) {
+            *path = TAKE(candidate);
+            return 0;
+        }
+    }
+    CLEANUP(free_ptr) char *names = preset_names(folder);
+    for (char *end = strchr(names, '\n'); end; end = strchr(end, '\n'))
+        *end = end[1] ? ' ' : '\0';
+    return err_set(err, -ENOENT, "no %s.yaml in etc/%s, which has %s (a file of your own is given by a path with a slash)",
+                   name, folder, names);
 }

@@ -94,7 +94,7 @@ static bool is_allowed(const char *variable)
 
 /* What mpirun must hand on to each rank, by name. */
 static const char *const HANDED_ON[] = {"DECOY_ENDPOINT",    "DECOY_JOB",       "DECOY_ATTEMPT", "DECOY_TOKEN",
-                                        "DECOY_ATTEMPT_DIR", "OMP_NUM_THREADS", "DECOY_RANKS",   "DECOY_CPUS"};
+                                        "DECOY_ATTEMPT_DIR", "OMP_NUM_THREADS", "DECOY_RANKS"};
 
 bool spawn_launches(const struct placement *placement)
 {
@@ -179,6 +179,7 @@ static void fill_mpirun(struct list *list, const struct plan *plan)
     if (plan->daemon->slots.allocated) {
         list_add_all(list, SPREAD);
         list_add(list, say_hosts(plan));
+        list_add_all(list, (const char *const[]){"-x", "DECOY_CPUS", NULL});
     }
     for (size_t i = 0; i < sizeof HANDED_ON / sizeof *HANDED_ON; i++)
         list_add_all(list, (const char *const[]){"-x", HANDED_ON[i], NULL});

@@ -11,8 +11,8 @@ from client import DECOY, ask, decoy, refused
 
 VERBS = ['up', 'down', 'submit', 'run', 'ls', 'show', 'watch', 'logs', 'events', 'wait', 'cancel', 'release', 'status',
          'verdict', 'version', 'help', 'recover', 'explain', 'hold', 'priority', 'checkpoint', 'retry', 'rerun', 'forget',
-         'drain', 'resume']
-KINDS = ['mock', 'inject', 'cutouts', 'split', 'audit', 'train', 'evaluate']
+         'drain', 'resume', 'sweep', 'top', 'export', 'gallery', 'audit', 'model', 'ckpt']
+KINDS = ['mock', 'inject', 'cutouts', 'split', 'audit', 'gallery', 'export', 'train', 'evaluate']
 
 
 @pytest.mark.parametrize('verb', VERBS)
@@ -20,7 +20,7 @@ def test_verb_has_help_that_fits_the_terminal(tmp_path, verb):
     done = decoy(tmp_path, verb, '--help')
     assert done.returncode == 0 and not done.stderr
     assert done.stdout.startswith(f'usage: decoy {verb}')
-    for part in ('--json', '--state', '{"v"' if verb != 'help' else 'none'):
+    for part in ('--json', '--state', '{"v"' if verb not in ('help', 'top') else 'none'):
         assert part in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert '\033' not in done.stdout
@@ -62,14 +62,18 @@ def test_decoy_alone_shows_its_verbs(tmp_path):
     (['submit', 'mock', 'more', '--out', 'x'], 'more is one word too many'),
     (['submit', 'cutouts', '--out', 'x', '--survey', 's', '--class', 'false'], '--class must be one of both|real|fake'),
     (['run'], '`decoy run` needs FILE.yaml|NAME'),
-    (['run', 'nope'], 'no nope.yaml in etc/pipelines'),
+    (['run', 'demoo'], 'no demoo.yaml in etc/pipelines, which has controls demo simulated spoils survey ('),
     (['run', './nope.yaml'], 'cannot read ./nope.yaml'),
     (['run', 'demo', '--set', 'sede=1'], 'did you mean seed?'),
     (['run', 'demo', '--key', 'k' * 37], '--key has more than 36'),
     (['run', 'survey'], 'needs --set survey=...'),
     (['ls', '--al'], 'did you mean --all?'),
     (['show'], '`decoy show` needs ID'),
-    (['show', 'one'], "one is not a job's id"),
+    (['show', 'one'], "one is neither a job's id nor a directory"),
+    (['show', '3-5'], '`decoy show` takes one job at a time, not 3-5'),
+    (['explain', '3-5'], '`decoy explain` takes one job at a time'),
+    (['logs', '3-5'], '`decoy logs` takes one job at a time'),
+    (['events', '3-5'], '`decoy events` takes one job at a time'),
     (['watch', '-1'], "-1 is not a job's id"),
     (['watch', '-x'], '-x is no flag'),
     (['cancel', '9-7'], "9-7 is not a job's id"),

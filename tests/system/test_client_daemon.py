@@ -90,7 +90,7 @@ def test_interrupted_run_goes_on(decoy):
     run = start(decoy, 'run', './p.yaml', '--set', 'n=40')
     decoy.until(lambda: decoy.json('ls', '--all')['jobs'], 10, 'the first job')
     run.send_signal(signal.SIGINT)
-    assert 'come back with `decoy watch 1 2 3`' in run.communicate(timeout=5)[1]
+    assert 'come back with `decoy watch 1-3`' in run.communicate(timeout=5)[1]
     assert run.returncode == 130
     assert decoy('wait', 1, 2, 3).count('succeeded') == 3
 

@@ -33,6 +33,9 @@ def on_terminal(state, *words, columns=80, keys=None, until=b'', **more):
     """The exit code and what a terminal of so many columns got; keys are typed once `until` is there."""
     pid, terminal = pty.fork()
     if pid == 0:
+        modes = termios.tcgetattr(0)
+        modes[3] |= termios.NOFLSH  # else Linux, once it has sent the signal of Ctrl-C, throws away what we may have written by then
+        termios.tcsetattr(0, termios.TCSANOW, modes)
         env = environment(state, TERM='xterm', **more)
         os.execve(DECOY, [DECOY, *map(str, words)], env)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))

@@ -103,3 +103,4 @@ def test_ranks_run_under_mpirun_and_a_failure_is_theirs(daemon):
     assert daemon.finish(good, bad) == ['succeeded', 'failed']
     assert daemon.show(bad)['reason'] == 'rank said no'
     assert len(daemon.pids(good, ranks=2)) == 2
+    assert not daemon.peer.ask('logs', job=good)['text']  # mpirun found nothing to warn of

@@ -200,6 +200,11 @@ int dataset_channels(const struct dataset *dataset)
     return dataset->channels;
 }
 
+size_t dataset_stamp_bytes(const struct dataset *dataset)
+{
+    return (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
+}
+
 const char *dataset_channel_name(const struct dataset *dataset, int channel)
 {
     const char *name =

@@ -90,6 +90,7 @@ struct dataset_shard dataset_shard(const struct dataset *dataset, size_t i);
 size_t dataset_count(const struct dataset *dataset, enum dataset_part part);
 int dataset_stamp(const struct dataset *dataset); /* px a side */
 int dataset_channels(const struct dataset *dataset);
+size_t dataset_stamp_bytes(const struct dataset *dataset);
 const char *dataset_channel_name(const struct dataset *dataset, int channel); /* "g", "ivar_g", ... */
 bool dataset_is_transposed(
     const struct dataset *dataset); /* stamps are (x, y, channel), not (y, x, channel) */

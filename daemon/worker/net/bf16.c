@@ -1,6 +1,8 @@
 /* See bf16.h. Compiled for AVX-512 (meson.build). */
 #include "daemon/worker/net/bf16.h"
 
+#include <string.h>
+
 #if defined __AVX512BF16__
 #include <immintrin.h>
 
@@ -27,11 +29,13 @@ void bf16_round(const float *from, const float *gate, size_t count, uint16_t *to
     _mm256_mask_storeu_epi16(to + at, rest, round_some(from + at, gate ? gate + at : NULL, rest));
 }
 #else
-#include <stdlib.h>
-
 void bf16_round(const float *from, const float *gate, size_t count, uint16_t *to)
 {
-    (void)from, (void)gate, (void)count, (void)to;
-    abort(); /* engine_has_bf16 denied so */
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, from + i, sizeof bits);
+        bits = gate && !(gate[i] > 0) ? 0 : bits + 0x7fffu + (bits >> 16 & 1u);
+        to[i] = (uint16_t)(bits >> 16);
+    }
 }
 #endif

@@ -1,5 +1,5 @@
-/* Private to net/. bfloat16: the upper half of a float32, 8 bits of significand, so
- * that a rounded number is off by 2^-9 of itself at most. Only where engine_has_bf16. */
+/* Private to net/. bfloat16: the upper half of a float32, 8 bits of significand, so that a rounded number is off by
+ * 2^-9 of itself at most. Only where engine_has_bf16: a processor with avx512_bf16. */
 #ifndef DECOY_NET_BF16_H
 #define DECOY_NET_BF16_H
 

@@ -13,10 +13,10 @@ struct conv {
     int batch;
     bool keep_input; /* its spectrum, of all chunks */
     const float *weights, *bias;
-    float *kernel, *kernel_exchanged; /* spectra of the weights */
-    float *input, *output;            /* spectra of stamps: all or a chunk; a chunk */
-    float *input_gradient;            /* a chunk */
-    float *kernel_gradient;
+    void *kernel, *kernel_exchanged; /* spectra of the weights */
+    void *input, *output;            /* spectra of stamps: all or a chunk; a chunk */
+    void *input_gradient;            /* a chunk */
+    void *kernel_gradient;           /* float32 */
 };
 
 enum { KERNEL_LEAST_PX = 5 };
@@ -39,10 +39,11 @@ static float *pixels_at(float *images, struct model_shape shape, int first)
     return images + (size_t)first * layer_count(shape);
 }
 
-static float *input_at(const struct conv *conv, int first)
+static void *input_at(const struct conv *conv, int first)
 {
-    return conv->input +
-           (conv->keep_input ? spectral_size(&conv->spectral, first, conv->spectral.inputs) : 0);
+    const struct spectral *s = &conv->spectral;
+    return (char *)conv->input +
+           (conv->keep_input ? spectral_size(s, first, s->inputs) * spectral_number_size(s) : 0);
 }
 
 static void load(void *context)
@@ -61,7 +62,7 @@ static void forward(void *context)
     int inputs = model->in.channels, outputs = model->out.channels;
     for (int first = 0; first < conv->batch; first += SPECTRAL_CHUNK) {
         int count = chunk_at(conv, first);
-        float *input = input_at(conv, first);
+        void *input = input_at(conv, first);
         spectral_transform(&conv->spectral, pixels_at(layer->source, model->in, first), NULL, count,
                            model->in.side_px, inputs, input);
         spectral_multiply(&conv->spectral, input, conv->kernel, false, count, inputs, outputs, conv->output);
@@ -108,20 +109,23 @@ static int allocate(struct conv *conv, struct layer *layer, const struct layer_p
 {
     const struct spectral *s = &conv->spectral;
     int chunk = plan->batch < SPECTRAL_CHUNK ? plan->batch : SPECTRAL_CHUNK;
+    size_t size = spectral_number_size(s);
     const struct {
-        float **buffer;
-        size_t size;
+        void **buffer;
+        size_t numbers, size;
     } NEEDED[] = {
-        {&conv->spectral.work, (size_t)plan->threads * spectral_work_size(s)},
-        {&conv->kernel, spectral_size(s, s->inputs, s->outputs)},
-        {&conv->input, spectral_size(s, conv->keep_input ? plan->batch : chunk, s->inputs)},
-        {&conv->output, spectral_size(s, chunk, s->outputs)},
-        {&conv->kernel_gradient, plan->weight_gradient ? spectral_size(s, s->inputs, s->outputs) : 0},
-        {&conv->kernel_exchanged, plan->source_gradient ? spectral_size(s, s->outputs, s->inputs) : 0},
-        {&conv->input_gradient, plan->source_gradient ? spectral_size(s, chunk, s->inputs) : 0},
+        {&conv->spectral.work, (size_t)plan->threads * spectral_work_size(s), sizeof(float)},
+        {&conv->kernel, spectral_size(s, s->inputs, s->outputs), size},
+        {&conv->input, spectral_size(s, conv->keep_input ? plan->batch : chunk, s->inputs), size},
+        {&conv->output, spectral_size(s, chunk, s->outputs), size},
+        {&conv->kernel_gradient, plan->weight_gradient ? spectral_size(s, s->inputs, s->outputs) : 0,
+         sizeof(float)},
+        {&conv->kernel_exchanged, plan->source_gradient ? spectral_size(s, s->outputs, s->inputs) : 0, size},
+        {&conv->input_gradient, plan->source_gradient ? spectral_size(s, chunk, s->inputs) : 0, size},
     };
     for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
-        if (NEEDED[i].size && !(*NEEDED[i].buffer = layer_buffer(layer, NEEDED[i].size * sizeof(float), err)))
+        if (NEEDED[i].numbers &&
+            !(*NEEDED[i].buffer = layer_buffer(layer, NEEDED[i].numbers * NEEDED[i].size, err)))
             return -ENOMEM;
     }
     return 0;
@@ -145,6 +149,7 @@ int layer_create_conv_spectral(struct layer *layer, const struct layer_plan *pla
         .outputs = model->out.channels,
         .kernel_px = model->kernel_px,
         .pad_px = model->pad_before_px,
+        .bf16 = plan->bf16,
     };
     spectral_init(&conv->spectral);
     layer_call(&layer->load, load, conv);

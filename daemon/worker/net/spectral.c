@@ -20,6 +20,11 @@ size_t spectral_size(const struct spectral *spectral, int rows, int channels)
     return (size_t)spectral->frequencies * (size_t)rows * (size_t)groups_of(channels) * WIDTH;
 }
 
+size_t spectral_number_size(const struct spectral *spectral)
+{
+    return spectral->bf16 ? sizeof(uint16_t) : sizeof(float);
+}
+
 /* One group of channels of one stamp, transformed in one direction. */
 size_t spectral_work_size(const struct spectral *spectral)
 {
@@ -28,7 +33,7 @@ size_t spectral_work_size(const struct spectral *spectral)
 
 INLINE float *work_of(const struct spectral *spectral)
 {
-    return spectral->work + spectral_work_size(spectral) * (size_t)omp_get_thread_num();
+    return (float *)spectral->work + spectral_work_size(spectral) * (size_t)omp_get_thread_num();
 }
 
 /* Two columns of one stamp: real and imaginary part of a series. */
@@ -65,8 +70,17 @@ INLINE void part_columns(const float *z, int length, float *rows, long row_strid
     }
 }
 
+/* A line of frequencies to its place in a spectrum. z: room for it. */
+INLINE void put_line(const struct spectral *spectral, const float *row, float *z, void *spectrum, long stride)
+{
+    const struct fourier *fourier = &spectral->fourier;
+    fourier_forward(fourier, row, WIDTH, spectral->bf16 ? z : spectrum, spectral->bf16 ? WIDTH : stride);
+    if (spectral->bf16)
+        spectral_round_line(z, fourier->length, spectrum, stride);
+}
+
 static void transform_group(const struct spectral *spectral, const float *image, const float *gate, int side,
-                            int channels, int valid, float *rows, float *spectrum, struct steps steps)
+                            int channels, int valid, float *rows, void *spectrum, struct steps steps)
 {
     const struct fourier *fourier = &spectral->fourier;
     int length = fourier->length;
@@ -78,12 +92,12 @@ static void transform_group(const struct spectral *spectral, const float *image,
         part_columns(z, length, rows + column * WIDTH, length * WIDTH);
     }
     for (int k = 0; k <= length / 2; k++)
-        fourier_forward(fourier, rows + (long)k * length * WIDTH, WIDTH, spectrum + k * steps.line,
-                        steps.column);
+        put_line(spectral, rows + (long)k * length * WIDTH, z, place_in(spectral, spectrum, k * steps.line),
+                 steps.column);
 }
 
 void spectral_transform(const struct spectral *spectral, const float *images, const float *gate, int count,
-                        int side_px, int channels, float *spectrum)
+                        int side_px, int channels, void *spectrum)
 {
     int groups = groups_of(channels);
     long size = (long)side_px * side_px * channels;
@@ -95,7 +109,8 @@ void spectral_transform(const struct spectral *spectral, const float *images, co
         for (int g = 0; g < groups; g++)
             transform_group(spectral, images + n * size + g * LANES,
                             gate ? gate + n * size + g * LANES : NULL, side_px, channels,
-                            lanes_in(channels, g), rows, spectrum + n * steps.row + g * WIDTH, steps);
+                            lanes_in(channels, g), rows,
+                            place_in(spectral, spectrum, n * steps.row + g * WIDTH), steps);
     }
 }
 
@@ -130,15 +145,24 @@ INLINE void put_columns(const float *from, lanes bias, bool relu, int side, int 
     }
 }
 
-static void restore_group(const struct spectral *spectral, const float *spectrum, struct steps steps,
-                          int side, int channels, int valid, lanes bias, bool relu, float *rows, float *image)
+/* The opposite of put_line. */
+INLINE void take_line(const struct spectral *spectral, void *spectrum, long stride, float *z, float *row)
+{
+    const struct fourier *fourier = &spectral->fourier;
+    if (spectral->bf16)
+        spectral_widen_line(spectrum, stride, fourier->length, z);
+    fourier_inverse(fourier, spectral->bf16 ? z : spectrum, spectral->bf16 ? WIDTH : stride, row, WIDTH);
+}
+
+static void restore_group(const struct spectral *spectral, void *spectrum, struct steps steps, int side,
+                          int channels, int valid, lanes bias, bool relu, float *rows, float *image)
 {
     const struct fourier *fourier = &spectral->fourier;
     int length = fourier->length;
     float z[WIDTH * LONGEST] __attribute__((aligned(64))), real[WIDTH * LONGEST] __attribute__((aligned(64)));
     for (int k = 0; k <= length / 2; k++)
-        fourier_inverse(fourier, spectrum + k * steps.line, steps.column, rows + (long)k * length * WIDTH,
-                        WIDTH);
+        take_line(spectral, place_in(spectral, spectrum, k * steps.line), steps.column, z,
+                  rows + (long)k * length * WIDTH);
     for (int column = 0; column < side; column += 2) {
         join_columns(rows + column * WIDTH, length * WIDTH, length, z);
         fourier_inverse(fourier, z, WIDTH, real, WIDTH);
@@ -146,8 +170,8 @@ static void restore_group(const struct spectral *spectral, const float *spectrum
     }
 }
 
-void spectral_restore(const struct spectral *spectral, const float *spectrum, int count, int side_px,
-                      int channels, const float *bias, bool relu, float *images)
+void spectral_restore(const struct spectral *spectral, void *spectrum, int count, int side_px, int channels,
+                      const float *bias, bool relu, float *images)
 {
     int groups = groups_of(channels);
     long size = (long)side_px * side_px * channels;
@@ -158,8 +182,8 @@ void spectral_restore(const struct spectral *spectral, const float *spectrum, in
         for (int g = 0; g < groups; g++) {
             int valid = lanes_in(channels, g);
             lanes add = bias ? lanes_load_first(bias + g * LANES, valid) : (lanes){0};
-            restore_group(spectral, spectrum + n * steps.row + g * WIDTH, steps, side_px, channels, valid,
-                          add, relu, rows, images + n * size + g * LANES);
+            restore_group(spectral, place_in(spectral, spectrum, n * steps.row + g * WIDTH), steps, side_px,
+                          channels, valid, add, relu, rows, images + n * size + g * LANES);
         }
     }
 }
@@ -220,10 +244,12 @@ INLINE void multiply(const struct spectral *spectral, const float *x, const floa
     }
 }
 
-void spectral_multiply(const struct spectral *spectral, const float *x, const float *kernel, bool conjugate,
-                       int count, int inputs, int outputs, float *product)
+void spectral_multiply(const struct spectral *spectral, const void *x, const void *kernel, bool conjugate,
+                       int count, int inputs, int outputs, void *product)
 {
-    if (conjugate)
+    if (spectral->bf16)
+        spectral_multiply_bf16(spectral, x, kernel, conjugate, count, inputs, outputs, product);
+    else if (conjugate)
         multiply(spectral, x, kernel, true, count, inputs, outputs, product);
     else
         multiply(spectral, x, kernel, false, count, inputs, outputs, product);
@@ -259,8 +285,8 @@ INLINE void correlate_inputs(const int inputs, const float *x, int first, long x
     }
 }
 
-void spectral_correlate(const struct spectral *spectral, const float *x, const float *d, int count, bool add,
-                        float *gradient)
+static void correlate(const struct spectral *spectral, const float *x, const float *d, int count, bool add,
+                      float *gradient)
 {
     int inputs = spectral->inputs, groups = groups_of(spectral->outputs), length = spectral->fourier.length;
     struct steps left = steps_of(spectral, count, inputs),
@@ -284,13 +310,35 @@ void spectral_correlate(const struct spectral *spectral, const float *x, const f
     }
 }
 
-void spectral_add_bias(const struct spectral *spectral, const float *d, int count, float *gradient)
+void spectral_correlate(const struct spectral *spectral, const void *x, const void *d, int count, bool add,
+                        float *gradient)
+{
+    if (spectral->bf16)
+        spectral_correlate_bf16(spectral, x, d, count, add, gradient);
+    else
+        correlate(spectral, x, d, count, add, gradient);
+}
+
+/* A stamp's derivative by a channel, summed over its pixels: the frequency 0, which has no imaginary part. */
+INLINE float sum_of(const struct spectral *spectral, const void *d, long row, int channel)
+{
+    uint32_t bits;
+    if (!spectral->bf16)
+        return ((const float *)d)[row + place_of(channel)];
+    memcpy(&bits, (const uint16_t *)d + row + 2 * channel, sizeof bits);
+    bits <<= 16;
+    float sum;
+    memcpy(&sum, &bits, sizeof sum);
+    return sum;
+}
+
+void spectral_add_bias(const struct spectral *spectral, const void *d, int count, float *gradient)
 {
     struct steps steps = steps_of(spectral, count, spectral->outputs);
     for (int o = 0; o < spectral->outputs; o++) {
         float sum = 0;
         for (int n = 0; n < count; n++)
-            sum += d[n * steps.row + place_of(o)];
+            sum += sum_of(spectral, d, n * steps.row, o);
         gradient[o] += sum;
     }
 }

@@ -11,7 +11,9 @@
  *
  * A stamp's numbers do not depend on its neighbours in the batch, nor any number on how many threads there
  * are. Spectra are held for rows 0 .. L/2 of frequencies (the rest is their conjugate), as
- * [line of frequencies][stamp or input][frequency][channels / 8][re, im][8]. */
+ * [line of frequencies][stamp or input][frequency][channels / 8][re, im][8], in bfloat16 as [...][channels / 8][8][re,
+ * im]: then spectra of stamps and kernels are rounded (off by 2^-9 of each frequency, and so, by Parseval's theorem, of
+ * their pixels in quadratic mean), what is summed from their products is float32, and so is a kernel's gradient. */
 #ifndef DECOY_NET_SPECTRAL_H
 #define DECOY_NET_SPECTRAL_H
 
@@ -29,8 +31,9 @@ struct spectral {
     struct fourier fourier;
     int inputs, outputs; /* channels */
     int kernel_px, pad_px;
+    bool bf16;       /* numbers of a spectrum are bfloat16, else float32 */
     int frequencies; /* (L / 2 + 1) L */
-    float *work;     /* the caller's: spectral_work_size floats for each OpenMP thread */
+    void *work;      /* the caller's: spectral_work_size floats for each OpenMP thread */
 };
 
 /* The side L that such a layer needs; 0 where it is too large. */
@@ -39,34 +42,37 @@ int spectral_side(int in_px, int out_px, int kernel_px, int pad_px);
 /* fourier.length is set; the rest follows from the others. */
 void spectral_init(struct spectral *spectral);
 
-/* Floats of a spectrum of `rows` stamps or inputs with so many channels. */
+/* Numbers of a spectrum of `rows` stamps or inputs with so many channels. */
 size_t spectral_size(const struct spectral *spectral, int rows, int channels);
+
+/* Bytes of a number in spectra of stamps and kernels. */
+size_t spectral_number_size(const struct spectral *spectral);
 
 size_t spectral_work_size(const struct spectral *spectral);
 
 /* weights (out, in, K, K), plain or with inputs and outputs exchanged (as gradients of inputs take them):
  * their spectrum, times 1 / L^2. */
-void spectral_kernel(const struct spectral *spectral, const float *weights, bool exchanged, float *spectrum);
+void spectral_kernel(const struct spectral *spectral, const float *weights, bool exchanged, void *spectrum);
 
 /* count <= SPECTRAL_CHUNK images (count, side, side, channels) to their spectrum; gate (NULL: none): pixels
  * where it is not positive count as 0. */
 void spectral_transform(const struct spectral *spectral, const float *images, const float *gate, int count,
-                        int side_px, int channels, float *spectrum);
+                        int side_px, int channels, void *spectrum);
 
 /* And back: side_px rows and columns of it. bias (NULL: none) is added; with relu, negative values become 0. */
-void spectral_restore(const struct spectral *spectral, const float *spectrum, int count, int side_px,
-                      int channels, const float *bias, bool relu, float *images);
+void spectral_restore(const struct spectral *spectral, void *spectrum, int count, int side_px, int channels,
+                      const float *bias, bool relu, float *images);
 
 /* product(n, o) = sum over i of x(n, i) kernel(i, o), or with the conjugate of the kernel. */
-void spectral_multiply(const struct spectral *spectral, const float *x, const float *kernel, bool conjugate,
-                       int count, int inputs, int outputs, float *product);
+void spectral_multiply(const struct spectral *spectral, const void *x, const void *kernel, bool conjugate,
+                       int count, int inputs, int outputs, void *product);
 
 /* gradient(i, o) (+)= sum over n of x(n, i) conj d(n, o); add: to what is there. */
-void spectral_correlate(const struct spectral *spectral, const float *x, const float *d, int count, bool add,
+void spectral_correlate(const struct spectral *spectral, const void *x, const void *d, int count, bool add,
                         float *gradient);
 
 /* The kernel's gradient (out, in, K, K) from its spectrum, and the bias's from d: added to what is there. */
 void spectral_restore_kernel(const struct spectral *spectral, const float *spectrum, float *gradient);
-void spectral_add_bias(const struct spectral *spectral, const float *d, int count, float *gradient);
+void spectral_add_bias(const struct spectral *spectral, const void *d, int count, float *gradient);
 
 #endif

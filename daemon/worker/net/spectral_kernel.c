@@ -77,9 +77,20 @@ INLINE void transform_columns(const int reach, const struct phases *phases, int 
     }
 }
 
-/* And the folded row (re, im) at all frequencies. */
+INLINE void put(const bool far, float *to, lanes re, lanes im)
+{
+    if (far) {
+        lanes_store_far(to, re);
+        lanes_store_far(to + LANES, im);
+    } else {
+        lanes_store(to, re);
+        lanes_store(to + LANES, im);
+    }
+}
+
+/* And the folded row (re, im) at all frequencies. far: past the caches. */
 INLINE void transform_row(const int reach, const struct phases *phases, const lanes *re, const lanes *im,
-                          float *to, long stride)
+                          const bool far, float *to, long stride)
 {
     int half = phases->half;
     for (int m = 0; m <= half; m++) {
@@ -93,12 +104,10 @@ INLINE void transform_row(const int reach, const struct phases *phases, const la
             s_re = lanes_fma(sin_j, re[reach + j], s_re);
             s_im = lanes_fma(sin_j, im[reach + j], s_im);
         }
-        lanes_store_far(to + m * stride, c_re - s_im);
-        lanes_store_far(to + m * stride + LANES, c_im + s_re);
+        put(far, to + m * stride, c_re - s_im, c_im + s_re);
         if (!m || m == half)
             continue;
-        lanes_store_far(to + (2 * half - m) * stride, c_re + s_im);
-        lanes_store_far(to + (2 * half - m) * stride + LANES, c_im - s_re);
+        put(far, to + (2 * half - m) * stride, c_re + s_im, c_im - s_re);
     }
 }
 
@@ -116,31 +125,38 @@ INLINE void gather_taps(const struct spectral *spectral, const float *weights, b
     }
 }
 
-INLINE void kernel_lines(const int reach, const struct phases *phases, const float *folded, float *spectrum,
-                         struct steps steps)
+INLINE void kernel_lines(const struct spectral *spectral, const int reach, const struct phases *phases,
+                         const float *folded, void *spectrum, struct steps steps)
 {
+    float line[WIDTH * LONGEST] __attribute__((aligned(64)));
     lanes re[FOLDED_MAX], im[FOLDED_MAX];
     for (int k = 0; k <= phases->half; k++) {
+        void *to = place_in(spectral, spectrum, k * steps.line);
         transform_columns(reach, phases, k, folded, re, im);
-        transform_row(reach, phases, re, im, spectrum + k * steps.line, steps.column);
+        if (spectral->bf16) {
+            transform_row(reach, phases, re, im, false, line, WIDTH);
+            spectral_round_line(line, 2 * phases->half, to, steps.column);
+        } else {
+            transform_row(reach, phases, re, im, true, to, steps.column);
+        }
     }
     lanes_end_far();
 }
 
 static void kernel_part(const struct spectral *spectral, const struct phases *phases, const float *taps,
-                        float *spectrum, struct steps steps)
+                        void *spectrum, struct steps steps)
 {
     float folded[FOLDED_MAX * FOLDED_MAX * LANES] __attribute__((aligned(64)));
     fold_taps(spectral, phases->reach, taps, folded);
     if (phases->reach == 2)
-        kernel_lines(2, phases, folded, spectrum, steps);
+        kernel_lines(spectral, 2, phases, folded, spectrum, steps);
     else if (phases->reach == 3)
-        kernel_lines(3, phases, folded, spectrum, steps);
+        kernel_lines(spectral, 3, phases, folded, spectrum, steps);
     else
-        kernel_lines(phases->reach, phases, folded, spectrum, steps);
+        kernel_lines(spectral, phases->reach, phases, folded, spectrum, steps);
 }
 
-void spectral_kernel(const struct spectral *spectral, const float *weights, bool exchange, float *spectrum)
+void spectral_kernel(const struct spectral *spectral, const float *weights, bool exchange, void *spectrum)
 {
     int length = spectral->fourier.length;
     int rows = exchange ? spectral->outputs : spectral->inputs;
@@ -153,8 +169,8 @@ void spectral_kernel(const struct spectral *spectral, const float *weights, bool
         float taps[TAPS_MAX * LANES] __attribute__((aligned(64)));
         gather_taps(spectral, weights, exchange, part / groups, part % groups,
                     1.0f / (float)(length * length), taps);
-        kernel_part(spectral, &phases, taps, spectrum + part / groups * steps.row + part % groups * WIDTH,
-                    steps);
+        kernel_part(spectral, &phases, taps,
+                    place_in(spectral, spectrum, part / groups * steps.row + part % groups * WIDTH), steps);
     }
 }
 

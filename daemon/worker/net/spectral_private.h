@@ -5,6 +5,8 @@
 #include "daemon/worker/net/lanes.h"
 #include "daemon/worker/net/spectral.h"
 
+#include <stdint.h>
+
 #ifdef _OPENMP
 int omp_get_thread_num(void);
 #else
@@ -41,6 +43,21 @@ INLINE struct steps steps_of(const struct spectral *spectral, int rows, int chan
     long column = (long)groups_of(channels) * FOURIER_WIDTH, row = column * spectral->fourier.length;
     return (struct steps){column, row, row * rows};
 }
+
+/* The place so many numbers behind the beginning of a spectrum of stamps or of a kernel. */
+INLINE void *place_in(const struct spectral *spectral, void *spectrum, long numbers)
+{
+    return (char *)spectrum + numbers * (long)spectral_number_size(spectral);
+}
+
+/* spectral_bf16.c. A line of one group of channels to a spectrum, `stride` numbers from one frequency to the next, and
+ * back; and what spectral.h says of multiply and correlate. */
+void spectral_round_line(const float *line, int length, uint16_t *spectrum, long stride);
+void spectral_widen_line(const uint16_t *spectrum, long stride, int length, float *line);
+void spectral_multiply_bf16(const struct spectral *spectral, const uint16_t *x, const uint16_t *kernel,
+                            bool conjugate, int count, int inputs, int outputs, uint16_t *product);
+void spectral_correlate_bf16(const struct spectral *spectral, const uint16_t *x, const uint16_t *d, int count,
+                             bool add, float *gradient);
 
 INLINE int place_of(int channel) /* of its real part in a row of a spectrum */
 {

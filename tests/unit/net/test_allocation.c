@@ -63,13 +63,13 @@ static void step(struct network *network, float *gradient)
     assert_int_equal(network_backward(network, gradient, &err), 0);
 }
 
-static void check_preset(const char *path)
+static void check_preset(const char *path, int precision)
 {
     struct err err = {0};
     struct model *model;
     struct network *network;
     assert_int_equal(model_read(&model, path, 64, 6, &err), 0);
-    assert_int_equal(network_create(&network, model, BATCH, 1, NETWORK_TRAIN, &err), 0);
+    assert_int_equal(network_create(&network, model, BATCH, 1, NETWORK_TRAIN | precision, &err), 0);
     assert_true(calls > 0 && largest > SMALL); /* the counter counts */
     float *gradient = malloc(model->parameter_count * sizeof *gradient);
     model_initial_weights(model, 1, network_parameters(network));
@@ -84,20 +84,36 @@ static void check_preset(const char *path)
     model_destroy(model);
 }
 
+static void check_presets(int precision)
+{
+    check_preset(DECOY_SOURCE_ETC "/models/lenet.yaml", precision);
+    check_preset(DECOY_SOURCE_ETC "/models/vgg8.yaml", precision);
+    check_preset(DECOY_SOURCE_ETC "/models/resnet8.yaml", precision);
+}
+
 static void step_allocates_no_tensor(void **state)
 {
     (void)state;
     if (!COUNTING)
         skip();
-    check_preset(DECOY_SOURCE_ETC "/models/lenet.yaml");
-    check_preset(DECOY_SOURCE_ETC "/models/vgg8.yaml");
-    check_preset(DECOY_SOURCE_ETC "/models/resnet8.yaml");
+    check_presets(0);
+}
+
+static void step_in_bf16_allocates_no_tensor(void **state)
+{
+    (void)state;
+    if (!network_has_bf16())
+        puts("skipped: this processor multiplies no bfloat16 (avx512_bf16)");
+    if (!COUNTING || !network_has_bf16())
+        skip();
+    check_presets(NETWORK_BF16);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(step_allocates_no_tensor),
+        cmocka_unit_test(step_in_bf16_allocates_no_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
