@@ -8,6 +8,7 @@
 #include "daemon/worker/confine.h"
 #include "daemon/worker/job.h"
 #include "daemon/worker/outdir.h"
+#include "daemon/worker/pulse.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -85,6 +86,21 @@ static int run_confined(struct job *job, const struct kind *kind, const char *ou
     return code;
 }
 
+static int run_linked(struct job *job, const struct kind *kind, struct err *err)
+{
+    struct pulse *pulse = NULL;
+    const char *out = spec_text(job->spec, "out");
+    int code = out ? outdir_check(kind->name, out, err) : 0;
+    if (!code)
+        code = pulse_start(&pulse, job->team, job->link, err);
+    if (!code)
+        code = run_confined(job, kind, out, err);
+    if (!code || code == -ECANCELED)
+        team_barrier(job->team); /* until the last one is done, all are heard of */
+    pulse_stop(pulse);
+    return code;
+}
+
 static int run_job(struct job *job, const struct kind *kind, struct err *err)
 {
     int code = team_create(&job->team, err);
@@ -93,11 +109,8 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
         return code;
     }
     code = link_create(&job->link, team_rank(job->team), err);
-    const char *out = spec_text(job->spec, "out");
-    if (!code && out)
-        code = outdir_check(kind->name, out, err);
     if (!code)
-        code = run_confined(job, kind, out, err);
+        code = run_linked(job, kind, err);
     if (code == -ECANCELED)
         link_note(job->link, "stopped as asked; what was finished is kept");
     else if (code)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5, TAG_CHANNEL = 100 };
+enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5, TAG_BEAT = 6, TAG_CHANNEL = 100 };
 
 struct team {
     int rank, size, local_rank, local_size;
@@ -128,6 +128,8 @@ void team_destroy(struct team *team)
         pthread_join(team->server, NULL);
     else if (team->size > 1 && team->rank == 0)
         serve_claims(team); /* the others' farewells */
+    if (team->size > 1 && team->rank == 0)
+        team_hear(team, NULL);
     if (team->with_mpi)
         MPI_Finalize();
     free(team);
@@ -293,6 +295,26 @@ void team_claim_reset(struct team *team)
     if (team->rank == 0)
         atomic_store(&team->next, 0);
     team_barrier(team);
+}
+
+void team_beat(struct team *team)
+{
+    (void)team;
+    MPI_Send(NULL, 0, MPI_BYTE, 0, TAG_BEAT, MPI_COMM_WORLD);
+}
+
+void team_hear(struct team *team, bool *heard)
+{
+    MPI_Status status;
+    int there = team->size > 1;
+    while (there) {
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_BEAT, MPI_COMM_WORLD, &there, &status);
+        if (!there)
+            return;
+        MPI_Recv(NULL, 0, MPI_BYTE, status.MPI_SOURCE, TAG_BEAT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        if (heard)
+            heard[status.MPI_SOURCE] = true;
+    }
 }
 
 void team_abort(struct team *team, int status)

@@ -48,6 +48,11 @@ int team_gather_text(struct team *team, const char *mine, char ***texts);
 long team_claim(struct team *team, long count);
 void team_claim_reset(struct team *team);
 
+/* A sign of life to rank 0, which is never waited for; rank 0 marks in heard whose signs have come since it last asked
+ * (NULL: they are only taken). Each by one thread, beside others at work. */
+void team_beat(struct team *team);
+void team_hear(struct team *team, bool *heard);
+
 /* Ends all ranks at once, after an error on one of them. */
 void team_abort(struct team *team, int status) __attribute__((noreturn));
 
