@@ -20,7 +20,7 @@ enum { DEPTH = 3, FIRST_GROUP = 4, STOP_LOOK_MS = 20 };
 enum { STREAM_AUGMENT = 0x6175676d };
 
 struct slot {
-    float *stamps;
+    float *planes;
     uint8_t *labels;
     int count, code;
     struct err err; /* with code */
@@ -122,8 +122,8 @@ static int fill_row(struct loader *loader, const struct loader_pass *pass, uint6
                                          : dataset_pixels(options->dataset, pass->part, example, &slot->err);
     if (!pixels)
         return -EIO;
-    input_convert(options->input, change_stamp(loader, pass, example, pixels),
-                  slot->stamps + (size_t)row * input_size(options->input));
+    input_convert_planes(options->input, change_stamp(loader, pass, example, pixels),
+                         slot->planes + (size_t)row * input_planes_size(options->input));
     return dataset_labels(options->dataset, pass->part, example, 1, slot->labels + row, &slot->err);
 }
 
@@ -168,15 +168,15 @@ static void *fill_slots(void *argument)
 
 static int allocate(struct loader *loader)
 {
-    size_t size = input_size(loader->options.input), rows = (size_t)loader->options.micro_batch;
+    size_t size = input_planes_size(loader->options.input), rows = (size_t)loader->options.micro_batch;
     loader->most_batches = 1 + (loader->options.group_rows - 1) / loader->options.micro_batch;
-    loader->changed = calloc(size, sizeof *loader->changed);
+    loader->changed = calloc(input_size(loader->options.input), sizeof *loader->changed);
     loader->ahead = calloc((size_t)loader->most_batches * rows, sizeof *loader->ahead);
     for (int i = 0; i < DEPTH; i++) {
         struct slot *slot = &loader->slots[i];
-        slot->stamps = calloc(rows * size, sizeof *slot->stamps);
+        slot->planes = calloc(rows * size, sizeof *slot->planes);
         slot->labels = calloc(rows, 1);
-        if (!slot->stamps || !slot->labels)
+        if (!slot->planes || !slot->labels)
             return -ENOMEM;
     }
     return loader->changed && loader->ahead ? 0 : -ENOMEM;
@@ -224,7 +224,7 @@ void loader_destroy(struct loader *loader)
     if (loader->has_thread)
         pthread_join(loader->thread, NULL);
     for (int i = 0; i < DEPTH; i++) {
-        free(loader->slots[i].stamps);
+        free(loader->slots[i].planes);
         free(loader->slots[i].labels);
     }
     stream_destroy(loader->stream);
@@ -279,7 +279,7 @@ int loader_next(struct loader *loader, struct loader_batch *next, struct err *er
     const struct slot *slot = &loader->slots[batch % DEPTH];
     if (slot->code)
         return err_set(err, slot->code, "%s", slot->err.text);
-    *next = (struct loader_batch){slot->stamps, slot->labels, slot->count};
+    *next = (struct loader_batch){slot->planes, slot->labels, slot->count};
     return 0;
 }
 

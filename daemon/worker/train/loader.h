@@ -12,7 +12,7 @@
 
 struct loader;
 
-/* All borrowed until the loader is destroyed. The thread alone uses input. */
+/* All borrowed until the loader is destroyed. The thread alone converts with input. */
 struct loader_options {
     struct dataset *dataset;
     struct input *input;
@@ -49,9 +49,9 @@ struct loader_pass {
 /* Begins a pass; one under way is given up. The pass is copied. */
 void loader_start(struct loader *loader, const struct loader_pass *pass);
 
-/* What the network is given. */
+/* What the network is given: of each stamp its planes (input.h), side by side. */
 struct loader_batch {
-    const float *stamps; /* (count, S, S, C), converted */
+    const float *planes;
     const uint8_t *labels;
     int count;
 };

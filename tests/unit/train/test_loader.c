@@ -143,10 +143,11 @@ static struct loader_rows rows_of(const void *context, int64_t batch)
 
 static void check_row(const struct loader_batch *batch, int row, uint64_t example)
 {
-    const float *stamp = batch->stamps + (size_t)row * FLOATS;
+    float stamp[FLOATS];
     uint8_t label;
     assert_int_equal(dataset_labels(dataset, DATASET_TRAIN, example, 1, &label, NULL), 0);
     assert_int_equal(batch->labels[row], label);
+    input_join_planes(input, batch->planes + (size_t)row * input_planes_size(input), stamp);
     for (int p = 0; p < FLOATS; p++)
         assert_true(stamp[p] == (float)example + (float)p / 10000);
 }
