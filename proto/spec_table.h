@@ -133,6 +133,7 @@ static const struct spec_field AUDIT_FIELDS[] = {
 static const struct spec_field TRAIN_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the run: ckpts/, logs/, prof/, model"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
+    {"cache", SPEC_OUTPUT, .help = "directory of each host's own, as on its SSD: shards are copied there first, as far as there is room, and read there"},
     {"model", SPEC_PRESET, "lenet-2x2", .choices = "models", .help = "layers of the network"},
     {"epochs", SPEC_INT, "6", LIMITS(1, 100000), .help = "passes over the training part"},
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
@@ -211,6 +212,7 @@ static const struct spec_field EVALUATE_FIELDS[] = {
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
     {"examples", SPEC_INT, "4", LIMITS(1, 64),
      .help = "pairs of stamps in the gallery of each brightness percentile"},
+    {"pictures", SPEC_BOOL, "true", .help = "galleries and plots; without, report.html has the numbers alone"},
 };
 
 static const struct spec_field MODEL_FIELDS[] = {

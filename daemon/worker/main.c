@@ -64,10 +64,17 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
 /* The output directory (NULL: the kind has none) is made before: none could be made outside of it after. */
 static int run_confined(struct job *job, const struct kind *kind, const char *out, struct err *err)
 {
-    const char *writable[3] = {getenv("DECOY_ATTEMPT_DIR")};
-    writable[writable[0] ? 1 : 0] = out;
+    const char *cache = spec_text(job->spec, "cache"), *writable[4] = {NULL};
+    size_t count = 0;
+    writable[count] = getenv("DECOY_ATTEMPT_DIR");
+    count += writable[count] != NULL;
+    writable[count] = out;
+    count += out != NULL;
+    writable[count] = cache;
     bool fresh = out && !path_exists(out);
     int code = out ? path_make_directories(out, 0777, err) : 0;
+    if (!code && cache)
+        code = path_make_directories(cache, 0777, err);
     if (!code)
         code = confine_rank(writable, kind->programs, err);
     if (!code) {

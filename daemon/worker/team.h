@@ -15,7 +15,8 @@ void team_destroy(struct team *team);
 
 int team_rank(const struct team *team);
 int team_size(const struct team *team);
-int team_local_size(const struct team *team); /* ranks on this host */
+int team_local_rank(const struct team *team); /* among those on this host */
+int team_local_size(const struct team *team); /* how many those are */
 
 void team_barrier(struct team *team);
 void team_broadcast(struct team *team, void *data, size_t size, int root);

@@ -180,6 +180,7 @@ void dataset_close(struct dataset *dataset)
     }
     json_decref(dataset->manifest);
     free(dataset->directory);
+    free(dataset->cache);
     pthread_mutex_destroy(&dataset->lock);
     free(dataset);
 }

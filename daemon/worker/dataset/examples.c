@@ -22,8 +22,15 @@ static struct shard *find_shard(const struct dataset *dataset, enum dataset_part
 
 char *shard_path(const struct dataset *dataset, char which, enum dataset_part part, const struct shard *shard)
 {
+    const size_t k = (size_t)(shard - dataset->parts[part].shards) + 1;
+    if (dataset->cache && which == 'x') {
+        CLEANUP(free_ptr) char *copy = cache_path(dataset, part, k);
+        struct err absent = {0};
+        if (shard_check(copy, shard->x.bytes, &absent) == 0)
+            return TAKE(copy);
+    }
     if (!shard->path)
-        return dataset_file(dataset, which, part, (size_t)(shard - dataset->parts[part].shards) + 1);
+        return dataset_file(dataset, which, part, k);
     char *path = strdup(shard->path), *name = path ? strrchr(path, '/') + 1 : NULL;
     if (name)
         *name = which;

@@ -101,7 +101,8 @@ static int open_dataset(struct trainer *trainer, struct err *err)
                        path, count, trainer->batch);
     if (trainer->patience && !dataset_count(trainer->dataset, DATASET_VALID))
         return err_set(err, -EINVAL, "--patience looks at the validation part, and %s has none", path);
-    return dataset_order_create(&trainer->order, trainer->dataset, DATASET_TRAIN, err);
+    code = dataset_order_create(&trainer->order, trainer->dataset, DATASET_TRAIN, err);
+    return code ? code : trainer_fill_cache(trainer, err);
 }
 
 static int open_input(struct trainer *trainer, struct err *err)
