@@ -212,6 +212,7 @@ static const struct spec_field EVALUATE_FIELDS[] = {
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
     {"examples", SPEC_INT, "4", LIMITS(1, 64),
      .help = "pairs of stamps in the gallery of each brightness percentile"},
+    {"pictures", SPEC_BOOL, "true", .help = "galleries and plots; without, report.html has the numbers alone"},
 };
 
 static const struct spec_field MODEL_FIELDS[] = {
