@@ -277,8 +277,8 @@ static void add_stages(struct plan *plan, const struct trial *trial)
     CLEANUP(free_ptr) char *train = str_format("%s-train", trial->name);
     CLEANUP(free_ptr) char *valid = str_format("%s-valid", trial->name);
     CLEANUP(free_ptr) char *model = str_format("$(%s)", train);
-    json_t *fields =
-        json_pack("{sO ss}", "dataset", json_object_get(trial->fields, "dataset"), "part", "valid");
+    json_t *fields = json_pack("{sO ss sb}", "dataset", json_object_get(trial->fields, "dataset"), "part",
+                               "valid", "pictures", 0);
     json_t *evaluate = stage_of(plan, "evaluate", fields, trial->values);
     json_object_set_new(evaluate, "model", json_string(model)); /* a reference, not a text to escape */
     json_object_set_new(plan->stages, train, stage_of(plan, "train", trial->fields, trial->values));

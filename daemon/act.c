@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/path.h"
 #include "common/str.h"
+#include "daemon/hang.h"
 #include "daemon/hosts.h"
 #include "daemon/loglimit.h"
 #include "daemon/process.h"
@@ -59,6 +60,11 @@ size_t acts_running(const struct acts *acts)
     return acts->running;
 }
 
+struct run *acts_first(const struct acts *acts)
+{
+    return acts->runs;
+}
+
 /* placement: NULL for what an earlier daemon started. */
 static struct run *run_create(struct acts *acts, struct job *job, const struct placement *placement)
 {
@@ -69,6 +75,9 @@ static struct run *run_create(struct acts *acts, struct job *job, const struct p
     run->job = job;
     run->progress = progress_create(placement ? placement->ranks : job->row->ranks);
     run->placement = placement ? *placement : (struct placement){0};
+    run->silent_s = calloc((size_t)run->placement.ranks + 1, sizeof *run->silent_s);
+    if (!run->silent_s)
+        abort();
     run->launched = placement ? spawn_launches(placement) : job->row->ranks > 1;
     run->elsewhere = placement && spawn_elsewhere(placement, &acts->daemon->config);
     uv_timer_init(acts->daemon->loop, &run->timer);
@@ -85,6 +94,7 @@ static void on_run_closed(uv_handle_t *handle)
     struct run *run = handle->data;
     progress_destroy(run->progress);
     json_decref(run->metrics);
+    free(run->silent_s);
     free(run->directory);
     free(run);
 }
@@ -328,6 +338,7 @@ static void start(struct acts *acts, struct job *job, const struct placement *pl
     log_info("job %lld attempt %d: %s started, pid %d", (long long)job->row->id, run->attempt.attempt,
              job->row->kind, (int)child.pid);
     loglimit_wake(daemon->loglimit);
+    hangs_wake(daemon->hangs);
     run->limit_s = job->row->time_limit_s > 0 ? clock_monotonic_s() + job->row->time_limit_s : 0;
     arm(run);
 }

@@ -29,5 +29,6 @@ int acts_checkpoint(struct acts *acts, struct job *job, int *asked, struct err *
 int acts_adopt(struct acts *acts, struct job *job, const struct attempt *attempt, struct err *err);
 
 size_t acts_running(const struct acts *acts);
+struct run *acts_first(const struct acts *acts); /* of those that run, each with its next; NULL: none */
 
 #endif

@@ -102,6 +102,7 @@ int config_read(struct config *config, const json_t *flags, const char *state, s
         *config = (struct config){
             .slots = (int)spec_int(resolved, "slots"),
             .grace_s = spec_real(resolved, "grace"),
+            .hang_after_s = spec_real(resolved, "hang_after"),
             .hosts = text_of(resolved, "hosts"),
             .srun = choose_srun(spec_text(resolved, "launcher")),
             .close_before_s = spec_real(resolved, "close_before"),

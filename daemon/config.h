@@ -12,6 +12,7 @@
 struct config {
     int slots;        /* threads to keep busy; 0: the CPUs it may run on */
     double grace_s;   /* from SIGTERM to SIGKILL */
+    double hang_after_s; /* a rank that is silent for longer hangs; 0: none does */
     char *hosts;      /* "h1:16,h2:16", the owner's to free; NULL: those of the allocation, or this one */
     bool srun;        /* starts the ranks; else mpirun */
     int64_t until_us;      /* the end of the allocation as told, 0: not told */

@@ -20,6 +20,7 @@ struct forgetting; /* forget.h */
 struct deadline;   /* deadline.h */
 struct metrics;    /* metrics.h */
 struct loglimit;   /* loglimit.h */
+struct hangs;      /* hang.h */
 
 struct daemon {
     uv_loop_t *loop;
@@ -40,6 +41,7 @@ struct daemon {
     struct deadline *deadline;
     struct metrics *metrics;
     struct loglimit *loglimit;
+    struct hangs *hangs;
     bool copied;       /* the state directory is a copy: what runs is its original's */
     char *drained;     /* why it starts no jobs for now ("" without a reason), NULL when it does */
     json_t *recovered; /* ids of the jobs that ran when the daemon before it died */

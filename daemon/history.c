@@ -366,6 +366,7 @@ static void install(struct history *history)
             json_decref(row->result);
             row->result = TAKE(pending->result);
         }
+        queue_changed(history->queue, pending->job);
     }
 }
 

@@ -29,12 +29,9 @@ static void on_timer(uv_timer_t *timer)
 {
     struct loglimit *loglimit = timer->data;
     struct daemon *daemon = loglimit->daemon;
-    const struct job *job;
-    for (size_t i = 0; acts_running(daemon->acts) && (job = queue_at(daemon->queue, i)); i++) {
-        if (!job->run)
-            continue;
-        trim(loglimit, job->run->directory, "stderr");
-        trim(loglimit, job->run->directory, "stdout");
+    for (const struct run *run = acts_first(daemon->acts); run; run = run->next) {
+        trim(loglimit, run->directory, "stderr");
+        trim(loglimit, run->directory, "stdout");
     }
     trim(loglimit, daemon->state, "decoyd.log");
     uv_timer_start(timer, on_timer, acts_running(daemon->acts) ? LOOK_MS : IDLE_MS, 0);

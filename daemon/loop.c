@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/forget.h"
 #include "daemon/fdlimit.h"
+#include "daemon/hang.h"
 #include "daemon/hosts.h"
 #include "daemon/loglimit.h"
 #include "daemon/metrics.h"
@@ -147,6 +148,8 @@ static int create_parts(struct daemon *daemon, struct err *err)
         code = metrics_create(&daemon->metrics, daemon, err);
     if (!code)
         code = loglimit_create(&daemon->loglimit, daemon, err);
+    if (!code)
+        code = hangs_create(&daemon->hangs, daemon, err);
     return code;
 }
 
@@ -206,6 +209,8 @@ static void close_parts(struct part *part)
         metrics_close(daemon->metrics);
     if (daemon->loglimit)
         loglimit_close(daemon->loglimit);
+    if (daemon->hangs)
+        hangs_close(daemon->hangs);
     if (daemon->streams)
         streams_close(daemon->streams);
     zsock_close(daemon->zsock);
@@ -222,6 +227,7 @@ static void close_parts(struct part *part)
     free(daemon->deadline);
     free(daemon->metrics);
     free(daemon->loglimit);
+    free(daemon->hangs);
     submits_destroy(daemon->submits);
     streams_destroy(daemon->streams);
     history_destroy(daemon->history);

@@ -83,16 +83,24 @@ static bool carries_token(pid_t pid, const char *token)
     return false;
 }
 
+/* The number behind a name of /proc/PID/status, written to that base; 0 where there is none. */
+static unsigned long long status_of(pid_t pid, const char *name, int base)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    const char *line = read_some(path, text, sizeof text) > 0 ? strstr(text, name) : NULL;
+    return line ? strtoull(line + strlen(name), NULL, base) : 0;
+}
+
 /* Whether it handles SIGUSR1; to anything else that signal is the end. */
 static bool catches_usr1(pid_t pid)
 {
-    char path[64], text[4096];
-    unsigned long long caught = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    if (read_some(path, text, sizeof text) <= 0)
-        return false;
-    const char *line = strstr(text, "\nSigCgt:");
-    return line && sscanf(line, "\nSigCgt: %llx", &caught) == 1 && (caught >> (SIGUSR1 - 1) & 1);
+    return status_of(pid, "\nSigCgt:", 16) >> (SIGUSR1 - 1) & 1;
+}
+
+static bool is_traced(pid_t pid)
+{
+    return status_of(pid, "\nTracerPid:", 10) != 0;
 }
 
 struct choice {
@@ -110,10 +118,10 @@ static bool is_chosen(pid_t pid, const struct choice *choice)
         (choice->who & PROCESS_LEADER && !leader) || look(pid, &process) != 0)
         return false;
     if ((process.session == choice->session) == choice->strays || process.state == 'Z' ||
-        process.state == 'X')
+        process.state == 'X' || (choice->who & PROCESS_STOPPED && process.state != 'T'))
         return false;
     return (!choice->token || carries_token(pid, choice->token)) &&
-           (!(choice->who & PROCESS_CATCHES_USR1) || catches_usr1(pid));
+           (!(choice->who & PROCESS_CATCHES_USR1) || catches_usr1(pid)) && (!(choice->who & PROCESS_TRACED) || is_traced(pid));
 }
 
 static int signal_chosen(const struct choice *choice, int signal)

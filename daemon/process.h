@@ -15,7 +15,14 @@ int process_start_ticks(pid_t pid, int64_t *ticks);
 int process_boot_id(char boot_id[40], struct err *err);
 
 /* Which of them; the flags may be added up. */
-enum process_who { PROCESS_ALL = 0, PROCESS_BUT_LEADER = 1, PROCESS_CATCHES_USR1 = 2, PROCESS_LEADER = 4 };
+enum process_who {
+    PROCESS_ALL = 0,
+    PROCESS_BUT_LEADER = 1,
+    PROCESS_CATCHES_USR1 = 2,
+    PROCESS_LEADER = 4,
+    PROCESS_STOPPED = 8, /* by a signal */
+    PROCESS_TRACED = 16  /* by a debugger, strace or the like */
+};
 
 /* Sends a signal (0: none, to count) to the living members of a session whose environment holds
  * DECOY_TOKEN=token, or to all members where token is NULL. Returns how many there are. */

@@ -14,6 +14,8 @@ struct job {
     struct job_row *row;
     struct run *run;   /* the attempt that is running, or NULL */
     uint64_t revision; /* of its last visible change (watch.h) */
+    bool listed;         /* among the ready ones (queue.c), */
+    int listed_priority; /* by this priority */
 };
 
 struct slots; /* slots.h */
@@ -25,11 +27,14 @@ void queue_destroy(struct queue *queue);
 /* Takes row, whose id is in the queue not yet. */
 struct job *queue_add(struct queue *queue, struct job_row *row);
 
+/* To be called when the state or the priority of a job has changed. */
+void queue_changed(struct queue *queue, struct job *job);
+
 struct job *queue_find(struct queue *queue, int64_t id); /* NULL: none, or ended and forgotten */
 struct job *queue_at(struct queue *queue, size_t index); /* in order of id; NULL past the end */
 
 /* The ready job that is first in order among those whose time has come; NULL when there is none. *wake_us is
- * the earliest not_before of the others, 0 without any. Jobs that need more than `slots` (the daemon was
+ * the earliest not_before of those before it, 0 without any. Jobs that need more than `slots` (the daemon was
  * started anew with fewer) are passed over. */
 struct job *queue_next(struct queue *queue, const struct slots *slots, int64_t now_us, int64_t *wake_us);
 

@@ -2,6 +2,7 @@
  * runs now is of the past, or a stranger's, and changes nothing. */
 #include "common/clock.h"
 #include "common/str.h"
+#include "daemon/hang.h"
 #include "daemon/run.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
@@ -56,6 +57,21 @@ int verb_metrics(struct call *call, struct err *err)
     run->metrics = json_incref(row);
     curve_add(&run->curve, row);
     watch_touch(call->daemon->streams, run->job);
+    return 0;
+}
+
+int verb_alive(struct call *call, struct err *err)
+{
+    struct run *run = run_of_message(call->daemon->queue, call->body);
+    const json_t *ranks = json_object_get(call->body, "ranks"), *rank;
+    size_t i;
+    (void)err;
+    json_array_foreach(run ? ranks : NULL, i, rank)
+    {
+        json_int_t number = json_is_integer(rank) ? json_integer_value(rank) : -1;
+        if (number >= 0 && number < run->placement.ranks)
+            hangs_heard(run, (int)number);
+    }
     return 0;
 }
 

@@ -25,6 +25,9 @@ struct run {
     json_t *metrics; /* last row, or NULL */
     struct curve curve;
     int notes; /* recorded so far */
+    double *silent_s; /* of each rank of the placement: how long it has not been heard of (hang.h) */
+    double stopped_s; /* how long its leader has been stopped */
+    bool beating;     /* a rank has given a sign of life */
     bool heard; /* it has spoken: all its ranks have met in MPI_Init, and handle signals */
     uv_timer_t timer;
     double limit_s, kill_s; /* when its time is up, and when it is killed; monotonic, 0: never */

@@ -41,6 +41,7 @@ static const struct {
     {"metrics", verb_metrics, true},
     {"note", verb_note, true},
     {"warning", verb_warning, true},
+    {"alive", verb_alive, true},
 };
 
 static void reply(struct daemon *daemon, const struct peer *peer, const struct request *request,

@@ -23,7 +23,7 @@ verb_run verb_cancel, verb_hold, verb_release, verb_priority, verb_checkpoint, v
     verb_rerun;                                                               /* change.c */
 verb_run verb_list, verb_show, verb_logs, verb_events, verb_wait, verb_watch; /* query.c */
 verb_run verb_explain;                                                        /* explain.c */
-verb_run verb_progress, verb_metrics, verb_note, verb_warning;                /* report.c */
+verb_run verb_progress, verb_metrics, verb_note, verb_warning, verb_alive;    /* report.c */
 
 /* For zsock.h; context is the daemon. */
 void service_on_message(void *context, const struct peer *peer, const struct frame *frames, size_t count);

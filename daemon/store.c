@@ -206,6 +206,7 @@ static void write_back(struct store *store)
 
 void store_rollback(struct store *store)
 {
+    store->counted = false;
     if (!sqlite3_get_autocommit(store->db))
         run(store, store_bind(store, ROLLBACK, ""), NULL);
     if (store->full)
@@ -224,6 +225,7 @@ int store_keep(struct store *store, struct err *err)
 
 int store_rewind(struct store *store, struct err *err)
 {
+    store->counted = false;
     int code = run(store, store_bind(store, REWIND, ""), err);
     return code ? code : store_keep(store, err);
 }
@@ -260,6 +262,7 @@ int store_add_job(struct store *store, struct job_row *row, struct err *err)
         row->array = row->id;
         code = run(store, store_bind(store, HEAD_ARRAY, "i", row->id), err);
     }
+    store->counts[life->state]++;
     return code ? code : add_after(store, row, err);
 }
 
@@ -278,6 +281,8 @@ int store_update_job(struct store *store, const struct job_row *row, const struc
     if (!code && sqlite3_changes(store->db) != 1)
         code = err_set(err, -ESTALE, "job %lld is no longer %s in attempt %d", (long long)row->id,
                        job_state_name(before->state), before->attempt);
+    store->counts[before->state]--;
+    store->counts[life->state]++;
     return code;
 }
 
@@ -321,6 +326,7 @@ int store_forget_job(struct store *store, int64_t id, struct err *err)
 {
     static const enum statement STEPS[] = {FORGET_AFTER, FORGET_EVENTS, FORGET_ATTEMPTS, FORGET_JOB};
     int code = 0;
+    store->counted = false;
     for (size_t i = 0; !code && i < sizeof STEPS / sizeof *STEPS; i++)
         code = run(store, store_bind(store, STEPS[i], "i", id), err);
     if (!code && sqlite3_changes(store->db) != 1)

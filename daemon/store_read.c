@@ -15,7 +15,11 @@ static const char *text_of(sqlite3_stmt *statement, int column)
 static char *copy_of(sqlite3_stmt *statement, int column)
 {
     const char *text = text_of(statement, column);
-    return text ? str_format("%s", text) : NULL;
+    size_t size = text ? (size_t)sqlite3_column_bytes(statement, column) + 1 : 0;
+    char *copy = size ? malloc(size) : NULL;
+    if (size && !copy)
+        abort();
+    return size ? memcpy(copy, text, size) : NULL;
 }
 
 static json_t *json_of(sqlite3_stmt *statement, int column)
@@ -369,9 +373,15 @@ static int take_count(struct store *store, sqlite3_stmt *s, void *context, struc
 
 int store_count_states(struct store *store, int64_t counts[JOB_STATE_MAX], struct err *err)
 {
-    struct counts found = {.counts = counts};
-    memset(counts, 0, JOB_STATE_MAX * sizeof *counts);
-    return any_number(each(store, store_bind(store, COUNT_STATES, ""), take_count, &found, err));
+    struct counts found = {.counts = store->counts};
+    int code = 0;
+    if (!store->counted) {
+        memset(store->counts, 0, sizeof store->counts);
+        code = any_number(each(store, store_bind(store, COUNT_STATES, ""), take_count, &found, err));
+    }
+    store->counted = code == 0;
+    memcpy(counts, store->counts, sizeof store->counts);
+    return code;
 }
 
 int store_count_array(struct store *store, int64_t array, int64_t counts[JOB_STATE_MAX], int64_t *last,

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { STREAMS_MAX = 100000, PIECE = 500, BLOCKED_MS = 50 };
+enum { STREAMS_MAX = 100000, PIECE = 500, BLOCKED_MS = 50, LOOK_MS = 30000, LOOK_LEAST = 1000 };
 
 int streams_create(struct streams **out, struct daemon *daemon, struct err *err)
 {
@@ -19,7 +19,9 @@ int streams_create(struct streams **out, struct daemon *daemon, struct err *err)
     streams->daemon = daemon;
     uv_timer_init(daemon->loop, &streams->again);
     uv_timer_init(daemon->loop, &streams->flush);
-    streams->again.data = streams->flush.data = streams;
+    uv_timer_init(daemon->loop, &streams->look);
+    streams->again.data = streams->flush.data = streams->look.data = streams;
+    streams->look_at = LOOK_LEAST;
     *out = streams;
     return store_last_seq(daemon->store, &streams->last_seq, err);
 }
@@ -42,6 +44,23 @@ void streams_free_gone(struct streams *streams)
             at = &stream->next;
         }
     }
+}
+
+/* Nothing is sent, so that who waits for nothing costs nothing. */
+static void free_ended(struct streams *streams)
+{
+    for (struct stream *stream = streams->first; stream; stream = stream->next)
+        stream->gone |= peer_has_ended(&stream->peer);
+    streams_free_gone(streams);
+    streams->look_at = 2 * streams->count > LOOK_LEAST ? 2 * streams->count : LOOK_LEAST;
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    struct streams *streams = timer->data;
+    free_ended(streams);
+    if (streams->count == 0)
+        uv_timer_stop(timer);
 }
 
 int stream_send(struct streams *streams, struct stream *stream, const char *kind, const json_t *body)
@@ -234,6 +253,7 @@ static struct stream *add(struct streams *streams, enum stream_kind kind, const 
         abort();
     stream->kind = kind;
     stream->peer = *peer;
+    peer_know(&stream->peer);
     memcpy(stream->id, request->id, request->id_size);
     stream->id_size = request->id_size;
     stream->next = streams->first;
@@ -246,7 +266,8 @@ int streams_start(struct streams *streams, enum stream_kind kind, const struct p
                   const struct request *request, int64_t *jobs, size_t count, int64_t after_seq, bool follow,
                   struct err *err)
 {
-    streams_free_gone(streams);
+    if (streams->count >= streams->look_at || streams->count >= STREAMS_MAX)
+        free_ended(streams);
     if (streams->count >= STREAMS_MAX) {
         free(jobs);
         return err_set(err, -EBUSY, "decoyd already serves %d streams", STREAMS_MAX);
@@ -256,6 +277,8 @@ int streams_start(struct streams *streams, enum stream_kind kind, const struct p
     stream->count = count;
     stream->follow = follow;
     stream->seq = after_seq;
+    if (!uv_is_active((uv_handle_t *)&streams->look))
+        uv_timer_start(&streams->look, on_look, LOOK_MS, LOOK_MS);
     if (kind == STREAM_WATCH)
         watch_begin(streams, stream);
     else
@@ -263,15 +286,24 @@ int streams_start(struct streams *streams, enum stream_kind kind, const struct p
     return 0;
 }
 
+static int by_peer(const void *a, const void *b)
+{
+    return peer_compare(*(const struct peer *const *)a, *(const struct peer *const *)b);
+}
+
 size_t streams_clients(const struct streams *streams)
 {
-    size_t count = 0;
+    CLEANUP(free_ptr) const struct peer **peers = calloc(streams->count + 1, sizeof *peers);
+    size_t open = 0, count = 0;
+    if (!peers)
+        abort();
     for (const struct stream *stream = streams->first; stream; stream = stream->next) {
-        const struct stream *other = streams->first;
-        while (other != stream && !peer_same(&other->peer, &stream->peer))
-            other = other->next;
-        count += other == stream && !stream->gone;
+        if (!stream->gone && !peer_has_ended(&stream->peer))
+            peers[open++] = &stream->peer;
     }
+    qsort(peers, open, sizeof *peers, by_peer);
+    for (size_t i = 0; i < open; i++)
+        count += i == 0 || peer_compare(peers[i - 1], peers[i]) != 0;
     return count;
 }
 
@@ -287,6 +319,7 @@ void streams_close(struct streams *streams)
     streams_free_gone(streams);
     uv_close((uv_handle_t *)&streams->again, NULL);
     uv_close((uv_handle_t *)&streams->flush, NULL);
+    uv_close((uv_handle_t *)&streams->look, NULL);
 }
 
 void streams_destroy(struct streams *streams)

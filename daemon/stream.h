@@ -32,6 +32,8 @@ struct streams {
     int64_t last_seq; /* of all events committed */
     uv_timer_t again; /* for streams that have more to read */
     uv_timer_t flush; /* for watch.c */
+    uv_timer_t look;  /* for peers that have ended */
+    size_t look_at;   /* so many streams are looked through at once */
     uint64_t revision;
     double flushed_s;
     struct touched *touched; /* watch: jobs whose rows changed since the last flush */
@@ -52,7 +54,8 @@ int streams_start(struct streams *streams, enum stream_kind kind, const struct p
 /* An event was committed. */
 void streams_event(struct streams *streams, struct job *job, const struct job_event *event);
 
-/* Frees the streams marked as gone: called where nobody walks the list. */
+/* Frees the streams marked as gone: called where nobody walks the list. Also the streams whose peers have ended are, half a
+ * minute later at most, and before there are twice as many as were left the last time. */
 void streams_free_gone(struct streams *streams);
 
 size_t streams_clients(const struct streams *streams); /* peers that have a stream */

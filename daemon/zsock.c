@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PARTS = 1 + FRAME_COUNT + 1, ROUND = 200, HANDLES = 3 };
@@ -26,9 +27,25 @@ struct zsock {
     void *user;
 };
 
-bool peer_same(const struct peer *a, const struct peer *b)
+int peer_compare(const struct peer *a, const struct peer *b)
 {
-    return a->size == b->size && memcmp(a->id, b->id, a->size) == 0;
+    return a->size != b->size ? a->size - b->size : memcmp(a->id, b->id, a->size);
+}
+
+static uint64_t inode_of(int fd)
+{
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+void peer_know(struct peer *peer)
+{
+    peer->inode = inode_of(peer->fd);
+}
+
+bool peer_has_ended(const struct peer *peer)
+{
+    return peer->inode && inode_of(peer->fd) != peer->inode;
 }
 
 static int set_int(void *socket, int option, int value)
@@ -52,6 +69,10 @@ static int open_socket(struct zsock *zsock, const char *state, struct err *err)
     failed |= set_int(zsock->socket, ZMQ_LINGER, 1000);
     failed |= set_int(zsock->socket, ZMQ_SNDHWM, 1000);
     failed |= set_int(zsock->socket, ZMQ_BACKLOG, 1000);
+    failed |= set_int(zsock->socket, ZMQ_TCP_KEEPALIVE, 1); /* a host that is lost ends its connections in two minutes */
+    failed |= set_int(zsock->socket, ZMQ_TCP_KEEPALIVE_IDLE, 60);
+    failed |= set_int(zsock->socket, ZMQ_TCP_KEEPALIVE_INTVL, 15);
+    failed |= set_int(zsock->socket, ZMQ_TCP_KEEPALIVE_CNT, 4);
     if (failed)
         return err_set(err, -EINVAL, "cannot set up the socket: %s", zmq_strerror(zmq_errno()));
     if (zmq_bind(zsock->socket, endpoint) != 0)
@@ -81,7 +102,7 @@ static bool receive(struct zsock *zsock)
             zmq_msg_close(part);
     }
     if (count > 0 && frames[0].size <= sizeof((struct peer *)0)->id) {
-        struct peer peer = {.size = (unsigned char)frames[0].size};
+        struct peer peer = {.size = (unsigned char)frames[0].size, .fd = zmq_msg_get(&parts[kept - 1], ZMQ_SRCFD)};
         memcpy(peer.id, frames[0].data, frames[0].size);
         zsock->on_message(zsock->user, &peer, frames + 1, kept < count ? FRAME_COUNT + 1 : count - 1);
     }

@@ -15,9 +15,16 @@ struct zsock;
 struct peer {
     unsigned char id[255];
     unsigned char size;
+    int fd;         /* of the connection by which it spoke, which is ZeroMQ's; -1: not known */
+    uint64_t inode; /* of that, once peer_know was called; 0: not known */
 };
 
-bool peer_same(const struct peer *a, const struct peer *b);
+int peer_compare(const struct peer *a, const struct peer *b); /* as strcmp; 0: the same peer */
+
+/* ZeroMQ tells of a peer's end only who sends to it. So its connection is remembered, by the number of its socket that
+ * is never given out twice; and it has ended when that socket is not there any more. */
+void peer_know(struct peer *peer);
+bool peer_has_ended(const struct peer *peer);
 
 /* frames are those after the peer's identity, valid during the call. */
 typedef void zsock_on_message(void *context, const struct peer *peer, const struct frame *frames,

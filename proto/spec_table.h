@@ -133,6 +133,7 @@ static const struct spec_field AUDIT_FIELDS[] = {
 static const struct spec_field TRAIN_FIELDS[] = {
     {"out", SPEC_OUTPUT, .required = true, .help = "directory of the run: ckpts/, logs/, prof/, model"},
     {"dataset", SPEC_INPUT, .required = true, .help = "output of a split job"},
+    {"cache", SPEC_OUTPUT, .help = "directory of each host's own, as on its SSD: shards are copied there first, as far as there is room, and read there"},
     {"model", SPEC_PRESET, "lenet-2x2", .choices = "models", .help = "layers of the network"},
     {"epochs", SPEC_INT, "6", LIMITS(1, 100000), .help = "passes over the training part"},
     {"batch", SPEC_INT, "32", LIMITS(1, 65536), .help = "examples a step, over all ranks"},
@@ -211,6 +212,7 @@ static const struct spec_field EVALUATE_FIELDS[] = {
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},
     {"examples", SPEC_INT, "4", LIMITS(1, 64),
      .help = "pairs of stamps in the gallery of each brightness percentile"},
+    {"pictures", SPEC_BOOL, "true", .help = "galleries and plots; without, report.html has the numbers alone"},
 };
 
 static const struct spec_field MODEL_FIELDS[] = {
@@ -246,6 +248,8 @@ static const struct spec_field DAEMON_FIELDS[] = {
      .help = "threads to keep busy (default: as many as CPUs it may run on)"},
     {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
      .help = "time that a job has to stop when asked, before it is killed"},
+    {"hang_after", SPEC_SPAN, "60", LIMITS(0, 1e6), .unit = "s",
+     .help = "an attempt of which a rank has not been heard of for this long has failed (stopped or blocked; computing is heard); 0: none"},
     {"hosts", SPEC_TEXT, .help = "hosts to use and their slots, h1:16,h2:16 (default: those of the Slurm allocation, else this one)"},
     {"launcher", SPEC_CHOICE, "auto", .choices = "auto|mpirun|srun", .help = "what starts the ranks of a job (auto: mpirun where there is one)"},
     {"until", SPEC_TEXT,

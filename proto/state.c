@@ -14,7 +14,7 @@ static const char *const EVENT_NAMES[EVENT_MAX] = {
     "warning",   "stop_asked", "requeued", "retried",      "succeeded",       "failed",
     "cancelled", "skipped",    "reopened", "priority_set", "checkpoint_asked"};
 
-static const char *const STOP_NAMES[STOP_MAX] = {"none", "shutdown", "time_limit", "cancel"};
+static const char *const STOP_NAMES[STOP_MAX] = {"none", "shutdown", "hang", "time_limit", "cancel"};
 
 static const struct {
     enum job_state from;
@@ -177,7 +177,7 @@ enum job_event_name job_outcome(const struct job_life *life, int retries, const 
         return EVENT_SUCCEEDED;
     if (life->stop == STOP_CANCEL)
         return EVENT_CANCELLED;
-    if (life->stop == STOP_TIME_LIMIT)
+    if (life->stop == STOP_TIME_LIMIT || life->stop == STOP_HANG)
         return life->failures < retries ? EVENT_RETRIED : EVENT_FAILED;
     bool stopped = status->signal == 0 && status->status == JOB_EXIT_STOPPED;
     if (life->stop == STOP_SHUTDOWN || status->interrupted || stopped)

@@ -65,7 +65,7 @@ enum job_event_name {
 
 /* Why a running attempt was asked to stop, weakest first: a later, weaker wish does not replace a stronger.
  */
-enum job_stop { STOP_NONE, STOP_SHUTDOWN, STOP_TIME_LIMIT, STOP_CANCEL, STOP_MAX };
+enum job_stop { STOP_NONE, STOP_SHUTDOWN, STOP_HANG, STOP_TIME_LIMIT, STOP_CANCEL, STOP_MAX };
 
 enum { JOB_REASON_MAX = 256, JOB_PRIORITY_MAX = 1000000 };
 

@@ -20,6 +20,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+enum { LOOK_MS = 500 };
+
 #define DATA_MAX   ((size_t)1 << 31)
 #define MEMORY_MIN ((size_t)2 << 30)
 
@@ -95,8 +97,8 @@ static int read_all(int fd, void *data, size_t size, double end_s)
         struct pollfd poller = {.fd = fd, .events = POLLIN};
         if (left_s <= 0)
             return -ETIMEDOUT;
-        if (poll(&poller, 1, (int)fmin(1e3 * left_s + 1, 1e6)) <= 0)
-            continue; /* a signal, or so far nothing */
+        if (poll(&poller, 1, (int)fmin(1e3 * left_s + 1, LOOK_MS)) <= 0)
+            continue; /* a signal, or so far nothing: this rank is alive (pulse.h) */
         ssize_t got = read(fd, at, size);
         if (got == 0 || (got < 0 && errno != EINTR))
             return -ECHILD;

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct link {
     int64_t job, attempt;
     char *token, *directory;
     void *context, *socket; /* NULL without a daemon */
+    pthread_mutex_t sending; /* one message at a time */
     int reports;            /* pipe to a client; -1: none */
     double last_progress_s;
 };
@@ -77,6 +79,7 @@ int link_create(struct link **out, int rank, struct err *err)
     if (!link)
         return err_set(err, -ENOMEM, "out of memory");
     link->rank = rank;
+    pthread_mutex_init(&link->sending, NULL);
     link->reports = getenv("DECOY_REPORTS") ? (int)environment_int("DECOY_REPORTS") : -1;
     link->job = environment_int("DECOY_JOB");
     link->attempt = environment_int("DECOY_ATTEMPT");
@@ -101,6 +104,7 @@ void link_destroy(struct link *link)
         zmq_close(link->socket);
     if (link->context)
         zmq_ctx_term(link->context);
+    pthread_mutex_destroy(&link->sending);
     free(link->token);
     free(link->directory);
     free(link);
@@ -122,7 +126,20 @@ static void write_report(const struct link *link, const char *verb, json_t *body
         return;
 }
 
-/* Takes the body. What does not fit in the queue is dropped: a report is never worth waiting for. */
+/* What does not fit in the queue is dropped: a report is never worth waiting for. */
+static void send_frames(struct link *link, const char *verb, const char *text)
+{
+    const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
+    pthread_mutex_lock(&link->sending);
+    if (zmq_send_again(link->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) >= 0) {
+        zmq_send_again(link->socket, verb, strlen(verb), more);
+        zmq_send_again(link->socket, "", 0, more);
+        zmq_send_again(link->socket, text, strlen(text), ZMQ_DONTWAIT);
+    }
+    pthread_mutex_unlock(&link->sending);
+}
+
+/* Takes the body. */
 static void send_report(struct link *link, const char *verb, json_t *body)
 {
     if (!link->socket) {
@@ -135,14 +152,8 @@ static void send_report(struct link *link, const char *verb, json_t *body)
     json_object_set_new(body, "rank", json_integer(link->rank));
     CLEANUP(free_ptr) char *text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(body);
-    if (!text)
-        return;
-    const int more = ZMQ_DONTWAIT | ZMQ_SNDMORE;
-    if (zmq_send_again(link->socket, FRAME_PROTOCOL, sizeof FRAME_PROTOCOL - 1, more) < 0)
-        return;
-    zmq_send_again(link->socket, verb, strlen(verb), more);
-    zmq_send_again(link->socket, "", 0, more);
-    zmq_send_again(link->socket, text, strlen(text), ZMQ_DONTWAIT);
+    if (text)
+        send_frames(link, verb, text);
 }
 
 void link_progress(struct link *link, double done, double total, const char *unit)
@@ -186,6 +197,21 @@ void link_warning(struct link *link, const char *format, ...)
     va_start(arguments, format);
     say(link, LOG_LEVEL_WARNING, format, arguments);
     va_end(arguments);
+}
+
+void link_alive(struct link *link, const bool *heard, int ranks)
+{
+    json_t *list = json_array();
+    for (int rank = 0; rank < ranks; rank++) {
+        if (heard[rank])
+            json_array_append_new(list, json_integer(rank));
+    }
+    send_report(link, "alive", json_pack("{so}", "ranks", list));
+}
+
+bool link_has_daemon(const struct link *link)
+{
+    return link->socket != NULL;
 }
 
 int link_result(struct link *link, json_t *result, struct err *err)

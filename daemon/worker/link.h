@@ -1,7 +1,7 @@
 /* The line to decoyd: progress, metrics and notes, each carrying job and attempt. Never blocks and never
  * fails: a worker whose daemon is gone goes on working until it is told otherwise. Without a daemon
  * (decoy-worker run by hand) notes go to standard error; a client that runs a tool is told all on a pipe, a line of
- * JSON a report. Thread-compatible: one thread uses it. */
+ * JSON a report. Reports may be sent by several threads. */
 #ifndef DECOY_WORKER_LINK_H
 #define DECOY_WORKER_LINK_H
 
@@ -28,6 +28,10 @@ void link_metrics(struct link *link, json_t *row);
 /* A sentence for the job's history and its log. */
 void link_note(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void link_warning(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* To decoyd: which of the job's ranks were heard of since the last word (pulse.h). */
+void link_alive(struct link *link, const bool *heard, int ranks);
+bool link_has_daemon(const struct link *link);
 
 /* What the job found, for `decoy show`; takes the reference. Published as result.json of the attempt. */
 int link_result(struct link *link, json_t *result, struct err *err);

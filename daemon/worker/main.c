@@ -8,6 +8,7 @@
 #include "daemon/worker/confine.h"
 #include "daemon/worker/job.h"
 #include "daemon/worker/outdir.h"
+#include "daemon/worker/pulse.h"
 #include "proto/json.h"
 #include "proto/spec.h"
 
@@ -63,10 +64,17 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
 /* The output directory (NULL: the kind has none) is made before: none could be made outside of it after. */
 static int run_confined(struct job *job, const struct kind *kind, const char *out, struct err *err)
 {
-    const char *writable[3] = {getenv("DECOY_ATTEMPT_DIR")};
-    writable[writable[0] ? 1 : 0] = out;
+    const char *cache = spec_text(job->spec, "cache"), *writable[4] = {NULL};
+    size_t count = 0;
+    writable[count] = getenv("DECOY_ATTEMPT_DIR");
+    count += writable[count] != NULL;
+    writable[count] = out;
+    count += out != NULL;
+    writable[count] = cache;
     bool fresh = out && !path_exists(out);
     int code = out ? path_make_directories(out, 0777, err) : 0;
+    if (!code && cache)
+        code = path_make_directories(cache, 0777, err);
     if (!code)
         code = confine_rank(writable, kind->programs, err);
     if (!code) {
@@ -78,6 +86,21 @@ static int run_confined(struct job *job, const struct kind *kind, const char *ou
     return code;
 }
 
+static int run_linked(struct job *job, const struct kind *kind, struct err *err)
+{
+    struct pulse *pulse = NULL;
+    const char *out = spec_text(job->spec, "out");
+    int code = out ? outdir_check(kind->name, out, err) : 0;
+    if (!code)
+        code = pulse_start(&pulse, job->team, job->link, err);
+    if (!code)
+        code = run_confined(job, kind, out, err);
+    if (!code || code == -ECANCELED)
+        team_barrier(job->team); /* until the last one is done, all are heard of */
+    pulse_stop(pulse);
+    return code;
+}
+
 static int run_job(struct job *job, const struct kind *kind, struct err *err)
 {
     int code = team_create(&job->team, err);
@@ -86,11 +109,8 @@ static int run_job(struct job *job, const struct kind *kind, struct err *err)
         return code;
     }
     code = link_create(&job->link, team_rank(job->team), err);
-    const char *out = spec_text(job->spec, "out");
-    if (!code && out)
-        code = outdir_check(kind->name, out, err);
     if (!code)
-        code = run_confined(job, kind, out, err);
+        code = run_linked(job, kind, err);
     if (code == -ECANCELED)
         link_note(job->link, "stopped as asked; what was finished is kept");
     else if (code)

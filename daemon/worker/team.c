@@ -12,10 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5, TAG_CHANNEL = 100 };
+enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5, TAG_BEAT = 6, TAG_CHANNEL = 100 };
 
 struct team {
-    int rank, size;
+    int rank, size, local_rank, local_size;
     bool with_mpi;
     pthread_t server; /* on rank 0 of several */
     bool serving;     /* it was started */
@@ -75,6 +75,15 @@ static void start_serving(struct team *team)
     team->serving = true;
 }
 
+static void find_neighbours(struct team *team)
+{
+    MPI_Comm host;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, team->rank, MPI_INFO_NULL, &host);
+    MPI_Comm_rank(host, &team->local_rank);
+    MPI_Comm_size(host, &team->local_size);
+    MPI_Comm_free(&host);
+}
+
 /* Ranks of a host hand each other messages through memory that they share, not by reading each other's: of what is
  * confined as ranks are (confine.h) the kernel refuses that, once for every message, and Open MPI says so each time. */
 static int start_mpi(struct team *team, struct err *err)
@@ -87,6 +96,7 @@ static int start_mpi(struct team *team, struct err *err)
     MPI_Comm_size(MPI_COMM_WORLD, &team->size);
     if (provided < MPI_THREAD_MULTIPLE)
         return err_set(err, -ENOTSUP, "this Open MPI was built without MPI_THREAD_MULTIPLE");
+    find_neighbours(team);
     return 0;
 }
 
@@ -95,7 +105,7 @@ int team_create(struct team **out, struct err *err)
     struct team *team = calloc(1, sizeof *team);
     if (!team)
         return err_set(err, -ENOMEM, "out of memory");
-    team->size = 1;
+    team->size = team->local_size = 1;
     int64_t ranks = 0; /* srun sets no variable of Open MPI's */
     bool several = getenv("DECOY_RANKS") && str_to_int(getenv("DECOY_RANKS"), &ranks) && ranks > 1;
     int code = several || getenv("OMPI_COMM_WORLD_SIZE") ? start_mpi(team, err) : 0;
@@ -118,6 +128,8 @@ void team_destroy(struct team *team)
         pthread_join(team->server, NULL);
     else if (team->size > 1 && team->rank == 0)
         serve_claims(team); /* the others' farewells */
+    if (team->size > 1 && team->rank == 0)
+        team_hear(team, NULL);
     if (team->with_mpi)
         MPI_Finalize();
     free(team);
@@ -133,11 +145,14 @@ int team_size(const struct team *team)
     return team->size;
 }
 
+int team_local_rank(const struct team *team)
+{
+    return team->local_rank;
+}
+
 int team_local_size(const struct team *team)
 {
-    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    int64_t size = 0;
-    return text && str_to_int(text, &size) && size > 0 && size <= team->size ? (int)size : team->size;
+    return team->local_size;
 }
 
 void team_barrier(struct team *team)
@@ -280,6 +295,26 @@ void team_claim_reset(struct team *team)
     if (team->rank == 0)
         atomic_store(&team->next, 0);
     team_barrier(team);
+}
+
+void team_beat(struct team *team)
+{
+    (void)team;
+    MPI_Send(NULL, 0, MPI_BYTE, 0, TAG_BEAT, MPI_COMM_WORLD);
+}
+
+void team_hear(struct team *team, bool *heard)
+{
+    MPI_Status status;
+    int there = team->size > 1;
+    while (there) {
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_BEAT, MPI_COMM_WORLD, &there, &status);
+        if (!there)
+            return;
+        MPI_Recv(NULL, 0, MPI_BYTE, status.MPI_SOURCE, TAG_BEAT, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        if (heard)
+            heard[status.MPI_SOURCE] = true;
+    }
 }
 
 void team_abort(struct team *team, int status)

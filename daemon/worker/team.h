@@ -15,7 +15,8 @@ void team_destroy(struct team *team);
 
 int team_rank(const struct team *team);
 int team_size(const struct team *team);
-int team_local_size(const struct team *team); /* ranks on this host */
+int team_local_rank(const struct team *team); /* among those on this host */
+int team_local_size(const struct team *team); /* how many those are */
 
 void team_barrier(struct team *team);
 void team_broadcast(struct team *team, void *data, size_t size, int root);
@@ -46,6 +47,11 @@ int team_gather_text(struct team *team, const char *mine, char ***texts);
  * that every rank must go on asking until it gets count. Starts anew after team_claim_reset (collective). */
 long team_claim(struct team *team, long count);
 void team_claim_reset(struct team *team);
+
+/* A sign of life to rank 0, which is never waited for; rank 0 marks in heard whose signs have come since it last asked
+ * (NULL: they are only taken). Each by one thread, beside others at work. */
+void team_beat(struct team *team);
+void team_hear(struct team *team, bool *heard);
 
 /* Ends all ranks at once, after an error on one of them. */
 void team_abort(struct team *team, int status) __attribute__((noreturn));

@@ -16,6 +16,7 @@ RECORD = ROOT / 'tests' / 'RECORD.md'
 # Test, what it records first, trials a round, trials that a release wants.
 PLAN = [('test_fuzzed_fits.py', 'T6 cutouts, spoilt files', 1000, 10000), ('test_kill.py', 'T5 cutouts, kills', 200, 12000),
         ('test_injection.py', 'S3 cutouts, hostile values', 100, 100000), ('test_rank_death.py', 'T7 cutouts, ranks killed', 1, 100),
+        ('test_faults.py::test_every_fault_is_noticed_and_leaves_nothing_behind', 'T7 dead rank', 60, 800),
         ('test_daemon_kill.py::test_kills_under_eight_clients_lose_nothing_and_double_nothing', 'Q1 kills under submits', 1000, 100000),
         ('train/test_train.py', 'T1 kill-and-resume chains', 20, 200), ('test_save_killed', 'T3 saves killed', 2000, 50000),
         ('power_cut', 'Q2 power cuts, write-ahead log', 20000, 250000), ('interleave', 'Q3 interleavings', 20000, 10000000),

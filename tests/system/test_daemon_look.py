@@ -1,6 +1,8 @@
 """Looking without changing: events, wait, watch, list, logs."""
 import pathlib
 import socket
+import subprocess
+import sys
 import time
 
 import zmq
@@ -38,6 +40,39 @@ def test_a_follower_that_does_not_read_loses_nothing(daemon):
     seqs = [sleepy.receive()[2]['seq'] for _ in range(10000)]
     assert seqs == list(range(1, 10001))
     sleepy.close()
+
+
+FOLLOWERS = '''
+import json, sys, zmq
+socket = zmq.Context().socket(zmq.DEALER)
+socket.sndhwm = 0
+socket.connect(sys.argv[1])
+for i in range(int(sys.argv[2])):
+    socket.send_multipart([b"decoy1", b"events", b"", json.dumps({"job": 1, "after_seq": 2, "follow": True}).encode()])
+socket.send_multipart([b"decoy1", b"status", b"s", b"{}"])
+socket.recv_multipart()
+print("all follow", flush=True)
+socket.recv_multipart()
+'''
+
+
+def test_streams_of_killed_clients_are_given_up_though_nothing_happens(daemon):
+    """Else the second crowd would be beyond the limit, 100,000 streams."""
+    daemon.submit(hold=True)
+    for _ in range(2):
+        crowd = subprocess.Popen([sys.executable, '-c', FOLLOWERS, f'ipc://{daemon.state}/decoyd.sock', '60000'], stdout=subprocess.PIPE)
+        assert crowd.stdout.readline() == b'all follow\n'
+        assert daemon.peer.ask('status')['clients'] == 1
+        crowd.kill()
+        crowd.wait()
+        crowd.stdout.close()
+        daemon.until(lambda: daemon.peer.ask('status')['clients'] == 0, 5)
+    follower = Peer(daemon.state)
+    follower.send('events', job=1, after_seq=2, follow=True)
+    daemon.until(lambda: daemon.peer.ask('status')['clients'] == 1, 5)
+    daemon.peer.ask('cancel', job=1)
+    assert follower.receive()[2]['name'] == 'cancelled'
+    follower.close()
 
 
 def test_wait_answers_at_once_for_what_has_ended_and_only_then(daemon):

@@ -17,9 +17,6 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 MANAGER = SOURCE / 'tests' / 'harness' / 'systemd_user.sh'
 LOOSEST = 1.5
 
-needs_analyze = pytest.mark.skipif(not shutil.which('systemd-analyze'), reason='there is no systemd-analyze here')
-
-
 def can_manage():
     """A service manager of one's own needs systemd, root, and both cgroup hierarchies."""
     return os.geteuid() == 0 and os.path.exists('/lib/systemd/systemd') and all(os.access(f'/sys/fs/cgroup/{name}', os.W_OK) for name in ['systemd', 'unified'])
@@ -33,11 +30,10 @@ def exposure(unit):
     return float(re.search(r'exposure level for \S+ ([0-9.]+)', done.stdout.replace(':', '')).group(1))
 
 
-@needs_analyze
 def test_the_unit_is_hardened():
     unit = BUILD / 'systemd' / 'decoyd.service'
     score = exposure(unit)
-    print(f'exposure {score}, at most {LOOSEST}')
+    print(f'\nS4 exposure of decoyd.service: {score}, at most {LOOSEST}')
     assert score <= LOOSEST
     with tempfile.TemporaryDirectory() as directory:
         bare = pathlib.Path(directory) / 'decoyd.service'

@@ -180,6 +180,7 @@ void dataset_close(struct dataset *dataset)
     }
     json_decref(dataset->manifest);
     free(dataset->directory);
+    free(dataset->cache);
     pthread_mutex_destroy(&dataset->lock);
     free(dataset);
 }
@@ -197,6 +198,11 @@ int dataset_stamp(const struct dataset *dataset)
 int dataset_channels(const struct dataset *dataset)
 {
     return dataset->channels;
+}
+
+size_t dataset_stamp_bytes(const struct dataset *dataset)
+{
+    return (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
 }
 
 const char *dataset_channel_name(const struct dataset *dataset, int channel)

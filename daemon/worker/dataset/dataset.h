@@ -57,6 +57,19 @@ CLEANUP_DEFINE(dataset_close_ptr, struct dataset, dataset_close)
  * share the looking, so that what is missing is told before the work begins and not when it comes to it. */
 int dataset_check(const struct dataset *dataset, size_t turn, size_t turns, struct err *err);
 
+/* Copies the pixels of the shards of training and validation to a directory of this host's own, as far as there is
+ * room, and has them read there from now on; copies of an earlier time are used. Every `turns`-th shard, from number
+ * `turn` on: a host's ranks share the copying. *there of the *wanted shards of this share are copies now. Each copy's
+ * bytes are those that split wrote, by their checksum. -ECANCELED when `tell` said so; -EINVAL for a foreign dataset. */
+struct dataset_caching {
+    size_t turn, turns;
+    bool (*tell)(void *context, size_t done, size_t all); /* after each shard, of this share and of all; true: stop */
+    void *context;
+};
+
+int dataset_cache(struct dataset *dataset, const char *directory, const struct dataset_caching *how, size_t *there,
+                  size_t *wanted, struct err *err);
+
 /* A shard's file as the manifest has it; bytes 0: the dataset is foreign. */
 struct dataset_file {
     size_t bytes;
@@ -77,6 +90,7 @@ struct dataset_shard dataset_shard(const struct dataset *dataset, size_t i);
 size_t dataset_count(const struct dataset *dataset, enum dataset_part part);
 int dataset_stamp(const struct dataset *dataset); /* px a side */
 int dataset_channels(const struct dataset *dataset);
+size_t dataset_stamp_bytes(const struct dataset *dataset);
 const char *dataset_channel_name(const struct dataset *dataset, int channel); /* "g", "ivar_g", ... */
 bool dataset_is_transposed(
     const struct dataset *dataset); /* stamps are (x, y, channel), not (y, x, channel) */

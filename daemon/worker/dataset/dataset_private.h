@@ -1,4 +1,4 @@
-/* Shared by dataset.c, examples.c, shard.c, foreign.c, column.c and order.c alone. */
+/* Shared by dataset.c, examples.c, cache.c, shard.c, stream.c, foreign.c, column.c and order.c alone. */
 #ifndef DECOY_DATASET_PRIVATE_H
 #define DECOY_DATASET_PRIVATE_H
 
@@ -28,6 +28,7 @@ struct dataset_part_data {
 
 struct dataset {
     char *directory;
+    char *cache; /* where copies of its shards may be; NULL: nowhere */
     json_t *manifest;
     uint64_t fingerprint;
     int stamp, channels;
@@ -51,6 +52,16 @@ void shard_unmap(struct shard *shard);
 
 /* A file of `count` labels, 0 or 1 as any number type. */
 int shard_read_labels(const char *path, size_t bytes, size_t count, uint8_t *labels, struct err *err);
+
+/* cache.c: the copy of a shard's pixels, there or not; the caller's to free. */
+char *cache_path(const struct dataset *dataset, enum dataset_part part, size_t k);
+
+/* examples.c: the shard of example i, mapped, and the byte of its file of pixels at which it begins; NULL: an error. */
+const struct shard *shard_of(struct dataset *dataset, enum dataset_part part, size_t i, size_t *offset,
+                             struct err *err);
+
+/* examples.c: the path of the x or y file of a shard; the caller's to free. */
+char *shard_path(const struct dataset *dataset, char which, enum dataset_part part, const struct shard *shard);
 
 /* foreign.c: dataset->directory has no manifest. Fills all but the fingerprint. */
 int foreign_open(struct dataset *dataset, struct err *err);

@@ -20,11 +20,17 @@ static struct shard *find_shard(const struct dataset *dataset, enum dataset_part
     return &shards[low];
 }
 
-/* The path of the x or y file of a shard; the caller's to free. */
-static char *path_of(const struct dataset *dataset, char which, enum dataset_part part, const struct shard *shard)
+char *shard_path(const struct dataset *dataset, char which, enum dataset_part part, const struct shard *shard)
 {
+    const size_t k = (size_t)(shard - dataset->parts[part].shards) + 1;
+    if (dataset->cache && which == 'x') {
+        CLEANUP(free_ptr) char *copy = cache_path(dataset, part, k);
+        struct err absent = {0};
+        if (shard_check(copy, shard->x.bytes, &absent) == 0)
+            return TAKE(copy);
+    }
     if (!shard->path)
-        return dataset_file(dataset, which, part, (size_t)(shard - dataset->parts[part].shards) + 1);
+        return dataset_file(dataset, which, part, k);
     char *path = strdup(shard->path), *name = path ? strrchr(path, '/') + 1 : NULL;
     if (name)
         *name = which;
@@ -36,8 +42,9 @@ static int map_shard(struct dataset *dataset, enum dataset_part part, struct sha
 {
     if (shard->map)
         return 0;
-    const size_t side = (size_t)dataset->stamp, sizes[] = {shard->count, side, side, (size_t)dataset->channels};
-    CLEANUP(free_ptr) char *path = path_of(dataset, 'x', part, shard);
+    const size_t side = (size_t)dataset->stamp,
+                 sizes[] = {shard->count, side, side, (size_t)dataset->channels};
+    CLEANUP(free_ptr) char *path = shard_path(dataset, 'x', part, shard);
     struct shard **turn = &dataset->mapped[dataset->mapped_next++ % DATASET_MAPPED];
     if (*turn)
         shard_unmap(*turn);
@@ -55,25 +62,35 @@ static int label_shard(struct dataset *dataset, enum dataset_part part, struct s
 {
     if (shard->labelled)
         return 0;
-    CLEANUP(free_ptr) char *path = path_of(dataset, 'y', part, shard);
-    int code = shard_read_labels(path, shard->y.bytes, shard->count, dataset->parts[part].labels + shard->first, err);
+    CLEANUP(free_ptr) char *path = shard_path(dataset, 'y', part, shard);
+    int code = shard_read_labels(path, shard->y.bytes, shard->count,
+                                 dataset->parts[part].labels + shard->first, err);
     shard->labelled = !code;
     return code;
 }
 
-const float *dataset_pixels(struct dataset *dataset, enum dataset_part part, size_t i, struct err *err)
+const struct shard *shard_of(struct dataset *dataset, enum dataset_part part, size_t i, size_t *offset,
+                             struct err *err)
 {
-    const size_t row_items = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels;
     struct shard *shard = find_shard(dataset, part, i);
     pthread_mutex_lock(&dataset->lock);
     int code = map_shard(dataset, part, shard, err);
-    const float *pixels = code ? NULL : shard->pixels + (i - shard->first) * row_items;
+    if (!code)
+        *offset = (size_t)((const char *)shard->pixels - (const char *)shard->map) +
+                  (i - shard->first) * dataset_stamp_bytes(dataset);
     pthread_mutex_unlock(&dataset->lock);
-    return pixels;
+    return code ? NULL : shard;
 }
 
-int dataset_labels(struct dataset *dataset, enum dataset_part part, size_t first, size_t count, uint8_t *labels,
-                   struct err *err)
+const float *dataset_pixels(struct dataset *dataset, enum dataset_part part, size_t i, struct err *err)
+{
+    size_t offset;
+    const struct shard *shard = shard_of(dataset, part, i, &offset, err);
+    return shard ? (const float *)((const char *)shard->map + offset) : NULL;
+}
+
+int dataset_labels(struct dataset *dataset, enum dataset_part part, size_t first, size_t count,
+                   uint8_t *labels, struct err *err)
 {
     int code = 0;
     pthread_mutex_lock(&dataset->lock);
@@ -93,17 +110,19 @@ size_t dataset_window(const struct dataset *dataset)
     return DATASET_WINDOW * dataset->shard_examples;
 }
 
-/* madvise wants whole pages: the first one is begun early. */
+/* madvise wants whole pages: the first one is begun early. In pieces, since the kernel cuts what is asked for at once to
+ * the device's read-ahead, or its largest request: 128 KiB at least. */
 static void prefetch_bytes(const void *data, size_t size)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)data / page * page;
-    madvise((void *)first, (uintptr_t)data + size - first, MADV_WILLNEED);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), piece = 128 << 10;
+    const uintptr_t end = (uintptr_t)data + size;
+    for (uintptr_t first = (uintptr_t)data / page * page; first < end; first += piece)
+        madvise((void *)first, end - first < piece ? end - first : piece, MADV_WILLNEED);
 }
 
 void dataset_prefetch(struct dataset *dataset, enum dataset_part part, size_t first, size_t count)
 {
     const struct dataset_part_data *data = &dataset->parts[part];
-    size_t row = (size_t)dataset->stamp * (size_t)dataset->stamp * (size_t)dataset->channels * sizeof(float);
     struct err later = {0}; /* whoever asks for the pixels is told */
     while (count && first < data->count) {
         const struct shard *shard = find_shard(dataset, part, first);
@@ -111,7 +130,7 @@ void dataset_prefetch(struct dataset *dataset, enum dataset_part part, size_t fi
         const float *pixels = dataset_pixels(dataset, part, first, &later);
         if (!pixels)
             return;
-        prefetch_bytes(pixels, some * row);
+        prefetch_bytes(pixels, some * dataset_stamp_bytes(dataset));
         first += some;
         count -= some;
     }
@@ -120,7 +139,8 @@ void dataset_prefetch(struct dataset *dataset, enum dataset_part part, size_t fi
 static size_t shards_of(const struct dataset *dataset, int part)
 {
     const struct dataset_part_data *data = &dataset->parts[part];
-    return dataset->foreign ? (data->count + dataset->shard_examples - 1) / dataset->shard_examples : data->shard_count;
+    return dataset->foreign ? (data->count + dataset->shard_examples - 1) / dataset->shard_examples
+                            : data->shard_count;
 }
 
 size_t dataset_shard_count(const struct dataset *dataset)

@@ -202,7 +202,7 @@ static int conclude(struct evaluation *evaluation, const json_t *audit, struct e
         code = predictions_publish(evaluation, err);
     if (!code)
         code = publish_verdict(evaluation, err);
-    if (!code)
+    if (!code && spec_bool(evaluation->job->spec, "pictures"))
         code = figures_draw(figures, evaluation, err);
     if (!code)
         code = page_publish(evaluation, figures, audit, err);

@@ -5,8 +5,10 @@
 #include "daemon/worker/evaluate/page_data.h"
 #include "daemon/worker/report/checks.h"
 #include "daemon/worker/report/html.h"
+#include "proto/spec.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -85,8 +87,10 @@ static void put_head(struct html *html, const struct evaluation *evaluation, con
 int page_put_figure(struct html *html, const struct figure *figure, const char *class_name, struct err *err)
 {
     int code = 0;
+    if (!figure->path && !figure->caption) /* no pictures were asked for */
+        return 0;
     if (!figure->path) {
-        html_element(html, "p", "note", "%s", figure->caption ? figure->caption : "");
+        html_element(html, "p", "note", "%s", figure->caption);
         return 0;
     }
     html_tags(html, class_name                       ? "<figure class=\"single\">"
@@ -155,6 +159,11 @@ static void put_auc_rows(struct html *html, const struct verdict *verdict)
     page_put_row(html, "equivalence",
                  "95 %% one-sided upper limit %.3f; with delta = %g representative means below %.3f",
                  verdict->upper, verdict->delta, 0.5 + verdict->delta);
+    if (isfinite(verdict->least_auc))
+        page_put_row(html, "what so many examples can show",
+                     "an AUC of %.3f is called distinguishable, and fakes quite alike representative within "
+                     "%.3f, with power %g",
+                     verdict->least_auc, verdict->least_delta, VERDICT_POWER);
     if (verdict->needed > 0)
         page_put_row(html, "examples that would decide",
                      "about %.0f more (%.0f in all) with power %g, if the AUC stays where it is",
@@ -232,9 +241,10 @@ int page_publish(const struct evaluation *evaluation, const struct figures *figu
         code = page_put_properties(html, evaluation, figures, err);
     if (!code)
         code = page_put_controls(html, evaluation, figures, err);
-    if (!code)
+    const bool pictures = spec_bool(evaluation->job->spec, "pictures");
+    if (!code && pictures)
         code = put_galleries(html, figures, err);
-    if (!code)
+    if (!code && pictures)
         code = put_training(html, figures, err);
     html_element(html, "h2", NULL, "What a classifier could have cheated with");
     if (!audit)

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *verdict_outcome_name(enum verdict_outcome outcome)
 {
@@ -53,6 +54,21 @@ static double count_needed(const struct verdict *verdict)
     return fmax(n + 1, ceil(needed));
 }
 
+/* What a test of so many examples can show: the chance of missing it is 1 - VERDICT_POWER. Near one half the variance
+ * is that of alike classes. */
+static void measure_sensitivity(struct verdict *verdict)
+{
+    const struct auc *auc = &verdict->auc;
+    const double power = normal_quantile(VERDICT_POWER);
+    double chance = sqrt(auc->null_variance * auc_design_effect(auc));
+    verdict->least_auc = 0.5 + (normal_quantile(1 - VERDICT_ALPHA) + power) * chance;
+    verdict->least_delta = (normal_quantile(VERDICT_CONFIDENCE) + power) * chance;
+    if (auc->constant || !(verdict->least_auc <= 1))
+        verdict->least_auc = NAN;
+    if (auc->constant || !(verdict->least_delta <= 0.5))
+        verdict->least_delta = NAN;
+}
+
 static void say(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void say(char *text, size_t size, const char *format, ...)
 {
@@ -80,6 +96,16 @@ static double round_off(double count)
     return ceil(count / unit) * unit;
 }
 
+/* Beside a verdict that found no difference: which it would have found. */
+static void say_sensitivity(struct verdict *verdict)
+{
+    const size_t length = strlen(verdict->detail);
+    if (isfinite(verdict->least_auc))
+        say(verdict->detail + length, sizeof verdict->detail - length,
+            "%sOn so many examples an AUC of %.3f would have been called distinguishable nine times of ten.",
+            length ? " " : "", verdict->least_auc);
+}
+
 static void say_inconclusive(struct verdict *verdict)
 {
     char p[32];
@@ -90,6 +116,7 @@ static void say_inconclusive(struct verdict *verdict)
         "about %.0f more examples would decide if the AUC stays where it is.",
         verdict->auc.value, verdict->n, verdict_say_p(verdict->p, p), verdict->upper, 0.5 + verdict->delta,
         round_off(verdict->needed - (double)verdict->n));
+    say_sensitivity(verdict);
 }
 
 static void say_representative(struct verdict *verdict)
@@ -105,6 +132,7 @@ static void say_representative(struct verdict *verdict)
         say(verdict->detail, sizeof verdict->detail,
             "A difference is there (%s against chance), but it is smaller than the margin.",
             verdict_say_p(verdict->p, p));
+    say_sensitivity(verdict);
 }
 
 /* The range in which the classes differ most, of those in which they do beyond chance. */
@@ -182,6 +210,7 @@ int verdict_measure(struct verdict *verdict, const struct verdict_input *input, 
     auc_interval(&verdict->auc, VERDICT_CONFIDENCE, &verdict->auc_low, &verdict->auc_high);
     verdict->upper = auc_upper_limit(&verdict->auc, VERDICT_CONFIDENCE);
     verdict->p = auc_null_tail(&verdict->auc, true);
+    measure_sensitivity(verdict);
     measure_accuracy(verdict, input);
     return log_loss_measure(&verdict->loss, input->score, input->label, input->brick, input->bricks, input->n,
                             err);

@@ -23,6 +23,7 @@
  *    "auc": {"value", "low", "high" (95 %), "standard_error", "p", "clustered", "design_effect", "n_effective"},
  *    "log_loss": {"value", "standard_error"},
  *    "equivalence": {"delta", "upper", "margin", "needed" or null, "more" or null},
+ *    "sensitivity": {"auc", "delta", "power"}: what so many examples would have shown, had it been so; null: nothing,
  *    "bins": [{"column": "mag_g", "low", "high", "from_percentile", "to_percentile", "n_fake", "n_real",
  *              "auc": {"value", "low", "high", "p", "p_holm"} or null}], of every property the index has,
  *    and from evaluate.c: "calibration" (calibration.h), "covariates" (covariates.h), "controls" (controls.h),
@@ -100,6 +101,8 @@ struct verdict {
     struct log_loss loss;
     bool clustered;
     double delta, upper, needed; /* needed: examples that would decide; 0 when decided or not to be known */
+    double least_auc;   /* that so many examples would call distinguishable with VERDICT_POWER; NaN: none */
+    double least_delta; /* within which they would call fakes that are quite alike representative, likewise */
     size_t property_count;
     struct verdict_property properties[VERDICT_PROPERTIES_MAX];
 };

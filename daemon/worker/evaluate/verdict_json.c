@@ -54,11 +54,13 @@ json_t *verdict_to_json(const struct verdict *verdict)
         json_pack("{sf sf sf so so}", "delta", verdict->delta, "upper", verdict->upper, "margin",
                   0.5 + verdict->delta, "needed", open ? json_real(verdict->needed) : json_null(), "more",
                   open ? json_real(verdict->needed - (double)verdict->n) : json_null());
-    return json_pack("{si ss ss ss sI sI sI sI sf so so s{sf sf} so so}", "v", 1, "verdict",
+    json_t *sensitivity = json_pack("{so so sf}", "auc", number(verdict->least_auc), "delta",
+                                    number(verdict->least_delta), "power", VERDICT_POWER);
+    return json_pack("{si ss ss ss sI sI sI sI sf so so s{sf sf} so so so}", "v", 1, "verdict",
                      verdict_outcome_name(verdict->outcome), "sentence", verdict->sentence, "detail",
                      verdict->detail, "n", (json_int_t)verdict->n, "n_fake", (json_int_t)verdict->fakes,
                      "n_real", (json_int_t)verdict->reals, "bricks", (json_int_t)verdict->bricks, "alpha",
                      VERDICT_ALPHA, "accuracy", accuracy_to_json(verdict), "auc", auc_to_json(verdict),
                      "log_loss", "value", verdict->loss.value, "standard_error", verdict->loss.standard_error,
-                     "equivalence", equivalence, "bins", bins);
+                     "equivalence", equivalence, "sensitivity", sensitivity, "bins", bins);
 }

@@ -10,8 +10,8 @@
 struct conv {
     struct layer *layer;
     struct spectral spectral;
-    int batch;
-    bool keep_input; /* its spectrum, of all chunks */
+    int batch, chunk; /* stamps: all, and at once */
+    bool keep_input;  /* its spectrum, of all chunks */
     const float *weights, *bias;
     void *kernel, *kernel_exchanged; /* spectra of the weights */
     void *input, *output;            /* spectra of stamps: all or a chunk; a chunk */
@@ -20,6 +20,9 @@ struct conv {
 };
 
 enum { KERNEL_LEAST_PX = 5 };
+
+/* Stamps at once. Each the fastest of 8 and 16: in bfloat16 the other costs 3 to 9 %, in float32 6 %. */
+enum { CHUNK_F32 = 16, CHUNK_BF16 = 8 };
 
 bool conv_spectral_suits(const struct model_layer *model)
 {
@@ -31,7 +34,7 @@ bool conv_spectral_suits(const struct model_layer *model)
 static int chunk_at(const struct conv *conv, int first)
 {
     int left = conv->batch - first;
-    return left < SPECTRAL_CHUNK ? left : SPECTRAL_CHUNK;
+    return left < conv->chunk ? left : conv->chunk;
 }
 
 static float *pixels_at(float *images, struct model_shape shape, int first)
@@ -60,7 +63,7 @@ static void forward(void *context)
     const struct layer *layer = conv->layer;
     const struct model_layer *model = layer->model;
     int inputs = model->in.channels, outputs = model->out.channels;
-    for (int first = 0; first < conv->batch; first += SPECTRAL_CHUNK) {
+    for (int first = 0; first < conv->batch; first += conv->chunk) {
         int count = chunk_at(conv, first);
         void *input = input_at(conv, first);
         spectral_transform(&conv->spectral, pixels_at(layer->source, model->in, first), NULL, count,
@@ -87,7 +90,7 @@ static void backward(void *context)
     const struct layer *layer = conv->layer;
     const struct model_layer *model = layer->model;
     int inputs = model->in.channels, outputs = model->out.channels;
-    for (int first = 0; first < conv->batch; first += SPECTRAL_CHUNK) {
+    for (int first = 0; first < conv->batch; first += conv->chunk) {
         int count = chunk_at(conv, first);
         const float *gate = model->relu ? pixels_at(layer->target, model->out, first) : NULL;
         spectral_transform(&conv->spectral, pixels_at(layer->diff_target, model->out, first), gate, count,
@@ -108,7 +111,7 @@ static void backward(void *context)
 static int allocate(struct conv *conv, struct layer *layer, const struct layer_plan *plan, struct err *err)
 {
     const struct spectral *s = &conv->spectral;
-    int chunk = plan->batch < SPECTRAL_CHUNK ? plan->batch : SPECTRAL_CHUNK;
+    int chunk = chunk_at(conv, 0);
     size_t size = spectral_number_size(s);
     const struct {
         void **buffer;
@@ -139,6 +142,7 @@ int layer_create_conv_spectral(struct layer *layer, const struct layer_plan *pla
         return err_set(err, -ENOMEM, "out of memory for a convolution");
     conv->layer = layer;
     conv->batch = plan->batch;
+    conv->chunk = plan->bf16 ? CHUNK_BF16 : CHUNK_F32;
     conv->keep_input = plan->weight_gradient;
     conv->weights = plan->parameters + model->weight;
     conv->bias = plan->parameters + model->bias;

@@ -30,7 +30,6 @@ struct input {
     struct channel *channels;
     float *planes, *converted; /* work: a plane of each channel, as it is given and as the network sees it */
     float *spare;              /* a plane for what a band lacks */
-    float *room;               /* for the median */
 };
 
 static size_t plane_size(const struct input *input)
@@ -102,8 +101,7 @@ static int fill_channels(struct input *input, const struct input_channel *channe
     input->planes = calloc(planes, sizeof(float));
     input->converted = calloc(planes, sizeof(float));
     input->spare = calloc(plane, sizeof(float));
-    input->room = calloc(plane, sizeof(float));
-    if (!input->channels || !input->planes || !input->converted || !input->spare || !input->room)
+    if (!input->channels || !input->planes || !input->converted || !input->spare)
         return err_set(err, -ENOMEM, "out of memory");
     for (int c = 0; c < input->channel_count; c++)
         input->channels[c] = (struct channel){.name = str_format("%s", channels[c].name),
@@ -149,7 +147,6 @@ void input_destroy(struct input *input)
     free(input->planes);
     free(input->converted);
     free(input->spare);
-    free(input->room);
     free(input);
 }
 
@@ -283,14 +280,14 @@ static void scale_invvar(const struct input *input, const struct channel *channe
 }
 
 /* image or invvar is -1 where a band has only the other. */
-static void convert_band(struct input *input, int image, int invvar)
+static void convert_band(struct input *input, int image, int invvar, float *planes)
 {
     size_t count = plane_size(input), stride = plane_stride(input);
-    float *x = image >= 0 ? input->converted + (size_t)image * stride : input->spare;
-    float *v = invvar >= 0 ? input->converted + (size_t)invvar * stride : input->spare;
+    float *x = image >= 0 ? planes + (size_t)image * stride : input->spare;
+    float *v = invvar >= 0 ? planes + (size_t)invvar * stride : input->spare;
     pixels_clean(image >= 0 ? input->planes + (size_t)image * stride : NULL,
                  invvar >= 0 ? input->planes + (size_t)invvar * stride : NULL, count, x, v);
-    float v0 = pixels_median(v, input->room, count);
+    float v0 = pixels_median(v, count);
     if (image >= 0)
         scale_image(input, &input->channels[image], x, count, v0);
     if (invvar >= 0)
@@ -321,17 +318,32 @@ static void hide(const struct input *input, float *converted)
     }
 }
 
-void input_convert(struct input *input, const float *pixels, float *converted)
+size_t input_planes_size(const struct input *input)
+{
+    return plane_stride(input) * (size_t)input->channel_count;
+}
+
+void input_convert_planes(struct input *input, const float *pixels, float *planes)
 {
     pixels_part(pixels, plane_size(input), input->channel_count, input->planes, plane_stride(input));
     for (int c = 0; c < input->channel_count; c++) {
         const struct channel *channel = &input->channels[c];
         if (!channel->is_invvar)
-            convert_band(input, c, channel->invvar);
+            convert_band(input, c, channel->invvar, planes);
         else if (channel->image < 0)
-            convert_band(input, -1, c);
+            convert_band(input, -1, c, planes);
     }
-    pixels_join(input->converted, plane_stride(input), plane_size(input), input->channel_count, converted);
+}
+
+void input_join_planes(const struct input *input, const float *planes, float *converted)
+{
+    pixels_join(planes, plane_stride(input), plane_size(input), input->channel_count, converted);
     if (input->sight != SIGHT_ALL)
         hide(input, converted);
+}
+
+void input_convert(struct input *input, const float *pixels, float *converted)
+{
+    input_convert_planes(input, pixels, input->converted);
+    input_join_planes(input, input->converted, converted);
 }

@@ -61,4 +61,10 @@ size_t input_size(const struct input *input); /* floats a stamp: side x side x c
 /* One stamp, (S, S, C) to (S, S, C). Uses a work space of its own inside `input`: one thread at a time. */
 void input_convert(struct input *input, const float *pixels, float *converted);
 
+/* The same in two, for two threads: into planes, one a channel, of input_planes_size floats in all, and from there to
+ * (S, S, C), which is one copy less than handing over what is ready. */
+size_t input_planes_size(const struct input *input);
+void input_convert_planes(struct input *input, const float *pixels, float *planes);
+void input_join_planes(const struct input *input, const float *planes, float *converted);
+
 #endif

@@ -8,12 +8,12 @@
 
 /* Clang before 17 gives a cloned function a name of its own, which no other file finds. */
 #if defined __x86_64__ && defined __gnu_linux__ && !(defined __clang__ && __clang_major__ < 17)
-#define WIDEST __attribute__((target_clones("avx2", "default")))
+#define WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDEST
 #endif
 
-enum { SQUARE = 4, BINS_LOG2 = 11, BINS = 1 << BINS_LOG2 };
+enum { SQUARE = 4, AHEAD = 1024, FEW = 32 };
 
 typedef float four __attribute__((vector_size(16)));
 
@@ -50,13 +50,14 @@ static inline size_t square_at(size_t column, size_t columns)
     return column + SQUARE <= columns ? column : columns - SQUARE;
 }
 
-void pixels_part(const float *pixels, size_t count, int channel_count, float *planes, size_t stride)
+WIDEST void pixels_part(const float *pixels, size_t count, int channel_count, float *planes, size_t stride)
 {
     size_t channels = (size_t)channel_count, i = 0;
     for (; channels >= SQUARE && i + SQUARE <= count; i += SQUARE) {
         for (size_t c = 0; c < channels; c += SQUARE) {
             size_t at = square_at(c, channels);
             transpose(pixels + i * channels + at, channels, planes + at * stride + i, stride);
+            __builtin_prefetch(pixels + i * channels + at + AHEAD);
         }
     }
     for (; i < count; i++) {
@@ -65,7 +66,7 @@ void pixels_part(const float *pixels, size_t count, int channel_count, float *pl
     }
 }
 
-void pixels_join(const float *planes, size_t stride, size_t count, int channel_count, float *pixels)
+WIDEST void pixels_join(const float *planes, size_t stride, size_t count, int channel_count, float *pixels)
 {
     size_t channels = (size_t)channel_count, i = 0;
     for (; channels >= SQUARE && i + SQUARE <= count; i += SQUARE) {
@@ -91,98 +92,103 @@ WIDEST void pixels_clean(const float *from_image, const float *from_invvar, size
     }
 }
 
-static inline uint32_t bits_of(const float *value)
+static inline int32_t bits_of(const float *value)
 {
-    uint32_t bits;
+    int32_t bits;
     memcpy(&bits, value, sizeof bits);
     return bits;
 }
 
-/* The positive ones, one after the other: `values` itself where all are. */
-WIDEST static const float *take_positive(const float *values, size_t count, float *work, size_t *good)
+/* A value is sought among those whose bits are low .. high; so many are below those, and so many up to the last. */
+struct hem {
+    int32_t low, high;
+    size_t below, upto;
+};
+
+/* The bits of the least and of the largest positive value. */
+WIDEST static void find_range(const float *values, size_t count, int32_t *least, int32_t *most)
 {
-    uint32_t others = 0;
-    *good = count;
+    uint32_t low = UINT32_MAX; /* of bits less 1: those of what is not positive wrap round to the largest */
+    int32_t high = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t bits = bits_of(&values[i]);
+        uint32_t less = (uint32_t)bits - 1;
+        low = less < low ? less : low;
+        high = bits > high ? bits : high;
+    }
+    *least = (int32_t)(low + 1);
+    *most = high;
+}
+
+/* How many have bits of at most so much: all that are not positive among them. */
+WIDEST static size_t count_upto(const float *values, size_t count, int32_t most)
+{
+    int32_t upto = 0;
     for (size_t i = 0; i < count; i++)
-        others |= !(values[i] > 0);
-    if (!others)
-        return values;
-    *good = 0;
-    for (size_t i = 0; i < count; i++) {
-        work[*good] = values[i];
-        *good += values[i] > 0;
-    }
-    return work;
+        upto += bits_of(&values[i]) <= most;
+    return (size_t)upto;
 }
 
-WIDEST static void find_range(const float *values, size_t count, uint32_t *low, uint32_t *high)
+/* Where to look next for the one of rank k: where it would be in a flat distribution, but now a little above and now
+ * a little below, so that it is soon hemmed in from both sides; or, of three times once, half way. */
+static int32_t guess(const struct hem *hem, size_t k, int turn)
 {
-    uint32_t least = UINT32_MAX, most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits = bits_of(&values[i]);
-        least = bits < least ? bits : least;
-        most = bits > most ? bits : most;
-    }
-    *low = least;
-    *high = most;
+    double all = (double)(hem->upto - hem->below), margin = 0.5 * sqrt(all);
+    double rank = (double)(k - hem->below) + 0.5 + (turn % 3 == 0 ? margin : -margin);
+    double part = turn % 3 == 2 || rank < 0 || rank > all ? 0.5 : rank / all;
+    int32_t middle = hem->low + (int32_t)(part * (hem->high - hem->low));
+    return middle < hem->high ? middle : hem->high - 1;
 }
 
-/* Neighbours, which are often alike, are counted in different tables: none waits for the other's count. */
-static uint32_t find_bin(const float *values, size_t count, uint32_t low, int shift, size_t *k)
-{
-    uint32_t counts[2][BINS] = {{0}}, bin = 0;
-    for (size_t i = 0; i + 1 < count; i += 2) {
-        counts[0][(bits_of(&values[i]) - low) >> shift]++;
-        counts[1][(bits_of(&values[i + 1]) - low) >> shift]++;
-    }
-    if (count % 2)
-        counts[0][(bits_of(&values[count - 1]) - low) >> shift]++;
-    for (; *k >= counts[0][bin] + counts[1][bin]; bin++)
-        *k -= counts[0][bin] + counts[1][bin];
-    return bin;
-}
-
-/* What is in a bin, to `kept`, which may be `values`; how many. Most runs of values have none in it. */
-WIDEST static size_t keep_bin(const float *values, size_t count, uint32_t low, int shift, uint32_t bin,
-                              float *kept)
+/* The (k + 1)-th smallest of those few that are hemmed in. */
+WIDEST static int32_t pick(const float *values, size_t count, const struct hem *hem, size_t k)
 {
     enum { RUN = 64 };
+    int32_t few[FEW];
     size_t size = 0;
     for (size_t first = 0; first < count; first += RUN) {
         size_t end = first + RUN < count ? first + RUN : count;
-        uint32_t any = 0;
+        uint32_t any = 0; /* in most runs there is none */
         for (size_t i = first; i < end; i++)
-            any |= (bits_of(&values[i]) - low) >> shift == bin;
+            any |= (bits_of(&values[i]) >= hem->low) & (bits_of(&values[i]) <= hem->high);
         for (size_t i = first; any && i < end; i++) {
-            float value = values[i];
-            kept[size] = value;
-            size += (bits_of(&value) - low) >> shift == bin;
+            int32_t bits = bits_of(&values[i]);
+            size_t at = size;
+            if (bits < hem->low || bits > hem->high)
+                continue;
+            for (; at > 0 && few[at - 1] > bits; at--)
+                few[at] = few[at - 1];
+            few[at] = bits;
+            size++;
         }
     }
-    return size;
+    return few[k - hem->below];
 }
 
-/* Positive floats order as their bits do, so the k-th smallest is found among these: counted in bins over their
- * range, then, in the bin that holds it, again. A stamp's invvar spreads over a first range so evenly that few
- * are left for a second. */
-float pixels_median(const float *all, float *work, size_t count)
+/* Positive floats order as their bits do, as integers with a sign, and others come before them. Those that may be the
+ * one of rank k are hemmed in by counting all, 8 or 16 in an instruction, until they are few or alike. */
+float pixels_median(const float *values, size_t count)
 {
-    size_t good;
-    const float *values = take_positive(all, count, work, &good);
-    uint32_t low = 0, high = 0;
-    if (good)
-        find_range(values, good, &low, &high);
-    for (size_t k = (good - 1) / 2; low < high;) {
-        int length = 32 - __builtin_clz(high - low), shift = length > BINS_LOG2 ? length - BINS_LOG2 : 0;
-        uint32_t bin = find_bin(values, good, low, shift, &k);
-        if (shift)
-            good = keep_bin(values, good, low, shift, bin, work);
-        values = work;
-        low += bin << shift;
-        high = low + (1u << shift) - 1;
+    struct hem hem = {.below = count_upto(values, count, 0), .upto = count};
+    if (hem.below == count)
+        return 0;
+    size_t k = hem.below + (count - hem.below - 1) / 2;
+    find_range(values, count, &hem.low, &hem.high);
+    for (int turn = 0; hem.low < hem.high && hem.upto - hem.below > FEW; turn++) {
+        int32_t middle = guess(&hem, k, turn);
+        size_t upto = count_upto(values, count, middle);
+        if (upto > k) {
+            hem.high = middle;
+            hem.upto = upto;
+        } else {
+            hem.low = middle + 1;
+            hem.below = upto;
+        }
     }
+    if (hem.low < hem.high)
+        hem.low = pick(values, count, &hem, k);
     float median;
-    memcpy(&median, &low, sizeof median);
+    memcpy(&median, &hem.low, sizeof median);
     return median;
 }
 
@@ -192,7 +198,8 @@ WIDEST void pixels_scale(float *values, size_t count, float factor, float offset
         values[i] = values[i] * factor + offset;
 }
 
-/* log(|x| + sqrt(x^2 + 1)) with the polynomial of Cephes' logf (Moshier 1992), written so that it vectorises. */
+/* log(|x| + sqrt(x^2 + 1)) with the polynomial of Cephes' logf (Moshier 1992), written so that it vectorises, and in
+ * terms that need not wait for one another (Estrin). */
 WIDEST void pixels_half_asinh(float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -207,15 +214,11 @@ WIDEST void pixels_half_asinh(float *values, size_t count)
         memcpy(&m, &fraction, sizeof m);
         m -= 1.0f;
         float square = m * m;
-        float p = 7.0376836292e-2f;
-        p = p * m - 1.1514610310e-1f;
-        p = p * m + 1.1676998740e-1f;
-        p = p * m - 1.2420140846e-1f;
-        p = p * m + 1.4249322787e-1f;
-        p = p * m - 1.6668057665e-1f;
-        p = p * m + 2.0000714765e-1f;
-        p = p * m - 2.4999993993e-1f;
-        p = p * m + 3.3333331174e-1f;
+        float low =
+            3.3333331174e-1f - 2.4999993993e-1f * m + (2.0000714765e-1f - 1.6668057665e-1f * m) * square;
+        float high =
+            1.4249322787e-1f - 1.2420140846e-1f * m + (1.1676998740e-1f - 1.1514610310e-1f * m) * square;
+        float p = low + square * square * (high + 7.0376836292e-2f * (square * square));
         float logarithm = m * square * p - 2.12194440e-4f * e - 0.5f * square + m + 0.693359375f * e;
         values[i] = copysignf(0.5f * logarithm, x);
     }

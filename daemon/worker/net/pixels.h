@@ -13,9 +13,8 @@ void pixels_join(const float *planes, size_t stride, size_t count, int channels,
 void pixels_clean(const float *from_image, const float *from_invvar, size_t count, float *image,
                   float *invvar);
 
-/* The median of the positive ones, none of them above 3e38, of an even number the lower middle one; 0 where there is
- * none. work: room for count values. */
-float pixels_median(const float *values, float *work, size_t count);
+/* The median of the positive ones, of an even number the lower middle one; 0 where there is none. No value is NaN. */
+float pixels_median(const float *values, size_t count);
 
 /* In place: times factor, plus offset. */
 void pixels_scale(float *values, size_t count, float factor, float offset);

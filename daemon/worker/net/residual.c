@@ -37,9 +37,15 @@ static void add_backward(void *context)
     const struct residual *residual = context;
     const float *d = residual->layer->diff_target, *y = residual->layer->target;
     float *restrict left = residual->layer->diff_source, *restrict right = residual->layer->diff_shortcut;
-    bool relu = residual->layer->model->relu;
-    for (size_t i = 0; i < residual->count; i++)
-        left[i] = right[i] = relu && !(y[i] > 0) ? 0 : d[i];
+    if (!residual->layer->model->relu) {
+        memcpy(left, d, residual->count * sizeof *left);
+        memcpy(right, d, residual->count * sizeof *right);
+        return;
+    }
+    for (size_t i = 0; i < residual->count; i++) {
+        float value = d[i]; /* read in any case: then the loop is one of vectors */
+        left[i] = right[i] = y[i] > 0 ? value : 0;
+    }
 }
 
 static struct residual *create(struct layer *layer, const struct layer_plan *plan, struct err *err)

@@ -188,6 +188,12 @@ void spectral_restore(const struct spectral *spectral, void *spectrum, int count
     }
 }
 
+INLINE void *frequency_in(const struct spectral *spectral, const void *spectrum, struct steps steps, int line,
+                          int column)
+{
+    return place_in(spectral, spectrum, line * steps.line + column * steps.column);
+}
+
 /* Up to four rows by one group of eight outputs: 8 sums in registers. */
 INLINE void multiply_rows(const int rows, const float *x, long x_stride, const float *kernel,
                           long kernel_stride, const bool conjugate, int inputs, float *product,
@@ -229,27 +235,30 @@ INLINE void multiply_frequency(const float *x, long x_row, const float *kernel, 
     }
 }
 
-INLINE void multiply(const struct spectral *spectral, const float *x, const float *kernel,
-                     const bool conjugate, int count, int inputs, int outputs, float *product)
+INLINE void multiply(const struct spectral *spectral, const void *x, const void *kernel, const bool conjugate,
+                     int count, int inputs, int outputs, void *product)
 {
     struct steps from = steps_of(spectral, count, inputs), by = steps_of(spectral, inputs, outputs),
                  to = steps_of(spectral, count, outputs);
-    int length = spectral->fourier.length;
+    int length = spectral->fourier.length, groups = groups_of(outputs);
 #pragma omp parallel for schedule(static)
     for (int f = 0; f < spectral->frequencies; f++) {
-        int line = f / length, column = f % length;
-        multiply_frequency(x + line * from.line + column * from.column, from.row,
-                           kernel + line * by.line + column * by.column, by.row, conjugate, count, inputs,
-                           groups_of(outputs), product + line * to.line + column * to.column, to.row);
+        const void *x_here = frequency_in(spectral, x, from, f / length, f % length),
+                   *kernel_here = frequency_in(spectral, kernel, by, f / length, f % length);
+        void *product_here = frequency_in(spectral, product, to, f / length, f % length);
+        if (spectral->bf16)
+            spectral_multiply_bf16(x_here, from.row, kernel_here, by.row, conjugate, count, inputs, groups,
+                                   product_here, to.row);
+        else
+            multiply_frequency(x_here, from.row, kernel_here, by.row, conjugate, count, inputs, groups,
+                               product_here, to.row);
     }
 }
 
 void spectral_multiply(const struct spectral *spectral, const void *x, const void *kernel, bool conjugate,
                        int count, int inputs, int outputs, void *product)
 {
-    if (spectral->bf16)
-        spectral_multiply_bf16(spectral, x, kernel, conjugate, count, inputs, outputs, product);
-    else if (conjugate)
+    if (conjugate)
         multiply(spectral, x, kernel, true, count, inputs, outputs, product);
     else
         multiply(spectral, x, kernel, false, count, inputs, outputs, product);
@@ -285,8 +294,23 @@ INLINE void correlate_inputs(const int inputs, const float *x, int first, long x
     }
 }
 
-static void correlate(const struct spectral *spectral, const float *x, const float *d, int count, bool add,
-                      float *gradient)
+INLINE void correlate_frequency(const float *x, long x_row, const float *d, long d_row, int count, bool add,
+                                int inputs, int groups, float *gradient, long gradient_row)
+{
+    for (int g = 0; g < groups; g++) {
+        float *to = gradient + g * WIDTH;
+        int i = 0;
+        for (; i + 6 <= inputs; i += 6)
+            correlate_inputs(6, x, i, x_row, d + g * WIDTH, d_row, count, add, to + i * gradient_row,
+                             gradient_row);
+        for (; i < inputs; i++)
+            correlate_inputs(1, x, i, x_row, d + g * WIDTH, d_row, count, add, to + i * gradient_row,
+                             gradient_row);
+    }
+}
+
+void spectral_correlate(const struct spectral *spectral, const void *x, const void *d, int count, bool add,
+                        float *gradient)
 {
     int inputs = spectral->inputs, groups = groups_of(spectral->outputs), length = spectral->fourier.length;
     struct steps left = steps_of(spectral, count, inputs),
@@ -295,28 +319,15 @@ static void correlate(const struct spectral *spectral, const float *x, const flo
 #pragma omp parallel for schedule(static)
     for (int f = 0; f < spectral->frequencies; f++) {
         int line = f / length, column = f % length;
-        const float *x_here = x + line * left.line + column * left.column;
-        for (int g = 0; g < groups; g++) {
-            const float *d_here = d + line * right.line + column * right.column + g * WIDTH;
-            float *to = gradient + line * out.line + column * out.column + g * WIDTH;
-            int i = 0;
-            for (; i + 6 <= inputs; i += 6)
-                correlate_inputs(6, x_here, i, left.row, d_here, right.row, count, add, to + i * out.row,
-                                 out.row);
-            for (; i < inputs; i++)
-                correlate_inputs(1, x_here, i, left.row, d_here, right.row, count, add, to + i * out.row,
-                                 out.row);
-        }
+        const void *x_here = frequency_in(spectral, x, left, line, column),
+                   *d_here = frequency_in(spectral, d, right, line, column);
+        float *to = gradient + line * out.line + column * out.column;
+        if (spectral->bf16)
+            spectral_correlate_bf16(x_here, left.row, d_here, right.row, count, add, inputs, groups, to,
+                                    out.row);
+        else
+            correlate_frequency(x_here, left.row, d_here, right.row, count, add, inputs, groups, to, out.row);
     }
-}
-
-void spectral_correlate(const struct spectral *spectral, const void *x, const void *d, int count, bool add,
-                        float *gradient)
-{
-    if (spectral->bf16)
-        spectral_correlate_bf16(spectral, x, d, count, add, gradient);
-    else
-        correlate(spectral, x, d, count, add, gradient);
 }
 
 /* A stamp's derivative by a channel, summed over its pixels: the frequency 0, which has no imaginary part. */

@@ -23,7 +23,6 @@
 #include <stddef.h>
 
 enum {
-    SPECTRAL_CHUNK = 16,     /* stamps that are worked on together, at most */
     SPECTRAL_KERNEL_MAX = 15 /* px */
 };
 
@@ -54,7 +53,7 @@ size_t spectral_work_size(const struct spectral *spectral);
  * their spectrum, times 1 / L^2. */
 void spectral_kernel(const struct spectral *spectral, const float *weights, bool exchanged, void *spectrum);
 
-/* count <= SPECTRAL_CHUNK images (count, side, side, channels) to their spectrum; gate (NULL: none): pixels
+/* count images (count, side, side, channels) to their spectrum; gate (NULL: none): pixels
  * where it is not positive count as 0. */
 void spectral_transform(const struct spectral *spectral, const float *images, const float *gate, int count,
                         int side_px, int channels, void *spectrum);

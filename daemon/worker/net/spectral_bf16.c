@@ -68,28 +68,14 @@ INLINE void multiply_frequency(const uint16_t *x, long x_row, const uint16_t *ke
     }
 }
 
-INLINE void multiply(const struct spectral *spectral, const uint16_t *x, const uint16_t *kernel,
-                     const bool conjugate, int count, int inputs, int outputs, uint16_t *product)
-{
-    struct steps from = steps_of(spectral, count, inputs), by = steps_of(spectral, inputs, outputs),
-                 to = steps_of(spectral, count, outputs);
-    int length = spectral->fourier.length;
-#pragma omp parallel for schedule(static)
-    for (int f = 0; f < spectral->frequencies; f++) {
-        int line = f / length, column = f % length;
-        multiply_frequency(x + line * from.line + column * from.column, from.row,
-                           kernel + line * by.line + column * by.column, by.row, conjugate, count, inputs,
-                           groups_of(outputs), product + line * to.line + column * to.column, to.row);
-    }
-}
-
-void spectral_multiply_bf16(const struct spectral *spectral, const uint16_t *x, const uint16_t *kernel,
-                            bool conjugate, int count, int inputs, int outputs, uint16_t *product)
+void spectral_multiply_bf16(const uint16_t *x, long x_row, const uint16_t *kernel, long kernel_row,
+                            bool conjugate, int count, int inputs, int groups, uint16_t *product,
+                            long product_row)
 {
     if (conjugate)
-        multiply(spectral, x, kernel, true, count, inputs, outputs, product);
+        multiply_frequency(x, x_row, kernel, kernel_row, true, count, inputs, groups, product, product_row);
     else
-        multiply(spectral, x, kernel, false, count, inputs, outputs, product);
+        multiply_frequency(x, x_row, kernel, kernel_row, false, count, inputs, groups, product, product_row);
 }
 
 INLINE void correlate_inputs(const int inputs, const uint16_t *x, long x_stride, const uint16_t *d,
@@ -118,8 +104,8 @@ INLINE void correlate_inputs(const int inputs, const uint16_t *x, long x_stride,
     }
 }
 
-INLINE void correlate_frequency(const uint16_t *x, long x_row, const uint16_t *d, long d_row, int count,
-                                bool add, int inputs, int groups, float *gradient, long gradient_row)
+void spectral_correlate_bf16(const uint16_t *x, long x_row, const uint16_t *d, long d_row, int count,
+                             bool add, int inputs, int groups, float *gradient, long gradient_row)
 {
     for (int g = 0; g < groups; g++) {
         float *to = gradient + g * WIDTH;
@@ -130,21 +116,5 @@ INLINE void correlate_frequency(const uint16_t *x, long x_row, const uint16_t *d
         for (; i < inputs; i++)
             correlate_inputs(1, x + PAIR * i, x_row, d + g * WIDTH, d_row, count, add, to + i * gradient_row,
                              gradient_row);
-    }
-}
-
-void spectral_correlate_bf16(const struct spectral *spectral, const uint16_t *x, const uint16_t *d, int count,
-                             bool add, float *gradient)
-{
-    int inputs = spectral->inputs, groups = groups_of(spectral->outputs), length = spectral->fourier.length;
-    struct steps left = steps_of(spectral, count, inputs),
-                 right = steps_of(spectral, count, spectral->outputs),
-                 out = steps_of(spectral, inputs, spectral->outputs);
-#pragma omp parallel for schedule(static)
-    for (int f = 0; f < spectral->frequencies; f++) {
-        int line = f / length, column = f % length;
-        correlate_frequency(x + line * left.line + column * left.column, left.row,
-                            d + line * right.line + column * right.column, right.row, count, add, inputs,
-                            groups, gradient + line * out.line + column * out.column, out.row);
     }
 }

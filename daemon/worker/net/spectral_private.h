@@ -45,19 +45,21 @@ INLINE struct steps steps_of(const struct spectral *spectral, int rows, int chan
 }
 
 /* The place so many numbers behind the beginning of a spectrum of stamps or of a kernel. */
-INLINE void *place_in(const struct spectral *spectral, void *spectrum, long numbers)
+INLINE void *place_in(const struct spectral *spectral, const void *spectrum, long numbers)
 {
     return (char *)spectrum + numbers * (long)spectral_number_size(spectral);
 }
 
 /* spectral_bf16.c. A line of one group of channels to a spectrum, `stride` numbers from one frequency to the next, and
- * back; and what spectral.h says of multiply and correlate. */
+ * back; and what spectral.h says of multiply and correlate, at one frequency: ..._row numbers from one stamp or input
+ * to the next. */
 void spectral_round_line(const float *line, int length, uint16_t *spectrum, long stride);
 void spectral_widen_line(const uint16_t *spectrum, long stride, int length, float *line);
-void spectral_multiply_bf16(const struct spectral *spectral, const uint16_t *x, const uint16_t *kernel,
-                            bool conjugate, int count, int inputs, int outputs, uint16_t *product);
-void spectral_correlate_bf16(const struct spectral *spectral, const uint16_t *x, const uint16_t *d, int count,
-                             bool add, float *gradient);
+void spectral_multiply_bf16(const uint16_t *x, long x_row, const uint16_t *kernel, long kernel_row,
+                            bool conjugate, int count, int inputs, int groups, uint16_t *product,
+                            long product_row);
+void spectral_correlate_bf16(const uint16_t *x, long x_row, const uint16_t *d, long d_row, int count,
+                             bool add, int inputs, int groups, float *gradient, long gradient_row);
 
 INLINE int place_of(int channel) /* of its real part in a row of a spectrum */
 {

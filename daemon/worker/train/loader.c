@@ -1,10 +1,13 @@
 /* See loader.h. A ring of batches: the thread fills the one at `filled`, the network has the one at `taken`.
  *
- * Reading ahead: the rows of a pass are taken in groups of group_rows. While batches of one group are
- * converted, the examples of the next are asked for (dataset_prefetch), sorted by where they lie, so many
- * with each batch that both end together. With groups as large as a rank's share of the window of shards
- * within which dataset_order shuffles, a data set larger than memory is read nearly in sequence. */
+ * Reading ahead: the rows of a pass are taken in groups. While batches of one group are converted, the
+ * examples of the next are asked for (dataset_prefetch), sorted by where they lie, so many with each batch
+ * that both end together. Groups begin small, so that a pass does not wait for its first, and double until
+ * they have group_rows. With as many as a rank's share of the window of shards within which dataset_order
+ * shuffles, the disk is read nearly in sequence. The page cache holds a group: what is left of one, and what
+ * there is of the next. */
 #include "daemon/worker/train/loader.h"
+#include "daemon/worker/dataset/stream.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,11 +16,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEPTH = 3, STOP_LOOK_MS = 20 };
+enum { DEPTH = 3, FIRST_GROUP = 4, STOP_LOOK_MS = 20 };
 enum { STREAM_AUGMENT = 0x6175676d };
 
 struct slot {
-    float *stamps;
+    float *planes;
     uint8_t *labels;
     int count, code;
     struct err err; /* with code */
@@ -26,9 +29,12 @@ struct slot {
 struct loader {
     struct loader_options options;
     struct slot slots[DEPTH];
-    float *changed;  /* an augmented stamp, before it is converted */
-    uint64_t *ahead; /* examples of the next group, sorted */
-    int64_t ahead_count, ahead_asked, group_batches;
+    float *changed;        /* an augmented stamp, before it is converted */
+    struct stream *stream; /* NULL: pixels are looked at where they are mapped */
+    uint64_t *ahead;       /* examples of the next group, sorted */
+    int64_t ahead_count, ahead_asked;
+    int64_t group_first, group_end, next_batches,
+        most_batches; /* of the group in hand, the next, the largest */
 
     pthread_t thread;
     bool has_thread;
@@ -52,11 +58,12 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Lists the examples of the batches from `first` on that make a group. */
-static void list_ahead(struct loader *loader, const struct loader_pass *pass, int64_t first)
+/* Lists the examples of a group of so many batches from `first` on. */
+static void list_ahead(struct loader *loader, const struct loader_pass *pass, int64_t first, int64_t batches)
 {
+    loader->next_batches = batches < loader->most_batches ? batches : loader->most_batches;
     loader->ahead_count = loader->ahead_asked = 0;
-    for (int64_t i = first; i < first + loader->group_batches && i < pass->batches; i++) {
+    for (int64_t i = first; i < first + loader->next_batches && i < pass->batches; i++) {
         struct loader_rows rows = pass->rows(pass->context, i);
         for (int row = 0; row < rows.count; row++)
             loader->ahead[loader->ahead_count++] = example_of(pass, rows.first + row);
@@ -79,14 +86,18 @@ static void ask_ahead(struct loader *loader, const struct loader_pass *pass, int
 
 static void read_ahead(struct loader *loader, const struct loader_pass *pass, int64_t batch)
 {
-    int64_t place = batch % loader->group_batches;
     if (batch == 0) {
-        list_ahead(loader, pass, 0);
+        list_ahead(loader, pass, 0, FIRST_GROUP);
         ask_ahead(loader, pass, loader->ahead_count);
+        loader->group_end = 0;
     }
-    if (place == 0)
-        list_ahead(loader, pass, batch + loader->group_batches);
-    ask_ahead(loader, pass, (place + 1) * loader->ahead_count / loader->group_batches);
+    if (batch == loader->group_end) {
+        loader->group_first = batch;
+        loader->group_end += loader->next_batches;
+        list_ahead(loader, pass, loader->group_end, 2 * loader->next_batches);
+    }
+    int64_t done = batch + 1 - loader->group_first, all = loader->group_end - loader->group_first;
+    ask_ahead(loader, pass, done * loader->ahead_count / all);
 }
 
 /* The changes of an example are a function of seed, epoch and example, whatever rank makes them. */
@@ -103,14 +114,16 @@ static const float *change_stamp(struct loader *loader, const struct loader_pass
     return loader->changed;
 }
 
-static int fill_row(struct loader *loader, const struct loader_pass *pass, uint64_t example, struct slot *slot, int row)
+static int fill_row(struct loader *loader, const struct loader_pass *pass, uint64_t example,
+                    struct slot *slot, int row)
 {
     const struct loader_options *options = &loader->options;
-    const float *pixels = dataset_pixels(options->dataset, pass->part, example, &slot->err);
+    const float *pixels = loader->stream ? stream_read(loader->stream, pass->part, example, &slot->err)
+                                         : dataset_pixels(options->dataset, pass->part, example, &slot->err);
     if (!pixels)
         return -EIO;
-    input_convert(options->input, change_stamp(loader, pass, example, pixels),
-                  slot->stamps + (size_t)row * input_size(options->input));
+    input_convert_planes(options->input, change_stamp(loader, pass, example, pixels),
+                         slot->planes + (size_t)row * input_planes_size(options->input));
     return dataset_labels(options->dataset, pass->part, example, 1, slot->labels + row, &slot->err);
 }
 
@@ -155,15 +168,15 @@ static void *fill_slots(void *argument)
 
 static int allocate(struct loader *loader)
 {
-    size_t size = input_size(loader->options.input), rows = (size_t)loader->options.micro_batch;
-    loader->group_batches = 1 + (loader->options.group_rows - 1) / loader->options.micro_batch;
-    loader->changed = calloc(size, sizeof *loader->changed);
-    loader->ahead = calloc((size_t)loader->group_batches * rows, sizeof *loader->ahead);
+    size_t size = input_planes_size(loader->options.input), rows = (size_t)loader->options.micro_batch;
+    loader->most_batches = 1 + (loader->options.group_rows - 1) / loader->options.micro_batch;
+    loader->changed = calloc(input_size(loader->options.input), sizeof *loader->changed);
+    loader->ahead = calloc((size_t)loader->most_batches * rows, sizeof *loader->ahead);
     for (int i = 0; i < DEPTH; i++) {
         struct slot *slot = &loader->slots[i];
-        slot->stamps = calloc(rows * size, sizeof *slot->stamps);
+        slot->planes = calloc(rows * size, sizeof *slot->planes);
         slot->labels = calloc(rows, 1);
-        if (!slot->stamps || !slot->labels)
+        if (!slot->planes || !slot->labels)
             return -ENOMEM;
     }
     return loader->changed && loader->ahead ? 0 : -ENOMEM;
@@ -189,6 +202,9 @@ int loader_create(struct loader **out, const struct loader_options *options, str
     open_locks(loader);
     if (allocate(loader) != 0)
         return err_set(err, -ENOMEM, "out of memory for micro-batches of %d", options->micro_batch);
+    int code = options->larger_than_memory ? stream_create(&loader->stream, options->dataset, err) : 0;
+    if (code)
+        return code;
     if (pthread_create(&loader->thread, NULL, fill_slots, loader) != 0)
         return err_set(err, -EAGAIN, "cannot start a thread that reads ahead");
     loader->has_thread = true;
@@ -208,9 +224,10 @@ void loader_destroy(struct loader *loader)
     if (loader->has_thread)
         pthread_join(loader->thread, NULL);
     for (int i = 0; i < DEPTH; i++) {
-        free(loader->slots[i].stamps);
+        free(loader->slots[i].planes);
         free(loader->slots[i].labels);
     }
+    stream_destroy(loader->stream);
     free(loader->changed);
     free(loader->ahead);
     pthread_cond_destroy(&loader->changed_state);
@@ -262,7 +279,7 @@ int loader_next(struct loader *loader, struct loader_batch *next, struct err *er
     const struct slot *slot = &loader->slots[batch % DEPTH];
     if (slot->code)
         return err_set(err, slot->code, "%s", slot->err.text);
-    *next = (struct loader_batch){slot->stamps, slot->labels, slot->count};
+    *next = (struct loader_batch){slot->planes, slot->labels, slot->count};
     return 0;
 }
 

@@ -12,14 +12,15 @@
 
 struct loader;
 
-/* All borrowed until the loader is destroyed. The thread alone uses input. */
+/* All borrowed until the loader is destroyed. The thread alone converts with input. */
 struct loader_options {
     struct dataset *dataset;
     struct input *input;
     int micro_batch;
-    int group_rows;         /* are asked of the disk while as many before them are converted */
-    uint64_t seed;          /* of the augmentation */
-    struct augment augment; /* of passes over the training part */
+    int group_rows;                    /* are asked of the disk while as many before them are converted */
+    bool larger_than_memory;           /* the dataset: what was converted is not kept in the page cache */
+    uint64_t seed;                     /* of the augmentation */
+    struct augment augment;            /* of passes over the training part */
     bool (*stop)(const void *context); /* asked while loader_next waits; NULL: it waits as long as it takes */
     const void *stop_context;
 };
@@ -39,7 +40,7 @@ struct loader_rows {
 struct loader_pass {
     enum dataset_part part;
     struct dataset_order *order; /* the thread alone uses it */
-    uint64_t epoch; /* of the augmentation */
+    uint64_t epoch;              /* of the augmentation */
     int64_t batches;
     struct loader_rows (*rows)(const void *context, int64_t batch);
     const void *context;
@@ -48,9 +49,9 @@ struct loader_pass {
 /* Begins a pass; one under way is given up. The pass is copied. */
 void loader_start(struct loader *loader, const struct loader_pass *pass);
 
-/* What the network is given. */
+/* What the network is given: of each stamp its planes (input.h), side by side. */
 struct loader_batch {
-    const float *stamps; /* (count, S, S, C), converted */
+    const float *planes;
     const uint8_t *labels;
     int count;
 };

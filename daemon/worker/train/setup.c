@@ -1,5 +1,6 @@
 /* A run's beginning: dataset, model, network, what identifies the run, and where it goes on. */
 #include "common/clock.h"
+#include "common/memory.h"
 #include "common/path.h"
 #include "common/preset.h"
 #include "common/str.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 /* A choice's place in the list of a library part, which has all that the table of specs offers. */
@@ -99,7 +101,8 @@ static int open_dataset(struct trainer *trainer, struct err *err)
                        path, count, trainer->batch);
     if (trainer->patience && !dataset_count(trainer->dataset, DATASET_VALID))
         return err_set(err, -EINVAL, "--patience looks at the validation part, and %s has none", path);
-    return dataset_order_create(&trainer->order, trainer->dataset, DATASET_TRAIN, err);
+    code = dataset_order_create(&trainer->order, trainer->dataset, DATASET_TRAIN, err);
+    return code ? code : trainer_fill_cache(trainer, err);
 }
 
 static int open_input(struct trainer *trainer, struct err *err)
@@ -140,16 +143,28 @@ static bool stop_asked(const void *link)
     return link_stop_asked(link);
 }
 
+/* Read ahead is a rank's share of a window of shards, or what a quarter of the memory of the host holds, for the
+ * networks need theirs. In what order examples are trained on depends on neither. */
+static void plan_reading(const struct trainer *trainer, struct loader_options *options)
+{
+    const struct team *team = trainer->job->team;
+    int64_t allowed = memory_allowed(), stamp = (int64_t)dataset_stamp_bytes(trainer->dataset);
+    int64_t count = (int64_t)dataset_count(trainer->dataset, DATASET_TRAIN);
+    int64_t window = (int64_t)dataset_window(trainer->dataset);
+    int64_t share = (window < count ? window : count) / team_size(team);
+    int64_t fit = allowed / 4 / team_local_size(team) / stamp, rows = share < fit ? share : fit;
+    options->group_rows = rows < 1 ? 1 : rows < INT_MAX ? (int)rows : INT_MAX;
+    options->larger_than_memory = count * stamp > allowed - allowed / 4;
+}
+
 static int open_loader(struct trainer *trainer, struct err *err)
 {
     const json_t *spec = trainer->job->spec;
-    size_t share = dataset_window(trainer->dataset) / (size_t)team_size(trainer->job->team);
     share_micro_batches(trainer);
-    const struct loader_options options = {
+    struct loader_options options = {
         .dataset = trainer->dataset,
         .input = trainer->input,
         .micro_batch = trainer->micro_batch,
-        .group_rows = share > 0 && share < 100000 ? (int)share : 1,
         .seed = trainer->seed,
         .augment = {.symmetries = spec_bool(spec, "augment_symmetries"),
                     .shift_px = (int)spec_int(spec, "augment_shift"),
@@ -157,6 +172,7 @@ static int open_loader(struct trainer *trainer, struct err *err)
         .stop = stop_asked,
         .stop_context = trainer->job->link,
     };
+    plan_reading(trainer, &options);
     return loader_create(&trainer->loader, &options, err);
 }
 

@@ -16,9 +16,9 @@ int trainer_feed(struct trainer *trainer, int *count, struct err *err)
     int code = loader_next(trainer->loader, &batch, err);
     if (code)
         return code;
-    if (batch.count)
-        memcpy(network_input(trainer->network), batch.stamps,
-               (size_t)batch.count * input_size(trainer->input) * sizeof(float));
+    for (size_t i = 0; i < (size_t)batch.count; i++)
+        input_join_planes(trainer->input, batch.planes + i * input_planes_size(trainer->input),
+                          network_input(trainer->network) + i * input_size(trainer->input));
     trainer->labels = batch.labels;
     trainer->row_input_s += clock_monotonic_s() - start_s;
     trainer_trace(trainer, "input", "input", start_s);

@@ -87,6 +87,9 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
                     struct err *err);                         /* <out>/<name>.safetensors, on rank 0 */
 int trainer_finish(struct trainer *trainer, struct err *err); /* the last model and the result */
 
+/* Copies shards to the directory `cache`, where one was given (dataset_cache). */
+int trainer_fill_cache(struct trainer *trainer, struct err *err);
+
 /* The loader's next micro-batch into the network's input and `labels`; *count: how many rows it has, 0 when asked to stop
  * before they were there. */
 int trainer_feed(struct trainer *trainer, int *count, struct err *err);

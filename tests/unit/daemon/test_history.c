@@ -1,5 +1,6 @@
 #include "common/rng.h"
 #include "daemon/history.h"
+#include "daemon/slots.h"
 #include "tests/unit/check.h"
 
 #include <errno.h>
@@ -308,6 +309,30 @@ static void random_event(struct fixture *fixture, struct rng *rng, int64_t last)
     assert_true(code == 0 || code == -EINVAL);
 }
 
+static int add_up(void *context, struct job_row **row)
+{
+    ((int64_t *)context)[(*row)->life.state]++;
+    return 0;
+}
+
+/* The counts of states are kept, not made anew, and so is the order of the ready jobs: both are as they would be made. */
+static void check_kept(struct fixture *fixture)
+{
+    int64_t kept[JOB_STATE_MAX], made[JOB_STATE_MAX] = {0}, wake_us;
+    struct host host = {.name = "h", .total = 1000};
+    struct slots slots = {.hosts = &host, .count = 1, .total = 1000};
+    const struct job *first = NULL, *job;
+    assert_int_equal(store_count_states(fixture->store, kept, NULL), 0);
+    assert_int_equal(store_each_job(fixture->store, STORE_ALL, add_up, made, NULL), 0);
+    assert_memory_equal(kept, made, sizeof kept);
+    for (size_t i = 0; (job = queue_at(fixture->queue, i)); i++) {
+        bool ready = job->row->life.state == JOB_READY;
+        if (ready && (!first || job->row->life.priority > first->row->life.priority))
+            first = job;
+    }
+    assert_ptr_equal(queue_next(fixture->queue, &slots, INT64_MAX, &wake_us), first);
+}
+
 static void replaying_the_events_gives_the_rows_whatever_happened(void **state)
 {
     struct fixture *fixture = *state;
@@ -320,6 +345,7 @@ static void replaying_the_events_gives_the_rows_whatever_happened(void **state)
             last = submit(fixture, rng_below(&rng, 4) == 0, after, last > 2 ? rng_below(&rng, 3) : 0);
         }
         random_event(fixture, &rng, last);
+        check_kept(fixture);
         if (step % 500 == 0)
             queue_forget_ended(fixture->queue);
     }

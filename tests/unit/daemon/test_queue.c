@@ -33,6 +33,7 @@ static void priority_comes_before_order_of_submission(void **unused)
         struct job *next = queue_next(queue, &SLOTS_4, 0, &wake_us);
         assert_int_equal(next->row->id, ORDER[i]);
         next->row->life.state = JOB_RUNNING;
+        queue_changed(queue, next);
     }
     assert_null(queue_next(queue, &SLOTS_4, 0, &wake_us));
     assert_int_equal(wake_us, 0);
@@ -99,6 +100,36 @@ static void a_job_that_comes_back_takes_its_old_place(void **unused)
     queue_destroy(queue);
 }
 
+static void a_job_with_another_priority_has_another_turn(void **unused)
+{
+    (void)unused;
+    struct queue *queue = queue_create();
+    int64_t wake_us;
+    for (int64_t id = 1; id <= 9; id++)
+        add(queue, id, 0, JOB_READY);
+    struct job *late = queue_find(queue, 8), *early = queue_find(queue, 1);
+    late->row->life.priority = 3;
+    queue_changed(queue, late);
+    assert_ptr_equal(queue_next(queue, &SLOTS_4, 0, &wake_us), late);
+    late->row->life.state = JOB_CANCELLED;
+    queue_changed(queue, late);
+    early->row->life.priority = -1;
+    queue_changed(queue, early);
+    for (int64_t id = 2; id <= 7; id++) {
+        struct job *next = queue_next(queue, &SLOTS_4, 0, &wake_us);
+        assert_int_equal(next->row->id, id);
+        next->row->life.state = JOB_SUCCEEDED;
+        queue_changed(queue, next);
+    }
+    assert_int_equal(queue_next(queue, &SLOTS_4, 0, &wake_us)->row->id, 9);
+    early->row->life.state = JOB_READY; /* it ended and was reopened */
+    queue_forget_ended(queue);
+    assert_ptr_equal(queue_at(queue, 0), early);
+    assert_int_equal(queue_at(queue, 1)->row->id, 9);
+    assert_null(queue_at(queue, 2));
+    queue_destroy(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +138,7 @@ int main(void)
         cmocka_unit_test(a_job_too_big_for_this_daemon_does_not_block_the_others),
         cmocka_unit_test(jobs_are_found_until_they_have_ended_and_are_forgotten),
         cmocka_unit_test(a_job_that_comes_back_takes_its_old_place),
+        cmocka_unit_test(a_job_with_another_priority_has_another_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

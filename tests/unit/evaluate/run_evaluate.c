@@ -1,4 +1,4 @@
-/* The evaluate job with fake_predictor.c for a network: run_evaluate OUT MODEL DATASET AUDIT|- [DELTA [INVVAR_CONTROL]]. */
+/* The evaluate job with fake_predictor.c for a network: run_evaluate OUT MODEL DATASET AUDIT|- DELTA [FIELD=VALUE...]. */
 #include "common/log.h"
 #include "daemon/worker/job.h"
 #include "proto/spec.h"
@@ -26,14 +26,19 @@ static int run(struct job *job, struct err *err)
 int main(int argc, char **argv)
 {
     struct err err = {0};
-    if (argc < 5)
+    if (argc < 6)
         return 2;
     json_t *given = json_pack("{ss ss ss sf}", "out", argv[1], "model", argv[2], "dataset", argv[3], "delta",
-                              argc > 5 ? strtod(argv[5], NULL) : 0.05);
+                              strtod(argv[5], NULL));
     if (strcmp(argv[4], "-") != 0)
         json_object_set_new(given, "audit", json_string(argv[4]));
-    if (argc > 6)
-        json_object_set_new(given, "invvar_control", json_string(argv[6]));
+    for (int i = 6; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        if (!value)
+            return 2;
+        *value++ = '\0';
+        json_object_set_new(given, argv[i], json_string(value));
+    }
     json_t *spec = NULL;
     struct job job = {.threads = 1, .id = 7, .attempt = 1};
     int code = spec_resolve(spec_kind_find("evaluate", &err), given, &spec, &err);

@@ -25,9 +25,9 @@ def make(directory, *options):
     subprocess.run([sys.executable, HERE + "/make_dataset.py", directory, *options], check=True)
 
 
-def evaluate(directory, out, ranks=1, audit="audit", delta="0.05", model="model", dataset="dataset", control=None):
+def evaluate(directory, out, ranks=1, audit="audit", delta="0.05", model="model", dataset="dataset", **fields):
     command = [RUN, f"{directory}/{out}", f"{directory}/{model}", f"{directory}/{dataset}", audit and f"{directory}/{audit}" or "-", delta]
-    command += [f"{directory}/{control}"] if control else []
+    command += [f"{name}={value}" for name, value in fields.items()]
     if ranks > 1:
         command = [MPIRUN[0], "-n", str(ranks), *MPIRUN[1:], *command]
     return subprocess.run(command, capture_output=True, text=True)
@@ -168,9 +168,23 @@ def honest_fakes_are_not_distinguishable(directory):
     verdict = json.load(open(directory + "/honest/out/verdict.json"))
     assert verdict["verdict"] == "representative" and not verdict["auc"]["clustered"]
     assert verdict["covariates"]["columns"] == ["rhalf"] and verdict["covariates"]["auc"]["p"] > 0.01
+    least = verdict["sensitivity"]["auc"]
+    chance = np.sqrt(401 / (12 * 200 * 200))  # of alike classes, Mann & Whitney; what a normal deviate is above with 1 and 10 %: 2.326, 1.282
+    assert verdict["sensitivity"]["power"] == 0.9 and abs(least - 0.5 - (2.326348 + 1.281552) * chance) < 1e-6
+    assert abs(verdict["sensitivity"]["delta"] - (1.644854 + 1.281552) * chance) < 1e-6
+    assert verdict["detail"] == f"On so many examples an AUC of {least:.3f} would have been called distinguishable nine times of ten."
     text = check_page(directory + "/honest/out/report.html", 14)
+    assert verdict["detail"] in text and f"an AUC of {least:.3f} is called distinguishable" in text
     assert "fewer than 10 bricks do not show how much that matters" in text and "No audit was given" in text
     assert "lie in 4 bricks" in text
+
+
+def numbers_need_no_pictures(directory):
+    done = evaluate(directory, "plain", pictures="false")
+    assert done.returncode == 0 and "missing" not in done.stderr, done.stderr
+    plain, drawn = (json.load(open(f"{directory}/{out}/verdict.json")) for out in ("plain", "out"))
+    assert plain == drawn and sorted(os.listdir(directory + "/plain")) == ["predictions.h5", "report.html", "verdict.json"]
+    assert plain["sentence"] in check_page(directory + "/plain/report.html", 0)
 
 
 def what_is_missing_is_named(directory):
@@ -191,7 +205,7 @@ def write_control(directory, name, **changes):
 
 def a_control_stands_beside_the_verdict_if_it_is_one(directory):
     write_control(directory, "control")
-    done = evaluate(directory, "with-control", control="control")
+    done = evaluate(directory, "with-control", invvar_control=directory + "/control")
     assert done.returncode == 0, done.stderr
     verdict = json.load(open(directory + "/with-control/verdict.json"))
     assert [control["sees"] for control in verdict["controls"]] == ["invvar"] and verdict["sees"] == "all"
@@ -201,7 +215,7 @@ def a_control_stands_beside_the_verdict_if_it_is_one(directory):
     for name, changes, word in (("seeing", {"sees": "all"}, "--sees invvar"), ("elsewhere", {"fingerprint": "0" * 16}, "another dataset"),
                                 ("early", {"part": "valid"}, "another part"), ("empty", {"auc": 1}, "evaluate job")):
         write_control(directory, name, **changes)
-        done = evaluate(directory, "bad", control=name)
+        done = evaluate(directory, "bad", invvar_control=f"{directory}/{name}")
         assert done.returncode == 1 and word in done.stderr and f"{name}/verdict.json" in done.stderr, done.stderr
 
 
@@ -238,7 +252,7 @@ with tempfile.TemporaryDirectory(prefix="decoy-test-") as scratch:
     place = scratch + "/run"
     make(place, "--spoil", "0.12")
     tests = [spoiled_fakes_are_distinguishable_and_everything_is_there, two_and_three_ranks_give_the_same_bytes,
-             honest_fakes_are_not_distinguishable, what_is_missing_is_named, another_selection_of_the_fakes_is_seen_without_a_stamp,
+             honest_fakes_are_not_distinguishable, numbers_need_no_pictures, what_is_missing_is_named, another_selection_of_the_fakes_is_seen_without_a_stamp,
              a_control_stands_beside_the_verdict_if_it_is_one,
              galleries_show_the_originals_axes_upright, a_dataset_without_magnitudes_or_history_has_a_verdict]
     for test in tests:

@@ -71,6 +71,49 @@ static void a_real_lead_is_called_distinguishable(void **state)
     assert_true(verdict.clustered && verdict.bricks == 30 && verdict.needed == 0);
 }
 
+/* Scores are normal, so that fakes lead by sqrt(2) times the quantile of the AUC. */
+static void the_least_auc_is_seen_nine_times_of_ten(void **state)
+{
+    (void)state;
+    enum { TRIALS = 1000, N = 600 };
+    struct verdict verdict;
+    struct verdict_input input = draw(3, N, 0, 0.05);
+    input.brick = NULL;
+    assert_int_equal(reach(&verdict, &input, false), 0);
+    double least = verdict.least_auc, delta = verdict.least_delta;
+    int seen = 0, confirmed = 0;
+    for (uint64_t trial = 0; trial < TRIALS; trial++) {
+        input = draw(TRIALS + trial, N, sqrt(2) * normal_quantile(least), 0.0001);
+        input.brick = NULL;
+        assert_int_equal(reach(&verdict, &input, false), 0);
+        seen += verdict.outcome == VERDICT_DISTINGUISHABLE;
+        input = draw(2 * TRIALS + trial, N, 0, delta);
+        input.brick = NULL;
+        assert_int_equal(reach(&verdict, &input, false), 0);
+        confirmed += verdict.outcome == VERDICT_REPRESENTATIVE;
+    }
+    print_message("AUC %.3f seen in %d, delta %.3f confirmed in %d of %d\n", least, seen, delta, confirmed,
+                  TRIALS);
+    assert_in_range(seen, 870, 930); /* 3 standard deviations of 900 are 28 */
+    assert_in_range(confirmed, 870, 930);
+}
+
+static void sensitivity_is_said_where_nothing_was_found(void **state)
+{
+    (void)state;
+    struct verdict verdict;
+    struct verdict_input input = draw(4, 500, 0, 0.01);
+    assert_int_equal(reach(&verdict, &input, false), 0);
+    assert_contains(verdict.detail, "would have been called distinguishable nine times of ten");
+    for (size_t i = 0; i < input.n; i++)
+        score[i] = 0.5;
+    assert_int_equal(reach(&verdict, &input, false), 0);
+    assert_true(isnan(verdict.least_auc) && isnan(verdict.least_delta) && !verdict.detail[0]);
+    input = draw(5, 8, 0, 0.01); /* too few to show anything */
+    assert_int_equal(reach(&verdict, &input, false), 0);
+    assert_true(isnan(verdict.least_auc));
+}
+
 static void a_difference_below_the_margin_is_representative_and_said(void **state)
 {
     (void)state;
@@ -233,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alike_classes_are_rarely_called_distinguishable),
         cmocka_unit_test(a_real_lead_is_called_distinguishable),
+        cmocka_unit_test(the_least_auc_is_seen_nine_times_of_ten),
+        cmocka_unit_test(sensitivity_is_said_where_nothing_was_found),
         cmocka_unit_test(a_difference_below_the_margin_is_representative_and_said),
         cmocka_unit_test(the_margin_decides_at_its_border),
         cmocka_unit_test(the_needed_number_of_examples_decides),

@@ -149,6 +149,8 @@ static void the_outcome_follows_from_the_exit_and_what_was_asked(void **unused)
         {STOP_CANCEL, 0, 5, {.interrupted = true}, EVENT_CANCELLED},
         {STOP_CANCEL, 0, 5, {.status = 0}, EVENT_SUCCEEDED},
         {STOP_TIME_LIMIT, 0, 1, {.status = 75}, EVENT_RETRIED},
+        {STOP_HANG, 0, 1, {.status = 75}, EVENT_RETRIED},
+        {STOP_HANG, 1, 1, {.signal = 9}, EVENT_FAILED},
         {STOP_TIME_LIMIT, 1, 1, {.status = 75}, EVENT_FAILED},
         {STOP_TIME_LIMIT, 1, 1, {.interrupted = true}, EVENT_FAILED},
     };
