@@ -20,8 +20,18 @@ struct hangs {
     double looked_s;
 };
 
+static void forgive(struct run *run)
+{
+    run->stopped_s = 0;
+    for (int rank = 0; rank < run->placement.ranks; rank++)
+        run->silent_s[rank] = 0;
+}
+
+/* With the first word all have met: what that took is nobody's silence. */
 void hangs_heard(struct run *run, int rank)
 {
+    if (!run->beating)
+        forgive(run);
     run->beating = true;
     run->silent_s[rank] = 0;
 }
@@ -40,11 +50,8 @@ static int find_silent(const struct run *run, double limit_s)
 static void forgive_traced(struct run *run, double limit_s)
 {
     bool quiet = find_silent(run, limit_s / 2) >= 0 || run->stopped_s > limit_s / 2;
-    if (!quiet || process_signal_session((pid_t)run->attempt.pid, NULL, PROCESS_TRACED, 0) == 0)
-        return;
-    run->stopped_s = 0;
-    for (int rank = 0; rank < run->placement.ranks; rank++)
-        run->silent_s[rank] = 0;
+    if (quiet && process_signal_session((pid_t)run->attempt.pid, NULL, PROCESS_TRACED, 0) > 0)
+        forgive(run);
 }
 
 /* Why the run counts as hanging, the caller's to free; NULL: it does not. */

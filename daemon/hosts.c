@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CPUS_MAX = 16384, HOSTS_MAX = 4096, SLOTS_MAX = 1000000, TAIL = 1 << 16 };
+enum { CPUS_MAX = 16384, HOSTS_MAX = 4096, NUMBER_MAX = 1000000000, SLOTS_MAX = 1000000, TAIL = 1 << 16 };
 
 struct list {
     struct host hosts[HOSTS_MAX];
@@ -77,7 +77,7 @@ static int read_ranges(struct list *list, const char *prefix, size_t length, con
             return -EINVAL;
         if (*rest == '-')
             last = strtol(rest + 1, &rest, 10);
-        if (last < first || last - first >= HOSTS_MAX || rest > end || (rest < end && *rest != ','))
+        if (last < first || last > NUMBER_MAX || last - first >= HOSTS_MAX || rest > end || (rest < end && *rest != ','))
             return -EINVAL;
         for (long number = first; number <= last; number++) {
             CLEANUP(free_ptr) char *name = str_format("%.*s%0*ld", (int)length, prefix, width, number);

@@ -4,7 +4,7 @@
 Each seed is one mock survey and four simulations of it: honest, psf_scale=0.7, shift_px=1, invvar_dip=0.3.
   verdicts.py --build BUILD --dir DIR [--seeds 1,2,3,4,5] [--set NAME=VALUE ...] [--vary FIELD=VALUE,VALUE...]
 With --vary a network is trained on each simulation with each value of a field of train jobs, and the table tells which spoils
-each sees. A seed whose verdicts are there already is not run again, so the bench may be stopped and gone on with.
+each sees, and by how much the AUC of each differs from the first one's on the same stamps. A seed whose verdicts are there already is not run again, so the bench may be stopped and gone on with.
 """
 import argparse
 import json
@@ -15,6 +15,8 @@ import statistics
 import subprocess
 import sys
 
+import h5py
+import numpy as np
 import yaml
 
 CASES = {'honest': 'nothing spoiled', 'psf': 'psf_scale=0.7', 'shift': 'shift_px=1', 'invvar': 'invvar_dip=0.3'}
@@ -85,6 +87,29 @@ def print_varied(runs, field, values):
     print(f'AUC of each seed; {n[0]} to {n[-1]} test examples')
 
 
+def shares_won(path):
+    """Of each fake the share of real ones scored lower, and of each real one that of fakes scored higher; a tie is half."""
+    with h5py.File(path) as file:
+        scores, labels = file['score'][...], file['label'][...]
+    reals, fakes = np.sort(scores[labels == 0]), np.sort(scores[labels == 1])
+    below = [(np.searchsorted(other, mine, 'left') + np.searchsorted(other, mine, 'right')) / 2 / len(other) for mine, other in
+             ((scores[labels == 1], reals), (scores[labels == 0], fakes))]
+    return below[0], 1 - below[1]
+
+
+def difference(first, second):
+    """AUC of the second predictions less that of the first on the same stamps, and DeLong's error of it."""
+    parts = [b - a for a, b in zip(shares_won(first), shares_won(second))]
+    return parts[0].mean(), sum(part.var(ddof=1) / len(part) for part in parts) ** 0.5
+
+
+def print_differences(directories, values):
+    for value in values[1:]:
+        for case in CASES:
+            pairs = [difference(*(os.path.join(place, f'{case}-{v}', 'predictions.h5') for v in (values[0], value))) for place in directories]
+            print(f'{value} less {values[0]}, {CASES[case]}: ' + ', '.join(f'{by:+.4f} +- {error:.4f}' for by, error in pairs))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--build', required=True)
@@ -115,6 +140,7 @@ def main():
         subprocess.run([decoy, 'down'], check=False)
     if options.vary:
         print_varied(runs, field, values)
+        print_differences([os.path.join(place, f'seed-{seed}') for seed in options.seeds.split(',')], values)
         return 0
     print_table(runs)
     wrong = [(seed, case) for seed, run in zip(options.seeds.split(','), runs) for case in CASES

@@ -150,7 +150,7 @@ def growth_mib(samples):
 
 
 def test_memory_stays_bounded(daemon):
-    seconds, dice = max(trials(30), 12), random.Random(SEED)
+    seconds, dice = max(trials(120), 12), random.Random(SEED)
     crowd = Crowd(daemon, dice)
     soak(daemon, crowd, min(5, seconds / 4))  # until everything has happened once
     samples = soak(daemon, crowd, seconds)

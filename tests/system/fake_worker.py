@@ -2,7 +2,8 @@
 """Stands in for decoy-worker in tests of the daemon: plays what the job's `out` asks for, a path that ends in words
 such as /tmp/x/sleep=5,exit=3. Words: exit=N, kill=N (signal itself), sleep=S, progress=N (N reports, 20 a second), metrics, loss=N (N rows of a falling loss), note=T,
 warn=T, say=T (to stderr), spam=N (N lines to stderr), result, deaf (ignores SIGTERM), stop75 (ends with 75 when asked), failfirst=N (fails in the
-first N attempts), child (leaves a child behind that sleeps), stray (one that leaves the session too), catch (notes each SIGUSR1), stale (reports as the attempt before)."""
+first N attempts), child (leaves a child behind that sleeps), stray (one that leaves the session too), catch (notes each SIGUSR1), stale (reports as the attempt before),
+beats=N (after 1.5 s, N signs of life half a second apart, the first of rank 0 alone)."""
 
 import json
 import os
@@ -89,6 +90,10 @@ for i in range(int(words.get("loss", 0))):
 for i in range(int(words.get("progress", 0))):
     report("progress", done=(i + 1) / ranks, total=int(words["progress"]), unit="bricks")
     nap(0.05)
+for i in range(int(words.get("beats", 0))):
+    nap(1.5 if i == 0 else 0.5)
+    if rank == 0:
+        report("alive", ranks=list(range(ranks)) if i > 0 else [0])
 if "sleep" in words:
     nap(float(words["sleep"]))
 if "result" in words:

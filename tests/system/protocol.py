@@ -109,10 +109,10 @@ class Peer:
 
 
 class Daemon:
-    def __init__(self, slots=2, grace=10, worker=WORKER, state=None, **environment):
+    def __init__(self, slots=2, grace=10, hang_after=60, worker=WORKER, state=None, **environment):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='decoyd-', dir='/tmp'))
         self.state = state or self.directory / 'state'
-        self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), UNLISTED='secret', **environment)
+        self.environment = dict(os.environ, DECOY_WORKER=str(worker), DECOY_SLOTS=str(slots), DECOY_GRACE=str(grace), DECOY_HANG_AFTER=str(hang_after), UNLISTED='secret', **environment)
         self.process, self.before = None, []  # before: words to run decoyd by
         self.start()
 

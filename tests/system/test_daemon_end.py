@@ -4,7 +4,7 @@ import subprocess
 import time
 
 import pytest
-from protocol import alive, refused
+from protocol import Daemon, alive, refused
 
 
 def test_a_failure_is_retried_after_a_pause_and_names_its_reason(daemon):
@@ -104,3 +104,27 @@ def test_ranks_run_under_mpirun_and_a_failure_is_theirs(daemon):
     assert daemon.show(bad)['reason'] == 'rank said no'
     assert len(daemon.pids(good, ranks=2)) == 2
     assert not daemon.peer.ask('logs', job=good)['text']  # mpirun found nothing to warn of
+
+
+@pytest.fixture
+def watchful():
+    """A decoyd that waits a second for a sign of life."""
+    daemon = Daemon(grace=1, hang_after=1)
+    yield daemon
+    daemon.close()
+
+
+def test_ranks_that_meet_late_are_not_silent_and_those_that_fall_silent_hang(watchful):
+    job = watchful.submit('beats=6', ranks=2, retries=0)
+    assert watchful.finish(job) == ['succeeded']
+    job = watchful.submit('beats=3', 'sleep=60', ranks=2, retries=0)
+    assert watchful.finish(job) == ['failed']
+    assert watchful.show(job)['reason'] == 'rank 0 has not been heard of for 1 s'
+    asked = next(event for event in watchful.events(job) if event['name'] == 'stop_asked')
+    assert asked['context']['stop'] == 'hang'
+
+
+def test_a_job_that_never_speaks_has_ten_times_as_long(watchful):
+    quiet, mute = watchful.submit('sleep=5', retries=0), watchful.submit('sleep=60', retries=0)
+    assert watchful.finish(quiet, mute) == ['succeeded', 'failed']
+    assert watchful.show(mute)['reason'] == 'no rank has been heard of in the 10 s since its start'

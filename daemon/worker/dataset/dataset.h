@@ -37,7 +37,7 @@
 #include <stdint.h>
 
 enum { DATASET_CHANNELS_MAX = 64, FOREIGN_SAMPLE = 256 };
-enum { DATASET_MAPPED = 4096 }; /* shards of a dataset at once: Linux grants a process 65,530 maps */
+enum { DATASET_MAPPED = 512 }; /* shards at once: 65,530 is what Linux grants, and what is mapped counts as memory where Slurm looks */
 
 enum dataset_part { DATASET_TRAIN, DATASET_VALID, DATASET_TEST, DATASET_PART_MAX };
 

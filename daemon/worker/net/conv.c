@@ -50,7 +50,7 @@ static void lay_out(struct conv *conv, struct layer *layer, const struct layer_p
     dnnl_dims_t sizes = {model->out.channels, model->in.channels, model->kernel_px, model->kernel_px};
     weighted_begin(weighted, layer, &source, &target);
     weighted->bias = layer_vector(model->bias_count);
-    weighted->avoid = overruns(model) ? "jit_1x1" : NULL;
+    weighted->avoid = !overruns(model) ? NULL : plan->bf16 ? "jit_bf16_1x1" : "jit_1x1";
     dnnl_memory_desc_init_by_tag(&weighted->weights_any, 4, sizes, plan->bf16 ? dnnl_bf16 : dnnl_f32,
                                  dnnl_format_tag_any);
     dnnl_memory_desc_init_by_tag(&conv->weights_gradient, 4, sizes, dnnl_f32, dnnl_format_tag_any);

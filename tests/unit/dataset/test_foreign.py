@@ -12,7 +12,7 @@ except ImportError as missing:
     sys.exit(77)
 
 SIDE, WIDTH = 16, 24
-MAPPED = 4096  # DATASET_MAPPED
+MAPPED = 512  # DATASET_MAPPED
 random = np.random.default_rng(3)
 
 

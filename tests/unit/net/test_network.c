@@ -263,6 +263,10 @@ static void network_in_bf16_equals_the_reference_within_its_error(void **state)
                       "[{\"kind\": \"conv\", "
                       "\"features\": 8, \"kernel\": 3, \"stride\": 2}]}," LAST,
          9, 6},
+        {CONV(6, 4, ) "{\"kind\": \"residual\", \"layers\": [{\"kind\": \"conv\", \"features\": 8, "
+                      "\"kernel\": 3, "
+                      "\"stride\": 2}]}," LAST,
+         16, 6}, /* net/conv.c, overruns */
         {CONV(18, 7, ) CONV(36, 5, ) "{\"kind\": \"dense\", \"features\": 9, \"relu\": true}," LAST, 16, 6},
         {CONV(3, 6, ) CONV(8, 15, ) LAST, 13, 1},
         {CONV(9, 5, ) LAST, 17, 11},
