@@ -57,7 +57,7 @@ static int connect_socket(struct endpoint *endpoint, const char *address, const 
                           struct err *err)
 {
     int none = 0, never = -1;
-    int64_t limit = 16 << 20;
+    int64_t limit = 1 << 30; /* a list of ten million jobs */
     const int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
     endpoint->context = zmq_ctx_new();
     endpoint->socket = endpoint->context ? zmq_socket(endpoint->context, ZMQ_DEALER) : NULL;

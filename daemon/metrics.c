@@ -193,10 +193,11 @@ static const struct {
     {"decoy_job_loss", "The last loss of a running training.", FROM_METRICS, "loss"},
 };
 
-static void tell_running_job(FILE *to, const struct job *job, size_t metric)
+static void tell_running_job(FILE *to, const struct run *run, size_t metric)
 {
-    json_t *progress = progress_json(job->run->progress);
-    const json_t *from = RUNNING[metric].source == FROM_PROGRESS ? progress : job->run->metrics;
+    const struct job *job = run->job;
+    json_t *progress = progress_json(run->progress);
+    const json_t *from = RUNNING[metric].source == FROM_PROGRESS ? progress : run->metrics;
     const json_t *member = RUNNING[metric].member ? json_object_get(from, RUNNING[metric].member) : NULL;
     double value = RUNNING[metric].source == FROM_START ? 1e-6 * (double)job->row->life.started_us
                                                         : json_number_value(member);
@@ -216,11 +217,9 @@ static void tell_running_job(FILE *to, const struct job *job, size_t metric)
 
 static void tell_running(FILE *to, const struct daemon *daemon)
 {
-    const struct job *job;
     family(to, "decoy_job_info", "gauge", "Names of a running job; always 1.");
-    for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
-        if (!job->run)
-            continue;
+    for (const struct run *run = acts_first(daemon->acts); run; run = run->next) {
+        const struct job *job = run->job;
         fprintf(to, "decoy_job_info{job=\"%lld\",kind=\"%s\",name=", (long long)job->row->id, job->row->kind);
         quoted(to, job->row->name);
         fputs(",run=", to);
@@ -229,10 +228,8 @@ static void tell_running(FILE *to, const struct daemon *daemon)
     }
     for (size_t metric = 0; metric < sizeof RUNNING / sizeof *RUNNING; metric++) {
         family(to, RUNNING[metric].name, "gauge", RUNNING[metric].help);
-        for (size_t i = 0; (job = queue_at(daemon->queue, i)); i++) {
-            if (job->run)
-                tell_running_job(to, job, metric);
-        }
+        for (const struct run *run = acts_first(daemon->acts); run; run = run->next)
+            tell_running_job(to, run, metric);
     }
 }
 

@@ -19,7 +19,7 @@ MUTANTS = [
     ('the directory is not synced', 'daemon/store.c', 'code = file_sync_directory(directory, err);', 'code = 0;', POWER),
     ('ids come back', 'daemon/store_schema.c', 'id INTEGER PRIMARY KEY AUTOINCREMENT, kind', 'id INTEGER PRIMARY KEY, kind', POWER),
     ('an attempt ends twice', 'daemon/store_sql.h', 'attempt = ? AND ended_us = 0"', 'attempt = ?"', ORDERS),
-    ('the attempt of a message is not looked at', 'daemon/report.c', 'strcmp(run->attempt.token, token) == 0 ? run', 'true ? run', ORDERS),
+    ('the attempt of a message is not looked at', 'daemon/report.c', 'present && strcmp(run->attempt.token, token) == 0', 'present', ORDERS),
     ('an update does not look at the attempt', 'daemon/store_sql.h', '"AND attempt = ?"', '"AND ? >= 0"', STORE),
     ('a key is not unique', 'daemon/store_schema.c', '"UNIQUE,"', '","', STORE),
     ('a file is not synced by who wrote it', 'common/file.c', 'int code = fsync(file->fd) != 0 ? -errno : 0;', 'int code = 0;', FILES),

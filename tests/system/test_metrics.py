@@ -117,7 +117,7 @@ def test_a_file_is_kept_for_others_to_read_and_goes_with_the_daemon(tmp_path):
         daemon.until(lambda: 'decoy_jobs{state="held"} 1\n' in path.read_text(), 5)
         for _ in range(200):  # never half of it
             assert lint(path.read_text())[1] == []
-        shutil.rmtree(folder)
+        folder.rename(tmp_path / 'gone')  # at once: decoyd is writing into it
         daemon.until(lambda: 'cannot write' in daemon.log(), 5)
         time.sleep(0.5)
         assert daemon.log().count('cannot write') == 1 and alive(daemon.process.pid)

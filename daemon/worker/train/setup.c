@@ -309,6 +309,7 @@ int trainer_open(struct trainer *trainer, struct job *job, struct err *err)
 void trainer_close(struct trainer *trainer)
 {
     journal_close(trainer->journal);
+    fence_clear(&trainer->fence);
     trace_destroy(trainer->trace);
     profile_destroy(trainer->profile);
     tree_destroy(trainer->gradients);
@@ -385,7 +386,9 @@ static int load_newest(struct trainer *trainer, struct err *err)
 int trainer_resume(struct trainer *trainer, struct err *err)
 {
     struct team *team = trainer->job->team;
-    int code = trainer->first ? load_newest(trainer, err) : 0;
+    int code = trainer->first ? fence_raise(&trainer->fence, trainer->out, err) : 0;
+    if (!code && trainer->first)
+        code = load_newest(trainer, err);
     if (!code)
         code = write_descriptions(trainer, err);
     if (code)

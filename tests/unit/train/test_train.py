@@ -309,6 +309,31 @@ class Train(unittest.TestCase):
         process.communicate()
         self.assertTrue(glob.glob(out + '/ckpts/ckpt-*.h5'))
 
+    def test_an_attempt_that_comes_round_after_the_next_changes_nothing(self):
+        """As one whose host was cut off, or that hung."""
+        out = self.root + '/taken'
+        process = self.start(out, epochs=60)
+        self.addCleanup(process.kill)
+        rows = ''
+        while '{"step":10,' not in rows:  # an epoch has 9: it is far from its next checkpoint
+            time.sleep(0.002)
+            if os.path.exists(out + '/metrics.jsonl'):
+                with open(out + '/metrics.jsonl') as file:
+                    rows = file.read()
+        process.send_signal(signal.SIGSTOP)
+        self.assertIsNone(process.poll())
+        self.finish(out, epochs=60)
+
+        def outputs():
+            paths = [path for path in glob.glob(out + '/**', recursive=True) if os.path.isfile(path)]
+            return {path: (os.stat(path).st_ino, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths}
+        left = outputs()
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(f'another attempt writes to {out} since', errors)
+        self.assertEqual(outputs(), left)
+
     def test_damaged_checkpoint_is_passed_over(self):
         out = self.root + '/damaged'
         self.finish(out)
