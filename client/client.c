@@ -87,6 +87,20 @@ int client_id(const struct client *client, json_int_t *id, struct err *err)
     return exit_code;
 }
 
+int client_ask(const struct client *client, const char *verb, json_t *body, json_t **answer, struct err *err)
+{
+    CLEANUP(endpoint_close_ptr) struct endpoint *endpoint = NULL;
+    int code = endpoint_open(&endpoint, client->state, err);
+    if (code) {
+        json_decref(body);
+        return code;
+    }
+    code = endpoint_call(endpoint, verb, body, answer, err);
+    if (!code && client->json)
+        print_json(json_incref(*answer));
+    return code;
+}
+
 const struct spec_kind *client_more_flags(const struct verb *verb)
 {
     return verb->run == up_run || verb->run == recover_run ? spec_daemon_options()

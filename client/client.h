@@ -53,6 +53,9 @@ verb_run up_run, down_run, recover_run, drain_run, resume_run, hold_run, priorit
 /* Reads the arguments, runs the verb, prints its sentence; returns the exit code. */
 int client_main(int argc, char **argv);
 
+/* One question, one answer, a new reference; with --json it is printed. Takes body. */
+int client_ask(const struct client *client, const char *verb, json_t *body, json_t **answer, struct err *err);
+
 /* The exit code that fits an error of endpoint_*, pipeline_* or a file. */
 int exit_of(int code);
 

@@ -151,7 +151,8 @@ static void draw_keys(const struct top *top)
 static void draw_logs(const struct top *top)
 {
     int height = screen_rows() - 2, lines = 0;
-    CLEANUP(free_ptr) char *title = str_format("job %ld: the end of its log", top->selected);
+    bool empty = top->logs && !*top->logs;
+    CLEANUP(free_ptr) char *title = str_format(empty ? "job %ld has logged nothing yet" : "job %ld: the end of its log", top->selected);
     screen_put(0, 0, title, STYLE_STRONG, false);
     if (!top->logs || height < 1)
         return;

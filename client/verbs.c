@@ -141,7 +141,7 @@ const struct verb VERBS[] = {
      "best AUC "
      "first; with --detach as `decoy run`",
      &sweep_flags, RUN_REPEATS, 1, 2, sweep_run},
-    /* status.c */
+    /* status.c, show.c */
     {"ls", "", "the jobs that have not ended, an array as one row", NULL,
      "{\"v\", \"jobs\": [ROW...], \"arrays\"}, as in proto/README.md", &ls_flags, NULL, 0, 0, ls_run, true},
     {"explain", "ID", "why a job is where it is, in one sentence", NULL,

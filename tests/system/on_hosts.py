@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,9 +17,9 @@ PLACE, TRAINING = pathlib.Path(sys.argv[2]), sys.argv[3:]
 os.environ['PATH'] = f'{BUILD}/client:{BUILD}/daemon:{os.environ["PATH"]}'
 
 
-def tell(*words):
+def tell(*words, timeout=120):
     """The standard output of a command; None when it fails."""
-    done = subprocess.run(list(map(str, words)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
+    done = subprocess.run(list(map(str, words)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=timeout)
     if done.returncode:
         print(words, done.stdout, done.stderr, file=sys.stderr)
     return None if done.returncode else done.stdout
@@ -84,8 +85,15 @@ def gone(loss):
 
 
 def ended(job):
-    tell('decoy', 'wait', job)
+    tell('decoy', 'wait', job, timeout=400)
     return [attempt['outcome'] for attempt in row(job)['attempts']]
+
+
+def resumed_at(job, attempt):
+    """The step of the checkpoint from which the attempt went on; None: from none."""
+    events = [json.loads(line)['event'] for line in tell('decoy', 'events', job, '--json').splitlines()]
+    found = [re.search('goes on from the checkpoint after step ([0-9]+)', event['context'].get('text', '')) for event in events if event['attempt'] == attempt]
+    return next((int(match.group(1)) for match in found if match), None)
 
 
 def lost_host():
@@ -97,9 +105,61 @@ def lost_host():
     running = until(lambda: len(ranks_of(2)), what='the second attempt')
     gone_s = gone({**loss, 'away': loss['away'] - set(ranks_of(2))})
     ranks = until(lambda: len(ranks_of(2)) == 2 and 2) if running else 0
-    outcomes, refused = ended(job), status()['reach']['refused']
+    outcomes, refused, resumed = ended(job), status()['reach']['refused'], resumed_at(job, 2)
     tell('decoy', 'down')
-    return {'refused': refused, 'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'gone_s': gone_s, 'ranks': ranks, 'steps_before': before, 'outcomes': outcomes}
+    return {'refused': refused, 'resumed_at': resumed, 'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'gone_s': gone_s, 'ranks': ranks, 'steps_before': before, 'outcomes': outcomes}
+
+
+def pids_on(host, *names):
+    """The programs of these names on the host."""
+    of_host, found = os.stat(f'/run/netns/{host}').st_ino, set()
+    for folder in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            if (folder / 'comm').read_text().strip() in names and os.stat(folder / 'ns' / 'net').st_ino == of_host:
+                found.add(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def stop(pid):
+    """Hosts of the harness see each other's processes: decoyd must not know this one for its own, and kill it."""
+    os.kill(pid, signal.SIGSTOP)
+    tell('mount', '--bind', '/dev/null', f'/proc/{pid}/environ')
+
+
+def ticks(pid):
+    """What it used of a processor; None when it has ended."""
+    try:
+        fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+        return None if fields[0] in 'ZX' else int(fields[11]) + int(fields[12])
+    except OSError:
+        return None
+
+
+def sizes(folder):
+    return {path.name: path.stat().st_size for path in folder.iterdir()}
+
+
+def cut_off_writer():
+    """The host of the rank that writes is cut off and hangs; the rank comes round while the next attempt is under way elsewhere."""
+    out = PLACE / 'cut_off_writer'
+    tell('decoy', 'up', '--hosts', 'h1:1,h2:1,h3:1')
+    submit('in_the_way', 1, ['--epochs', 1000])  # on the first host
+    job = submit('cut_off_writer', 1)
+    until(lambda: list(out.glob('ckpts/ckpt-*')), what='a checkpoint')
+    (launcher,), (rank,) = pids_on('h2', 'orted'), pids_on('h2', 'decoy-worker')
+    stop(launcher)  # else it ends its rank as soon as it notices
+    stop(rank)
+    loss, before, logs = lose('h2', job), ticks(rank), sizes(out / 'logs')
+    resumed = until(lambda: [name for name in sizes(out / 'logs') if name not in logs], what='logs of the second attempt')
+    os.kill(rank, signal.SIGCONT)
+    outcomes, after = ended(job), ticks(rank)
+    grown = [name for name, size in logs.items() if sizes(out / 'logs')[name] != size]
+    os.kill(launcher, signal.SIGCONT)
+    until(lambda: ticks(rank) is None, 60, 'the end of the rank that was cut off')
+    tell('decoy', 'down')
+    return {'noticed_s': loss['noticed_s'], 'lost': loss['lost'], 'logs_after': len(resumed), 'awake': after is None or after > before, 'grown': grown, 'outcomes': outcomes}
 
 
 def two_hosts():
@@ -170,6 +230,7 @@ def allocations():
     loss = lose('h2', job)
     seen.update(noticed_s=loss['noticed_s'], lost=loss['lost'], gone_s=gone({**loss, 'away': loss['away'] - set(ranks_of(3))}))
     seen['outcomes'] = ended(job)
+    seen['resumed_steps'] = [resumed_at(job, attempt) for attempt in (1, 2, 3)]
     seen['beside'] = ended(beside)
     tell('decoy', 'wait', stages['verdict'])
     seen['pipeline'] = {name: [row(id)['state'], row(id)['attempt']] for name, id in stages.items()}
@@ -183,4 +244,4 @@ def allocations():
 
 
 os.environ['DECOY_STATE'] = str(PLACE / f'state-{sys.argv[1]}')
-print(json.dumps({'lost_host': lost_host, 'two_hosts': two_hosts, 'allocations': allocations}[sys.argv[1]]()))
+print(json.dumps({'lost_host': lost_host, 'cut_off_writer': cut_off_writer, 'two_hosts': two_hosts, 'allocations': allocations}[sys.argv[1]]()))

@@ -17,7 +17,7 @@ enum { BLOCK = 2880, CARD = 80, KEY = 8, HDU_MAX = 64, HEADER_MAX = 8 << 20, AXE
 struct fits_header {
     char *path;
     char *cards;
-    size_t count;
+    size_t count, room; /* cards, bytes */
     int hdu;
     long long data_at, data_size;
 };
@@ -146,21 +146,35 @@ static bool is_end(const char *card)
     return strncmp(card, "END", 3) == 0 && blank(card + 3, card + CARD);
 }
 
+/* Room for one block more. */
+static int make_room(struct fits_header *header, struct err *err)
+{
+    size_t used = header->count * CARD;
+    if (used + BLOCK <= header->room)
+        return 0;
+    size_t room = 2 * used + BLOCK;
+    char *grown = used + BLOCK <= HEADER_MAX ? realloc(header->cards, room) : NULL;
+    if (!grown)
+        return err_set(err, -ENOMEM, "%s: a header of over %d MiB", header->path, HEADER_MAX >> 20);
+    header->cards = grown;
+    header->room = room;
+    return 0;
+}
+
 /* Appends one block; *ended when END was in it. 1: the file is at its end. */
 static int read_block(struct fits_header *header, gzFile file, bool *ended, struct err *err)
 {
     size_t used = header->count * CARD;
-    char *grown = used + BLOCK <= HEADER_MAX ? realloc(header->cards, used + BLOCK) : NULL;
-    if (!grown)
-        return err_set(err, -ENOMEM, "%s: a header of over %d MiB", header->path, HEADER_MAX >> 20);
-    header->cards = grown;
-    int got = gzread(file, grown + used, BLOCK);
+    int code = make_room(header, err);
+    if (code)
+        return code;
+    int got = gzread(file, header->cards + used, BLOCK);
     if (got <= 0 && !used)
         return 1;
     if (got < BLOCK)
         return err_set(err, -EIO, "%s is cut short: a header ends before its END card", header->path);
     for (int i = 0; i < BLOCK / CARD && !*ended; i++) {
-        *ended = is_end(grown + used + i * CARD);
+        *ended = is_end(header->cards + used + i * CARD);
         header->count += !*ended;
     }
     return 0;
@@ -183,15 +197,17 @@ static int check_first(const struct fits_header *header, struct err *err)
 /* The next HDU's header. 1: there is none. */
 static int read_header(struct fits_header *header, gzFile file, struct err *err)
 {
-    bool ended = false;
+    const char *expected = header->hdu == 1 ? "SIMPLE" : "XTENSION";
+    bool ended = false, begun = true;
     header->count = 0;
     int code = 0;
-    while (!ended && !code)
+    while (!ended && begun && !code) {
         code = read_block(header, file, &ended, err);
+        begun = !code && header->count && card_is(header->cards, expected);
+    }
     if (code)
         return code;
-    const char *expected = header->hdu == 1 ? "SIMPLE" : "XTENSION";
-    if (!header->count || !card_is(header->cards, expected))
+    if (!begun)
         return header->hdu > 1
                    ? 1
                    : err_set(err, -EINVAL, "%s is no FITS file: it does not begin with SIMPLE", header->path);

@@ -30,9 +30,13 @@ int trainer_save(struct trainer *trainer, struct err *err)
         return 0;
     int code = check_finite(trainer, err);
     if (!code)
+        code = fence_check(&trainer->fence, err);
+    if (!code)
         code = journal_sync(trainer->journal, err);
     if (!code)
         code = checkpoint_save(trainer->checkpoints, &trainer->now, err);
+    if (!code)
+        code = fence_check(&trainer->fence, err); /* saving takes its time, and pruning deletes what is newer */
     if (!code)
         code = checkpoint_prune(trainer->checkpoints, trainer->keep, state->step, state->best_step, err);
     if (!code && state->best_step == state->step)
@@ -43,6 +47,9 @@ int trainer_save(struct trainer *trainer, struct err *err)
 int trainer_publish(struct trainer *trainer, const char *name, const float *parameters,
                     const struct train_state *state, struct err *err)
 {
+    int code = fence_check(&trainer->fence, err);
+    if (code)
+        return code;
     CLEANUP(free_ptr) char *file = str_format("%s.safetensors", name);
     CLEANUP(free_ptr) char *path = path_join(trainer->out, file);
     CLEANUP(free_ptr) char *step = str_format("%" PRId64, state->step);
@@ -53,7 +60,7 @@ int trainer_publish(struct trainer *trainer, const char *name, const float *para
                                  "seed", seed, "dataset", json_object_get(trainer->setup, "dataset"));
     if (state->validated_step == state->step && dataset_count(trainer->dataset, DATASET_VALID))
         json_object_set_new(metadata, "validation_loss", json_string(loss));
-    int code = safetensors_publish(path, trainer->model, parameters, metadata, err);
+    code = safetensors_publish(path, trainer->model, parameters, metadata, err);
     json_decref(metadata);
     return code;
 }

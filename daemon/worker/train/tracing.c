@@ -87,7 +87,9 @@ static int publish_trace(struct trainer *trainer, struct err *err)
 {
     CLEANUP(free_ptr) char *directory = path_join(trainer->out, "prof");
     CLEANUP(free_ptr) char *path = str_format("%s/trace-%d.json", directory, team_rank(trainer->job->team));
-    int code = path_make_directories(directory, 0777, err);
+    int code = trainer->first ? fence_check(&trainer->fence, err) : 0;
+    if (!code)
+        code = path_make_directories(directory, 0777, err);
     return code ? code : trace_publish(trainer->trace, path, err);
 }
 

@@ -16,8 +16,8 @@ static int write_row(struct trainer *trainer, struct err *err)
     double now_s = clock_monotonic_s(), took_s = now_s - trainer->row_start_s;
     int64_t steps = state->step - trainer->row_start_step,
             epoch = (state->step - 1) / trainer->steps_per_epoch + 1;
-    int code = 0;
-    if (trainer->first)
+    int code = trainer->first ? fence_check(&trainer->fence, err) : 0;
+    if (!code && trainer->first)
         code = journal_steps(trainer->journal, state, epoch,
                              schedule_rate(&trainer->schedule, state->step - 1), trainer->gradient_norm,
                              (double)(steps * trainer->batch) / took_s, trainer->row_input_s / took_s, err);
@@ -32,8 +32,9 @@ static int write_row(struct trainer *trainer, struct err *err)
 static int tell_epoch(struct trainer *trainer, bool validating, struct err *err)
 {
     const struct train_state *state = &trainer->now.state;
-    int code =
-        journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);
+    int code = fence_check(&trainer->fence, err);
+    if (!code)
+        code = journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);
     if (!code)
         code = journal_weights(trainer->journal, state->step, trainer->model, trainer->now.parameters, err);
     CLEANUP(picture_destroy_ptr)

@@ -11,6 +11,7 @@
 #include "daemon/worker/net/schedule.h"
 #include "daemon/worker/report/trace.h"
 #include "daemon/worker/train/checkpoint.h"
+#include "daemon/worker/train/fence.h"
 #include "daemon/worker/train/journal.h"
 #include "daemon/worker/train/loader.h"
 #include "daemon/worker/train/tree.h"
@@ -36,6 +37,7 @@ struct trainer {
     struct loader *loader;
     struct tree *gradients, *scores; /* sums for a step and for a validation */
     struct journal *journal;         /* rank 0 */
+    struct fence fence;              /* rank 0 */
     json_t *setup;
 
     struct checkpoint now; /* state, and the three blocks: parameters are the network's */

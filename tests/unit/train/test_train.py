@@ -309,6 +309,31 @@ class Train(unittest.TestCase):
         process.communicate()
         self.assertTrue(glob.glob(out + '/ckpts/ckpt-*.h5'))
 
+    def test_an_attempt_that_comes_round_after_the_next_changes_nothing(self):
+        """As one whose host was cut off, or that hung."""
+        out = self.root + '/taken'
+        process = self.start(out, epochs=60)
+        self.addCleanup(process.kill)
+        rows = ''
+        while '{"step":10,' not in rows:  # an epoch has 9: it is far from its next checkpoint
+            time.sleep(0.002)
+            if os.path.exists(out + '/metrics.jsonl'):
+                with open(out + '/metrics.jsonl') as file:
+                    rows = file.read()
+        process.send_signal(signal.SIGSTOP)
+        self.assertIsNone(process.poll())
+        self.finish(out, epochs=60)
+
+        def outputs():
+            paths = [path for path in glob.glob(out + '/**', recursive=True) if os.path.isfile(path)]
+            return {path: (os.stat(path).st_ino, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths}
+        left = outputs()
+        process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(f'another attempt writes to {out} since', errors)
+        self.assertEqual(outputs(), left)
+
     def test_damaged_checkpoint_is_passed_over(self):
         out = self.root + '/damaged'
         self.finish(out)
@@ -355,6 +380,21 @@ class Train(unittest.TestCase):
         _, errors = self.finish(self.plain, status=1, dataset=other)
         self.assertIn('its dataset is', errors)
         self.assert_same_run(self.plain)
+
+    def test_labels_drawn_by_lot_are_the_same_on_all_ranks_and_another_run(self):
+        one, two = self.root + '/sham', self.root + '/sham2'
+        self.finish(one, sham=True)
+        with open(one + '/input.json') as file:
+            self.assertEqual(json.load(file)['sham_seed'], 5)
+        with open(one + '/best.safetensors', 'rb') as a, open(self.plain + '/best.safetensors', 'rb') as b:
+            self.assertNotEqual(a.read(), b.read())
+        if MPIRUN:
+            self.finish(two, ranks=2, sham=True)
+            self.assert_same_run(two, one)
+        _, errors = self.finish(one, status=1)
+        self.assertIn('is of another run: its sham is 1', errors)
+        _, errors = self.finish(self.plain, status=1, sham=True)
+        self.assertIn('is of another run: its sham is 0', errors)
 
     def refusal(self, **fields):
         spec = self.root + '/evaluate.json'
