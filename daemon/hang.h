@@ -1,4 +1,4 @@
-/* Ends attempts that hang: those of which a rank has not been heard for --hang-after (daemon/worker/pulse.h; 60 s, 0: never),
+/* Ends attempts that hang: those of which a rank has not been heard for --hang-after (daemon/worker/pulse.h; 50 s, so that it is known in a minute; 0: never),
  * or whose mpirun is stopped for that long. They have failed, and are tried again as such. Not counted is the time in
  * which decoyd itself was stopped, and nobody is ended of whom a debugger holds a process on this host. Until the first
  * word, which comes once all ranks have met in MPI_Init, ten times as long is given; a job whose first rank is on

@@ -251,7 +251,7 @@ static const struct spec_field DAEMON_FIELDS[] = {
      .help = "threads to keep busy (default: as many as CPUs it may run on)"},
     {"grace", SPEC_SPAN, "10", LIMITS(0.001, 86400), .unit = "s",
      .help = "time that a job has to stop when asked, before it is killed"},
-    {"hang_after", SPEC_SPAN, "60", LIMITS(0, 1e6), .unit = "s",
+    {"hang_after", SPEC_SPAN, "50", LIMITS(0, 1e6), .unit = "s",
      .help = "an attempt of which a rank has not been heard of for this long has failed (stopped or blocked; computing is heard); 0: none"},
     {"hosts", SPEC_TEXT, .help = "hosts to use and their slots, h1:16,h2:16 (default: those of the Slurm allocation, else this one)"},
     {"launcher", SPEC_CHOICE, "auto", .choices = "auto|mpirun|srun", .help = "what starts the ranks of a job (auto: mpirun where there is one)"},

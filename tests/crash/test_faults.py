@@ -14,7 +14,7 @@ from trial import SEED, say, trials
 
 from running import Running
 
-HANG_AFTER = 3  # s; 60 unless told
+HANG_AFTER = 3  # s; 50 unless told
 LATE = {'hang': 2.5, 'death': 10}  # s that may pass: beyond HANG_AFTER, and in all
 MODEL = pathlib.Path(__file__).resolve().parents[1] / 'unit' / 'train' / 'tiny.yaml'
 TRAINING = ['--model', MODEL, '--epochs', 12, '--batch', 32, '--micro-batch', 8, '--ranks', 3, '--retries', 1000, '--backoff', 0]
