@@ -170,6 +170,8 @@ static const struct spec_field TRAIN_FIELDS[] = {
     {"sees", SPEC_CHOICE, "all", .choices = "all|image|invvar|background",
      .help = "what the network is shown of a stamp, for controls: the image channels alone, the invvar channels "
              "alone, or all channels with the middle hidden"},
+    {"sham", SPEC_BOOL, "false",
+     .help = "a control: labels are drawn by lot, so that nothing but chance may come out; evaluate draws the same"},
     {"image_scale", SPEC_CHOICE, "asinh", .choices = "asinh|snr|standard|none",
      .help = "image channels: asinh(x/sigma)/2, x/sigma, by mean and deviation, or nanomaggies"},
     {"invvar_scale", SPEC_CHOICE, "relative", .choices = "relative|global|standard|none",
@@ -207,6 +209,7 @@ static const struct spec_field EVALUATE_FIELDS[] = {
              "--sees image), for the report"},
     {"invvar_control", SPEC_INPUT, .help = "likewise of one that saw the invvar channels alone"},
     {"background_control", SPEC_INPUT, .help = "likewise of one from which the middle was hidden"},
+    {"sham_control", SPEC_INPUT, .help = "likewise of one whose labels were drawn by lot (train --sham)"},
     {"delta", SPEC_REAL, "0.05", LIMITS(0.0001, 0.5),
      .help = "representative means: AUC below 0.5 + delta at 95 %; declare it before training"},
     {"part", SPEC_CHOICE, "test", .choices = "test|valid|train", .help = "which part to predict"},

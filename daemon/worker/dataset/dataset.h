@@ -112,6 +112,10 @@ const float *dataset_pixels(struct dataset *dataset, enum dataset_part part, siz
 int dataset_labels(struct dataset *dataset, enum dataset_part part, size_t first, size_t count,
                    uint8_t *labels, struct err *err);
 
+/* From now on labels are drawn by lot, a function of seed and example that knows nothing of the classes: what is learnt
+ * of them is worth nothing on other examples. */
+void dataset_draw_labels(struct dataset *dataset, uint64_t seed);
+
 /* Asks the kernel to read the pixels of examples first .. first+count-1 into the page cache, and goes on. */
 void dataset_prefetch(struct dataset *dataset, enum dataset_part part, size_t first, size_t count);
 

@@ -35,6 +35,8 @@ struct dataset {
     size_t
         shard_examples; /* of every shard but a part's last; in a foreign dataset, of none that is a file */
     bool hdf5, transposed, foreign;
+    bool sham; /* labels are drawn by lot */
+    uint64_t sham_seed;
     struct dataset_part_data parts[DATASET_PART_MAX];
 
     pthread_mutex_t lock;                 /* of what follows, and of shards' maps and labels */

@@ -1,11 +1,14 @@
 /* Examples of a dataset, and the shards they lie in: see dataset.h. A shard is mapped when one of its examples is asked
  * for, and let go when DATASET_MAPPED others have been mapped since. */
+#include "common/rng.h"
 #include "daemon/worker/dataset/dataset_private.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+enum { STREAM_SHAM = 0x7368616d };
 
 static struct shard *find_shard(const struct dataset *dataset, enum dataset_part part, size_t i)
 {
@@ -89,6 +92,22 @@ const float *dataset_pixels(struct dataset *dataset, enum dataset_part part, siz
     return shard ? (const float *)((const char *)shard->map + offset) : NULL;
 }
 
+void dataset_draw_labels(struct dataset *dataset, uint64_t seed)
+{
+    dataset->sham = true;
+    dataset->sham_seed = seed;
+}
+
+static void draw_labels(const struct dataset *dataset, enum dataset_part part, size_t first, size_t count,
+                        uint8_t *labels)
+{
+    struct rng rng;
+    for (size_t i = 0; i < count; i++) {
+        rng_init(&rng, dataset->sham_seed, STREAM_SHAM, (uint64_t)part << 48 ^ (first + i));
+        labels[i] = rng_u32(&rng) & 1;
+    }
+}
+
 int dataset_labels(struct dataset *dataset, enum dataset_part part, size_t first, size_t count,
                    uint8_t *labels, struct err *err)
 {
@@ -99,7 +118,9 @@ int dataset_labels(struct dataset *dataset, enum dataset_part part, size_t first
         code = label_shard(dataset, part, shard, err);
         i = shard->first + shard->count;
     }
-    if (!code && count)
+    if (!code && dataset->sham)
+        draw_labels(dataset, part, first, count, labels);
+    else if (!code && count)
         memcpy(labels, dataset->parts[part].labels + first, count);
     pthread_mutex_unlock(&dataset->lock);
     return code;

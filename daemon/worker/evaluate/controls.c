@@ -13,11 +13,13 @@
 static const struct {
     const char *field;
     enum sight sight;
+    bool sham;
     const char *name; /* for a person */
 } CONTROLS[] = {
-    {"image_control", SIGHT_IMAGE, "image channels alone"},
-    {"invvar_control", SIGHT_INVVAR, "invvar channels alone"},
-    {"background_control", SIGHT_BACKGROUND, "background alone, the middle hidden"},
+    {"image_control", SIGHT_IMAGE, false, "image channels alone"},
+    {"invvar_control", SIGHT_INVVAR, false, "invvar channels alone"},
+    {"background_control", SIGHT_BACKGROUND, false, "background alone, the middle hidden"},
+    {"sham_control", SIGHT_ALL, true, "all, but labels drawn by lot"},
 };
 enum { CONTROL_COUNT = sizeof CONTROLS / sizeof *CONTROLS };
 
@@ -27,7 +29,7 @@ static bool has_text(const json_t *verdict, const char *key, const char *text)
     return found && strcmp(found, text) == 0;
 }
 
-static int check(const json_t *verdict, enum sight sight, uint64_t fingerprint, const char *part,
+static int check(const json_t *verdict, enum sight sight, bool sham, uint64_t fingerprint, const char *part,
                  struct err *err)
 {
     char dataset[32];
@@ -36,12 +38,14 @@ static int check(const json_t *verdict, enum sight sight, uint64_t fingerprint, 
         return err_set(err, -EINVAL, "it is not what an evaluate job writes");
     if (!has_text(verdict, "sees", sight_name(sight)))
         return err_set(err, -EINVAL, "its network was not trained with --sees %s", sight_name(sight));
+    if (json_is_true(json_object_get(verdict, "sham")) != sham)
+        return err_set(err, -EINVAL, "its network was trained %s --sham", sham ? "without" : "with");
     if (!has_text(verdict, "fingerprint", dataset) || !has_text(verdict, "part", part))
         return err_set(err, -EINVAL, "it is about another dataset or another part of it");
     return 0;
 }
 
-static int read_one(json_t *list, const char *directory, enum sight sight, uint64_t fingerprint,
+static int read_one(json_t *list, const char *directory, enum sight sight, bool sham, uint64_t fingerprint,
                     const char *part, struct err *err)
 {
     CLEANUP(free_ptr) char *path = path_join(directory, "verdict.json");
@@ -49,11 +53,11 @@ static int read_one(json_t *list, const char *directory, enum sight sight, uint6
     int code = json_read_file(path, &verdict, err);
     if (code)
         return code;
-    code = check(verdict, sight, fingerprint, part, err);
+    code = check(verdict, sight, sham, fingerprint, part, err);
     if (code)
         err_prefix(err, "%s", path);
-    else if (json_array_append_new(list, json_pack("{ss sO sO sO}", "sees", sight_name(sight), "verdict",
-                                                   json_object_get(verdict, "verdict"), "n",
+    else if (json_array_append_new(list, json_pack("{ss sb sO sO sO}", "sees", sight_name(sight), "sham",
+                                                   sham, "verdict", json_object_get(verdict, "verdict"), "n",
                                                    json_object_get(verdict, "n"), "auc",
                                                    json_object_get(verdict, "auc"))) != 0)
         code = err_set(err, -EINVAL, "%s lacks its verdict or its n", path);
@@ -68,16 +72,21 @@ int controls_read(json_t **out, const json_t *spec, uint64_t fingerprint, const 
     for (int i = 0; i < CONTROL_COUNT && !code; i++) {
         const char *directory = spec_text(spec, CONTROLS[i].field);
         if (directory)
-            code = read_one(*out, directory, CONTROLS[i].sight, fingerprint, part, err);
+            code = read_one(*out, directory, CONTROLS[i].sight, CONTROLS[i].sham, fingerprint, part, err);
     }
     return code;
+}
+
+static bool is_sham(const json_t *control)
+{
+    return json_is_true(json_object_get(control, "sham"));
 }
 
 static const char *name_of(const json_t *control)
 {
     const char *sees = json_string_value(json_object_get(control, "sees"));
     for (int i = 0; i < CONTROL_COUNT; i++) {
-        if (sees && strcmp(sees, sight_name(CONTROLS[i].sight)) == 0)
+        if (sees && strcmp(sees, sight_name(CONTROLS[i].sight)) == 0 && is_sham(control) == CONTROLS[i].sham)
             return CONTROLS[i].name;
     }
     return "";
@@ -105,7 +114,15 @@ void controls_put_warnings(struct html *html, const json_t *controls)
     json_t *control;
     json_array_foreach(controls, i, control)
     {
-        if (has_text(control, "verdict", "distinguishable") && !has_text(control, "sees", "image"))
+        if (!has_text(control, "verdict", "distinguishable") || has_text(control, "sees", "image"))
+            continue;
+        if (is_sham(control))
+            html_element(html, "p", "warning",
+                         "Labels drawn by lot were told apart, too (AUC %.3f): that must not be. Look at the "
+                         "split, and do "
+                         "not believe this verdict.",
+                         number(control, "value"));
+        else
             html_element(
                 html, "p", "warning",
                 "A network that saw the %s tells the classes apart (AUC %.3f): that is a flaw of the "

@@ -1,8 +1,9 @@
 /* Verdicts of networks that saw a part of the stamps only, to be read beside the verdict of one that saw all: a
  * network that wins on invvar or on the background alone has found a flaw of the simulation or of the dataset, not
- * of the galaxies.
+ * of the galaxies. And of one whose labels were drawn by lot: where that wins, something is wrong with the dataset's
+ * parts or with decoy.
  *
- * "controls" of verdict.json: [{"sees": "invvar", "verdict", "n", "auc": {"value", "low", "high", ...}}]. */
+ * "controls" of verdict.json: [{"sees": "invvar", "sham": false, "verdict", "n", "auc": {"value", "low", "high", ...}}]. */
 #ifndef DECOY_EVALUATE_CONTROLS_H
 #define DECOY_EVALUATE_CONTROLS_H
 

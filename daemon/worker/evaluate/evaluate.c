@@ -33,6 +33,20 @@ static enum dataset_part find_part(const char *name)
     return DATASET_TEST;
 }
 
+/* What train says of a network whose labels were drawn by lot. */
+static int read_sham(struct evaluation *evaluation, struct err *err)
+{
+    CLEANUP(free_ptr) char *path = path_join(evaluation->model, "input.json");
+    json_t *input = NULL;
+    int code = json_read_file(path, &input, err);
+    const json_t *seed = json_object_get(input, "sham_seed");
+    evaluation->sham = seed != NULL;
+    if (seed)
+        dataset_draw_labels(evaluation->dataset, (uint64_t)json_integer_value(seed));
+    json_decref(input);
+    return code;
+}
+
 static int evaluation_open(struct evaluation *evaluation, struct job *job, struct err *err)
 {
     evaluation->job = job;
@@ -43,7 +57,8 @@ static int evaluation_open(struct evaluation *evaluation, struct job *job, struc
     evaluation->part = find_part(spec_text(job->spec, "part"));
     int code = dataset_open(&evaluation->dataset, evaluation->dataset_path, err);
     if (!code)
-        code = dataset_check(evaluation->dataset, (size_t)team_rank(job->team), (size_t)team_size(job->team), err);
+        code = dataset_check(evaluation->dataset, (size_t)team_rank(job->team), (size_t)team_size(job->team),
+                             err);
     if (code)
         return code;
     evaluation->n = dataset_count(evaluation->dataset, evaluation->part);
@@ -53,6 +68,8 @@ static int evaluation_open(struct evaluation *evaluation, struct job *job, struc
     code = predictor_open(&evaluation->predictor, evaluation->model, dataset_fingerprint(evaluation->dataset),
                           dataset_stamp(evaluation->dataset), dataset_channels(evaluation->dataset),
                           EVALUATION_BATCH, job->threads, err);
+    if (!code)
+        code = read_sham(evaluation, err);
     if (code || team_rank(job->team) > 0)
         return code;
     evaluation->score = calloc(evaluation->n, sizeof *evaluation->score);
@@ -163,14 +180,15 @@ static int publish_verdict(const struct evaluation *evaluation, struct err *err)
     char fingerprint[32];
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, dataset_fingerprint(evaluation->dataset));
     json_t *json = verdict_to_json(&evaluation->verdict);
-    json_t *context = json_pack(
-        "{so so sO ss ss ss ss ss ss sI si sO?}", "calibration",
-        calibration_to_json(&evaluation->calibration), "covariates",
-        covariates_to_json(&evaluation->covariates), "controls", evaluation->controls, "sees",
-        sight_name(predictor_sight(evaluation->predictor)), "part", dataset_part_name(evaluation->part),
-        "model", evaluation->model, "dataset", evaluation->dataset_path, "fingerprint", fingerprint,
-        "version", DECOY_VERSION, "job", (json_int_t)evaluation->job->id, "attempt", evaluation->job->attempt,
-        "split_seed", json_object_get(dataset_manifest(evaluation->dataset), "seed"));
+    json_t *context =
+        json_pack("{so so sO ss sb ss ss ss ss ss sI si sO?}", "calibration",
+                  calibration_to_json(&evaluation->calibration), "covariates",
+                  covariates_to_json(&evaluation->covariates), "controls", evaluation->controls, "sees",
+                  sight_name(predictor_sight(evaluation->predictor)), "sham", evaluation->sham, "part",
+                  dataset_part_name(evaluation->part), "model", evaluation->model, "dataset",
+                  evaluation->dataset_path, "fingerprint", fingerprint, "version", DECOY_VERSION, "job",
+                  (json_int_t)evaluation->job->id, "attempt", evaluation->job->attempt, "split_seed",
+                  json_object_get(dataset_manifest(evaluation->dataset), "seed"));
     int code = json && context && json_object_update(json, context) == 0
                    ? json_publish_file(path, json, err)
                    : err_set(err, -ENOMEM, "out of memory for %s", path);

@@ -24,6 +24,7 @@ struct evaluation {
     enum dataset_part part;
     size_t n;
     struct predictor *predictor;
+    bool sham; /* the network learnt labels that were drawn by lot, and is asked for the like */
     /* On rank 0 alone, n items each: */
     double *score;
     uint8_t *label;

@@ -78,6 +78,11 @@ static void put_head(struct html *html, const struct evaluation *evaluation, con
     if (predictor_sight(evaluation->predictor) != SIGHT_ALL)
         html_element(html, "p", "warning", "This network was trained with --sees %s: it is a control.",
                      sight_name(predictor_sight(evaluation->predictor)));
+    if (evaluation->sham)
+        html_element(
+            html, "p", "warning",
+            "The labels were drawn by lot (train --sham): this is a control, which nothing but chance should "
+            "come of.");
     if (evaluation->part != DATASET_TEST)
         html_element(html, "p", "warning", "This is the %s part, not the test part: the network has seen it.",
                      dataset_part_name(evaluation->part));

@@ -27,7 +27,7 @@
  *    "bins": [{"column": "mag_g", "low", "high", "from_percentile", "to_percentile", "n_fake", "n_real",
  *              "auc": {"value", "low", "high", "p", "p_holm"} or null}], of every property the index has,
  *    and from evaluate.c: "calibration" (calibration.h), "covariates" (covariates.h), "controls" (controls.h),
- *    "sees" (net/sight.h), "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
+ *    "sees" (net/sight.h), "sham" (labels drawn by lot), "part", "model", "dataset", "fingerprint", "version", "job", "attempt",
  *    "split_seed" or null}. */
 #ifndef DECOY_EVALUATE_VERDICT_H
 #define DECOY_EVALUATE_VERDICT_H

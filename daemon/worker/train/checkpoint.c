@@ -208,8 +208,10 @@ static int open_checkpoint(struct h5 **file, const char *path, int64_t step, str
     code = read_state(*attributes, state, err);
     if (!code && state->step != step)
         code = err_set(err, -EBADMSG, "is of step %" PRId64, state->step);
-    if (!json_object_get(*attributes, "precision")) /* of before there was a choice */
+    if (!json_object_get(*attributes, "precision")) /* of before there was a choice, as below */
         json_object_set_new(*attributes, "precision", json_string("f32"));
+    if (!json_object_get(*attributes, "sham"))
+        json_object_set_new(*attributes, "sham", json_integer(0));
     return code ? err_prefix(err, "%s", path) : 0;
 }
 

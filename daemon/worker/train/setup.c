@@ -93,6 +93,8 @@ static int open_dataset(struct trainer *trainer, struct err *err)
         code = dataset_check(trainer->dataset, (size_t)team_rank(team), (size_t)team_size(team), err);
     if (code)
         return code;
+    if (spec_bool(trainer->job->spec, "sham"))
+        dataset_draw_labels(trainer->dataset, trainer->seed);
     size_t count = dataset_count(trainer->dataset, DATASET_TRAIN);
     trainer->steps_per_epoch = (int64_t)count / trainer->batch;
     trainer->steps = trainer->steps_per_epoch * trainer->epochs;
@@ -110,9 +112,9 @@ static int open_input(struct trainer *trainer, struct err *err)
     const json_t *spec = trainer->job->spec;
     const char *image_scale = spec_text(spec, "image_scale"), *invvar_scale = spec_text(spec, "invvar_scale");
     struct input_channel channels[DATASET_CHANNELS_MAX];
-    int code = channels_describe(trainer->dataset,
-                                 strcmp(image_scale, "standard") == 0 || strcmp(invvar_scale, "standard") == 0,
-                                 channels, err);
+    int code = channels_describe(
+        trainer->dataset, strcmp(image_scale, "standard") == 0 || strcmp(invvar_scale, "standard") == 0,
+        channels, err);
     if (code)
         return code;
     code = input_create(&trainer->input, image_scale, invvar_scale, dataset_stamp(trainer->dataset),
@@ -255,6 +257,7 @@ static void describe_run(struct trainer *trainer)
     for (size_t i = 0; i < sizeof SAME / sizeof *SAME; i++)
         if (!json_is_null(json_object_get(trainer->job->spec, SAME[i])))
             json_object_set(trainer->setup, SAME[i], json_object_get(trainer->job->spec, SAME[i]));
+    json_object_set_new(trainer->setup, "sham", json_integer(spec_bool(trainer->job->spec, "sham")));
     trainer->now.setup = trainer->setup;
 }
 
@@ -270,6 +273,8 @@ static int write_descriptions(struct trainer *trainer, struct err *err)
         return code;
     json_t *description = input_to_json(trainer->input);
     json_object_set(description, "fingerprint", json_object_get(trainer->setup, "dataset"));
+    if (spec_bool(trainer->job->spec, "sham"))
+        json_object_set_new(description, "sham_seed", json_integer((json_int_t)trainer->seed));
     code = json_publish_file(input, description, err);
     json_decref(description);
     return code;

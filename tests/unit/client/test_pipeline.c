@@ -226,7 +226,7 @@ static void presets_can_be_planned(void **state)
     (void)state;
     expect_preset("demo", NULL, 7);
     expect_preset("survey", "survey=/data", 6);
-    expect_preset("controls", "dataset=/data", 8);
+    expect_preset("controls", "dataset=/data", 10);
     expect_preset("spoils", NULL, 21);
     expect_preset("simulated", "survey=/data", 5);
 }

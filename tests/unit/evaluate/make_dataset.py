@@ -78,6 +78,8 @@ def write_dataset(directory, options, rng):
 
 def write_model(directory, rng):
     os.makedirs(directory)
+    with open(directory + "/input.json", "w") as stream:
+        json.dump({}, stream)
     with open(directory + "/metrics.jsonl", "w") as stream:
         for step in range(10, 1510, 2):
             fall = np.exp(-step / 500)

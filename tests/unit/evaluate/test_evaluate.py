@@ -196,6 +196,41 @@ def what_is_missing_is_named(directory):
         assert not os.path.exists(directory + "/bad/verdict.json")
 
 
+def labels_drawn_by_lot_are_not_told_apart(directory):
+    shutil.copytree(directory + "/model", directory + "/sham-model")
+    with open(directory + "/sham-model/input.json", "w") as stream:
+        json.dump({"sham_seed": 7}, stream)
+    done = evaluate(directory, "sham", model="sham-model", pictures="false")
+    assert done.returncode == 0, done.stderr
+    verdict = json.load(open(directory + "/sham/verdict.json"))
+    assert verdict["sham"] and not json.load(open(directory + "/out/verdict.json"))["sham"]
+    assert verdict["verdict"] != "distinguishable" and abs(verdict["auc"]["value"] - 0.5) < 4 * verdict["auc"]["standard_error"], verdict["auc"]
+    with h5py.File(directory + "/sham/predictions.h5") as table, h5py.File(directory + "/out/predictions.h5") as true:
+        drawn, label = table["label"][:], true["label"][:]
+    for share in drawn.mean(), (drawn == label).mean():  # of 700: 4 standard deviations are 0.076
+        assert abs(share - 0.5) < 0.076, share
+    assert "drawn by lot (train --sham)" in check_page(directory + "/sham/report.html", 0)
+    assert evaluate(directory, "sham3", 3, model="sham-model", pictures="false").returncode == 0
+    one, other = (open(f"{directory}/{out}/predictions.h5", "rb").read() for out in ("sham", "sham3"))
+    assert one == other
+
+
+def a_sham_stands_beside_the_verdict_if_it_is_one(directory):
+    done = evaluate(directory, "with-sham", sham_control=directory + "/sham", pictures="false")
+    assert done.returncode == 0, done.stderr
+    text = check_page(directory + "/with-sham/report.html", 0)
+    assert "all, but labels drawn by lot" in text and "that must not be" not in text
+    write_control(directory, "leaking", sees="all", sham=True)
+    done = evaluate(directory, "with-leak", sham_control=directory + "/leaking", pictures="false")
+    assert done.returncode == 0 and "Labels drawn by lot were told apart" in check_page(directory + "/with-leak/report.html", 0)
+    for field, control, word in (("sham_control", "out", "without --sham"), ("invvar_control", "leaking", "--sees invvar")):
+        done = evaluate(directory, "bad", **{field: f"{directory}/{control}"})
+        assert done.returncode == 1 and word in done.stderr, done.stderr
+    write_control(directory, "both", sham=True)
+    done = evaluate(directory, "bad", invvar_control=directory + "/both")
+    assert done.returncode == 1 and "with --sham" in done.stderr, done.stderr
+
+
 def write_control(directory, name, **changes):
     os.makedirs(f"{directory}/{name}")
     verdict = json.load(open(directory + "/out/verdict.json"))
@@ -222,6 +257,7 @@ def a_control_stands_beside_the_verdict_if_it_is_one(directory):
 def a_dataset_without_magnitudes_or_history_has_a_verdict(directory):
     shutil.copytree(directory + "/dataset", directory + "/bare")
     os.makedirs(directory + "/untold")
+    shutil.copy(directory + "/model/input.json", directory + "/untold")
     with h5py.File(directory + "/bare/index.h5", "a") as index:
         del index["mag_g"], index["brickname"]
     done = evaluate(directory, "bare-out", dataset="bare", model="untold")
@@ -253,7 +289,7 @@ with tempfile.TemporaryDirectory(prefix="decoy-test-") as scratch:
     make(place, "--spoil", "0.12")
     tests = [spoiled_fakes_are_distinguishable_and_everything_is_there, two_and_three_ranks_give_the_same_bytes,
              honest_fakes_are_not_distinguishable, numbers_need_no_pictures, what_is_missing_is_named, another_selection_of_the_fakes_is_seen_without_a_stamp,
-             a_control_stands_beside_the_verdict_if_it_is_one,
+             a_control_stands_beside_the_verdict_if_it_is_one, labels_drawn_by_lot_are_not_told_apart, a_sham_stands_beside_the_verdict_if_it_is_one,
              galleries_show_the_originals_axes_upright, a_dataset_without_magnitudes_or_history_has_a_verdict]
     for test in tests:
         test(place)

@@ -381,6 +381,21 @@ class Train(unittest.TestCase):
         self.assertIn('its dataset is', errors)
         self.assert_same_run(self.plain)
 
+    def test_labels_drawn_by_lot_are_the_same_on_all_ranks_and_another_run(self):
+        one, two = self.root + '/sham', self.root + '/sham2'
+        self.finish(one, sham=True)
+        with open(one + '/input.json') as file:
+            self.assertEqual(json.load(file)['sham_seed'], 5)
+        with open(one + '/best.safetensors', 'rb') as a, open(self.plain + '/best.safetensors', 'rb') as b:
+            self.assertNotEqual(a.read(), b.read())
+        if MPIRUN:
+            self.finish(two, ranks=2, sham=True)
+            self.assert_same_run(two, one)
+        _, errors = self.finish(one, status=1)
+        self.assertIn('is of another run: its sham is 1', errors)
+        _, errors = self.finish(self.plain, status=1, sham=True)
+        self.assertIn('is of another run: its sham is 0', errors)
+
     def refusal(self, **fields):
         spec = self.root + '/evaluate.json'
         with open(spec, 'w') as file:
