@@ -20,6 +20,13 @@ struct hangs {
     double looked_s;
 };
 
+/* Time since the last look in which decoyd was awake. */
+static double since_look(const struct hangs *hangs)
+{
+    double period_s = 1e-3 * (double)uv_timer_get_repeat(&hangs->timer);
+    return fmin(clock_monotonic_s() - hangs->looked_s, 2 * period_s);
+}
+
 static void forgive(struct run *run)
 {
     run->stopped_s = 0;
@@ -27,13 +34,14 @@ static void forgive(struct run *run)
         run->silent_s[rank] = 0;
 }
 
-/* With the first word all have met: what that took is nobody's silence. */
-void hangs_heard(struct run *run, int rank)
+/* With the first word all have met: what that took is nobody's silence. The next look counts from the last one on, so what
+ * has passed since is taken off. */
+void hangs_heard(const struct hangs *hangs, struct run *run, int rank)
 {
     if (!run->beating)
         forgive(run);
     run->beating = true;
-    run->silent_s[rank] = 0;
+    run->silent_s[rank] = -since_look(hangs);
 }
 
 /* The rank that has been silent for too long, or -1. All signs come by rank 0: when that one is silent, too, it is the
@@ -85,9 +93,8 @@ static void on_timer(uv_timer_t *timer)
     struct hangs *hangs = timer->data;
     struct daemon *daemon = hangs->daemon;
     struct err err = {0};
-    double now_s = clock_monotonic_s(), period_s = 1e-3 * (double)uv_timer_get_repeat(timer);
-    double awake_s = fmin(now_s - hangs->looked_s, 2 * period_s);
-    hangs->looked_s = now_s;
+    double awake_s = since_look(hangs);
+    hangs->looked_s = clock_monotonic_s();
     for (struct run *run = acts_first(daemon->acts); run; run = run->next) {
         if (look(run, daemon->config.hang_after_s, awake_s, &err) != 0) {
             daemon_fail(daemon, &err);

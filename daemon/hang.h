@@ -16,6 +16,6 @@ void hangs_wake(struct hangs *hangs);  /* a job has started */
 void hangs_close(struct hangs *hangs); /* freed by its owner once the loop is closed */
 
 /* A rank of the run, 0 .. its ranks - 1, has given a sign of life. */
-void hangs_heard(struct run *run, int rank);
+void hangs_heard(const struct hangs *hangs, struct run *run, int rank);
 
 #endif

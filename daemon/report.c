@@ -70,7 +70,7 @@ int verb_alive(struct call *call, struct err *err)
     {
         json_int_t number = json_is_integer(rank) ? json_integer_value(rank) : -1;
         if (number >= 0 && number < run->placement.ranks)
-            hangs_heard(run, (int)number);
+            hangs_heard(call->daemon->hangs, run, (int)number);
     }
     return 0;
 }

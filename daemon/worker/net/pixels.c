@@ -150,7 +150,7 @@ WIDEST static int32_t pick(const float *values, size_t count, const struct hem *
         size_t end = first + RUN < count ? first + RUN : count;
         uint32_t any = 0; /* in most runs there is none */
         for (size_t i = first; i < end; i++)
-            any |= (bits_of(&values[i]) >= hem->low) & (bits_of(&values[i]) <= hem->high);
+            any |= (uint32_t)(bits_of(&values[i]) >= hem->low) & (uint32_t)(bits_of(&values[i]) <= hem->high);
         for (size_t i = first; any && i < end; i++) {
             int32_t bits = bits_of(&values[i]);
             size_t at = size;
