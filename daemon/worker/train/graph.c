@@ -1,14 +1,15 @@
-/* See graph.h. */
+/* See graph.h. A layer is a namespace, conv1 of conv1/Conv2D, also where it has one node: TensorBoard takes plain nodes
+ * whose names are numbered for a series, and would show one conv[1-7] for all of a network. */
 #include "daemon/worker/train/graph.h"
 
 #include <errno.h>
 
-enum { NAME_TEXT = sizeof((struct model_layer *)0)->name + 8 };
+enum { NAME_TEXT = sizeof((struct model_layer *)0)->name + 24 };
 
-/* What a layer needs room for: two names are read by it, and its ReLU has a name of its own. */
+/* What a layer needs room for: the names that it reads, and those of its nodes. */
 struct part {
-    const char *inputs[2], *linear;
-    char relu[NAME_TEXT];
+    const char *inputs[2], *output; /* output: name */
+    char name[NAME_TEXT], relu[NAME_TEXT];
 };
 
 static const char *operation_of(enum model_layer_type type)
@@ -40,12 +41,13 @@ static int add_layer(struct events_node *nodes, struct part *part, const struct 
     bool adds = layer->type == MODEL_ADD;
     part->inputs[0] = values[layer->source];
     part->inputs[1] = adds ? values[layer->shortcut] : NULL;
-    part->linear = layer->name;
-    nodes[0] = node_of(layer->name, operation_of(layer->type), part->inputs, adds ? 2 : 1, layer->out);
+    part->output = part->name;
+    snprintf(part->name, NAME_TEXT, "%s/%s", layer->name, operation_of(layer->type));
+    nodes[0] = node_of(part->name, operation_of(layer->type), part->inputs, adds ? 2 : 1, layer->out);
     if (!layer->relu)
         return 1;
     snprintf(part->relu, NAME_TEXT, "%s/relu", layer->name);
-    nodes[1] = node_of(part->relu, "Relu", &part->linear, 1, layer->out);
+    nodes[1] = node_of(part->relu, "Relu", &part->output, 1, layer->out);
     return 2;
 }
 
