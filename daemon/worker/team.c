@@ -2,6 +2,7 @@
  * ranks, which look for their answer a thousand times a second: a brick takes seconds, so neither costs anything.
  * A training claims nothing, and would feel that thread on its core. */
 #include "daemon/worker/team.h"
+#include "daemon/worker/segments.h"
 #include "common/cleanup.h"
 #include "common/str.h"
 
@@ -13,6 +14,9 @@
 #include <time.h>
 
 enum { TAG_DATA = 1, TAG_CLAIM = 2, TAG_CLAIMED = 3, TAG_CLOSE = 4, TAG_TEXT = 5, TAG_BEAT = 6, TAG_CHANNEL = 100 };
+
+/* Open MPI makes the files of a starting job within seconds of one another. */
+enum { SEGMENTS_AGE_S = 600 };
 
 struct team {
     int rank, size, local_rank, local_size;
@@ -97,6 +101,8 @@ static int start_mpi(struct team *team, struct err *err)
     if (provided < MPI_THREAD_MULTIPLE)
         return err_set(err, -ENOTSUP, "this Open MPI was built without MPI_THREAD_MULTIPLE");
     find_neighbours(team);
+    if (team->local_rank == 0)
+        segments_sweep("/dev/shm", SEGMENTS_AGE_S);
     return 0;
 }
 
