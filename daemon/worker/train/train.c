@@ -2,6 +2,7 @@
  * weights after a step are a function of the spec, the dataset, the threads a rank and the library, whatever
  * the number of ranks and however often the run was stopped (tree.h, checkpoint.h, common/rng.h). */
 #include "common/clock.h"
+#include "common/log.h"
 #include "daemon/worker/train/filters.h"
 #include "daemon/worker/train/trainer.h"
 #include "proto/spec.h"
@@ -29,9 +30,22 @@ static int write_row(struct trainer *trainer, struct err *err)
     return code;
 }
 
+/* A line of the log, as one expects of a training. */
+static void log_epoch(const struct trainer *trainer, bool validating)
+{
+    const struct train_state *state = &trainer->now.state;
+    char valid[96] = "";
+    if (validating)
+        snprintf(valid, sizeof valid, "; validation: loss %.4f, accuracy %.4f, AUC %.4f", state->valid_loss,
+                 state->valid_accuracy, state->valid_auc);
+    log_info("epoch %lld of %lld: loss %.4f, accuracy %.4f%s", (long long)(state->step / trainer->steps_per_epoch),
+             (long long)trainer->epochs, state->train_loss, state->train_accuracy, valid);
+}
+
 static int tell_epoch(struct trainer *trainer, bool validating, struct err *err)
 {
     const struct train_state *state = &trainer->now.state;
+    log_epoch(trainer, validating);
     int code = fence_check(&trainer->fence, err);
     if (!code)
         code = journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);

@@ -141,6 +141,15 @@ class Train(unittest.TestCase):
                     nodes[node[1][0].decode()] = [name.decode() for name in node.get(3, [])]
         return values, nodes
 
+    def test_the_log_has_a_line_an_epoch(self):
+        _, log = self.finish(self.root + '/logged')
+        told = re.findall(r'info: epoch (\d) of 3: loss ([\d.]+), accuracy ([\d.]+); validation: loss ([\d.]+), accuracy ([\d.]+), AUC ([\d.]+)', log)
+        with open(self.root + '/logged/metrics.jsonl') as file:
+            rows = [row for row in map(json.loads, file) if 'epoch_loss' in row]
+        names = 'epoch', 'epoch_loss', 'epoch_accuracy', 'valid_loss', 'valid_accuracy', 'valid_auc'
+        self.assertEqual(len(told), 3)
+        np.testing.assert_allclose(np.array(told, float), [[row[name] for name in names] for row in rows], atol=5.1e-5)
+
     def test_graph_has_the_branches_of_a_residual_block(self):
         _, nodes = self.events(self.plain)
         self.assertEqual(nodes['input'], [])
