@@ -61,28 +61,33 @@ static int load_job(const char *path, struct job *job, json_t **spec, const stru
     return code ? err_prefix(err, "%s", path) : 0;
 }
 
-/* The output directory (NULL: the kind has none) is made before: none could be made outside of it after. */
+enum { OUTPUTS = 2 };
+
+/* The directories that a job writes to (NULL: it has none) are made before: none could be made outside of them after. */
 static int run_confined(struct job *job, const struct kind *kind, const char *out, struct err *err)
 {
-    const char *cache = spec_text(job->spec, "cache"), *writable[4] = {NULL};
+    const char *outputs[OUTPUTS] = {out, spec_text(job->spec, "cache")}, *writable[OUTPUTS + 2] = {NULL};
+    bool fresh[OUTPUTS] = {false};
     size_t count = 0;
+    int code = 0;
+    for (int i = 0; i < OUTPUTS && !code; i++) {
+        if (!outputs[i])
+            continue;
+        fresh[i] = !path_exists(outputs[i]);
+        code = path_make_directories(outputs[i], 0777, err);
+        writable[count++] = outputs[i];
+    }
     writable[count] = getenv("DECOY_ATTEMPT_DIR");
-    count += writable[count] != NULL;
-    writable[count] = out;
-    count += out != NULL;
-    writable[count] = cache;
-    bool fresh = out && !path_exists(out);
-    int code = out ? path_make_directories(out, 0777, err) : 0;
-    if (!code && cache)
-        code = path_make_directories(cache, 0777, err);
     if (!code)
         code = confine_rank(writable, kind->programs, err);
     if (!code) {
-        team_barrier(job->team); /* out is there for all ranks before one that is refused removes it */
+        team_barrier(job->team); /* they are there for all ranks before one that is refused removes them */
         code = kind->run(job, err);
     }
-    if (code && fresh)
-        rmdir(out); /* a job that was refused leaves nothing */
+    for (int i = 0; i < OUTPUTS; i++) {
+        if (code && fresh[i])
+            rmdir(outputs[i]); /* a job that was refused leaves nothing */
+    }
     return code;
 }
 

@@ -106,6 +106,7 @@ class Cache(unittest.TestCase):
         self.data = self.root + '/foreign'
         _, said = self.train('none', status=1, cache=self.cache)
         self.assertIn('--cache: ' + self.data + ' was not written by split', said)
+        self.assertFalse(os.path.exists(self.cache), 'a refused job leaves something')
 
 
 if __name__ == '__main__':
