@@ -63,8 +63,8 @@ static int measure_span(struct audit *audit, const struct span *span, struct err
 }
 
 /* One more file that is not what the manifest says, or none. */
-static int verify_file(struct audit *audit, char which, const struct span *span, const struct dataset_file *file,
-                       struct err *err)
+static int verify_file(struct audit *audit, char which, const struct span *span,
+                       const struct dataset_file *file, struct err *err)
 {
     CLEANUP(free_ptr) char *path = dataset_file(audit->dataset, which, span->shard.part, span->shard.k);
     uint64_t checksum;
@@ -117,8 +117,8 @@ static void collect_measures(struct audit *audit, const bool *taken)
         if (i < count && !taken[i])
             continue;
         team_send(team, &i, sizeof i, 0);
-        team_send(team, audit->measures + audit->spans[i].at, audit->spans[i].shard.count * sizeof *audit->measures,
-                  0);
+        team_send(team, audit->measures + audit->spans[i].at,
+                  audit->spans[i].shard.count * sizeof *audit->measures, 0);
     }
     for (int rank = 1; rank < team_size(team) && team_rank(team) == 0; rank++) {
         for (size_t i = 0; i < count;) {

@@ -17,7 +17,8 @@
 /* Every shard, or as many as fit into the sample, evenly spread: shard i is chosen where i n / count steps up. */
 static int choose_spans(struct audit *audit, size_t most, struct err *err)
 {
-    const size_t count = dataset_shard_count(audit->dataset), full = count ? dataset_shard(audit->dataset, 0).count : 1;
+    const size_t count = dataset_shard_count(audit->dataset),
+                 full = count ? dataset_shard(audit->dataset, 0).count : 1;
     size_t wanted = most == 0 || audit->total <= most ? count : most / full;
     wanted = wanted < 1 ? 1 : wanted < count ? wanted : count;
     audit->spans = calloc(count + 1, sizeof *audit->spans);
@@ -48,7 +49,8 @@ static int make_room(struct audit *audit, struct err *err)
     for (size_t s = 0; s < audit->span_count && !code; s++) {
         const struct dataset_shard *shard = &audit->spans[s].shard;
         const size_t at = audit->spans[s].at;
-        code = dataset_labels(audit->dataset, shard->part, shard->first, shard->count, audit->labels + at, err);
+        code =
+            dataset_labels(audit->dataset, shard->part, shard->first, shard->count, audit->labels + at, err);
         memset(audit->parts + at, shard->part, shard->count);
     }
     return code;

@@ -68,7 +68,8 @@ char *cache_path(const struct dataset *dataset, enum dataset_part part, size_t k
 }
 
 /* 0 also where the disk is full: *there tells. */
-static int copy_shard(const struct dataset *dataset, const struct dataset_shard *shard, bool *there, struct err *err)
+static int copy_shard(const struct dataset *dataset, const struct dataset_shard *shard, bool *there,
+                      struct err *err)
 {
     CLEANUP(free_ptr) char *path = dataset_file(dataset, 'x', shard->part, shard->k);
     CLEANUP(free_ptr) char *copy = cache_path(dataset, shard->part, shard->k);
@@ -81,15 +82,17 @@ static int copy_shard(const struct dataset *dataset, const struct dataset_shard 
     return code == -ENOSPC || code == -EDQUOT ? 0 : code;
 }
 
-int dataset_cache(struct dataset *dataset, const char *directory, const struct dataset_caching *how, size_t *there,
-                  size_t *wanted, struct err *err)
+int dataset_cache(struct dataset *dataset, const char *directory, const struct dataset_caching *how,
+                  size_t *there, size_t *wanted, struct err *err)
 {
     if (dataset->foreign)
-        return err_set(err, -EINVAL, "--cache: %s was not written by split, so that its files cannot be told apart",
+        return err_set(err, -EINVAL,
+                       "--cache: %s was not written by split, so that its files cannot be told apart",
                        dataset->directory);
     dataset->cache = str_format("%s/%016llx", directory, (unsigned long long)dataset->fingerprint);
     int code = path_make_directories(dataset->cache, 0777, err);
-    const size_t count = dataset->parts[DATASET_TRAIN].shard_count + dataset->parts[DATASET_VALID].shard_count;
+    const size_t count =
+        dataset->parts[DATASET_TRAIN].shard_count + dataset->parts[DATASET_VALID].shard_count;
     *there = *wanted = 0;
     for (size_t i = how->turn; i < count && !code; i += how->turns) {
         const struct dataset_shard shard = dataset_shard(dataset, i);

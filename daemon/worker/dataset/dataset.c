@@ -140,7 +140,7 @@ static int take_fingerprint(struct dataset *dataset, struct err *err)
     if (!text)
         return err_set(err, -ENOMEM, "out of memory for %s", dataset->directory);
     dataset->fingerprint = XXH3_64bits(text, strlen(text));
-    json_object_del(dataset->manifest, "shards"); /* a survey's are 150 MB as JSON; struct shard has what they say */
+    json_object_del(dataset->manifest, "shards"); /* a survey's are 150 MB; struct shard has what they say */
     malloc_trim(0);
     return 0;
 }

@@ -37,7 +37,8 @@
 #include <stdint.h>
 
 enum { DATASET_CHANNELS_MAX = 64, FOREIGN_SAMPLE = 256 };
-enum { DATASET_MAPPED = 512 }; /* shards at once: 65,530 is what Linux grants, and what is mapped counts as memory where Slurm looks */
+/* Shards at once: 65,530 is what Linux grants, and what is mapped counts as memory where Slurm looks. */
+enum { DATASET_MAPPED = 512 };
 
 enum dataset_part { DATASET_TRAIN, DATASET_VALID, DATASET_TEST, DATASET_PART_MAX };
 
@@ -63,12 +64,12 @@ int dataset_check(const struct dataset *dataset, size_t turn, size_t turns, stru
  * bytes are those that split wrote, by their checksum. -ECANCELED when `tell` said so; -EINVAL for a foreign dataset. */
 struct dataset_caching {
     size_t turn, turns;
-    bool (*tell)(void *context, size_t done, size_t all); /* after each shard, of this share and of all; true: stop */
+    bool (*tell)(void *context, size_t done, size_t all); /* after a shard, of this share and of all; true: stop */
     void *context;
 };
 
-int dataset_cache(struct dataset *dataset, const char *directory, const struct dataset_caching *how, size_t *there,
-                  size_t *wanted, struct err *err);
+int dataset_cache(struct dataset *dataset, const char *directory, const struct dataset_caching *how,
+                  size_t *there, size_t *wanted, struct err *err);
 
 /* A shard's file as the manifest has it; bytes 0: the dataset is foreign. */
 struct dataset_file {

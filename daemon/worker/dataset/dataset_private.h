@@ -63,7 +63,8 @@ const struct shard *shard_of(struct dataset *dataset, enum dataset_part part, si
                              struct err *err);
 
 /* examples.c: the path of the x or y file of a shard; the caller's to free. */
-char *shard_path(const struct dataset *dataset, char which, enum dataset_part part, const struct shard *shard);
+char *shard_path(const struct dataset *dataset, char which, enum dataset_part part,
+                 const struct shard *shard);
 
 /* foreign.c: dataset->directory has no manifest. Fills all but the fingerprint. */
 int foreign_open(struct dataset *dataset, struct err *err);

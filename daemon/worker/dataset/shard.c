@@ -14,7 +14,8 @@ static int check_size(const char *path, size_t size, size_t wanted, struct err *
 {
     if (!wanted || size == wanted)
         return 0;
-    return err_set(err, -EINVAL, "%s has %zu bytes, its manifest says %zu: run split again", path, size, wanted);
+    return err_set(err, -EINVAL, "%s has %zu bytes, its manifest says %zu: run split again", path, size,
+                   wanted);
 }
 
 int shard_check(const char *path, size_t bytes, struct err *err)

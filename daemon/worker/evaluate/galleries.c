@@ -27,10 +27,11 @@ static int take_examples(const struct evaluation *evaluation, const size_t *numb
         examples[k] = (struct gallery_example){.mag = NAN, .score = NAN};
         if (i >= evaluation->n)
             continue;
-        examples[k] = (struct gallery_example){.pixels = dataset_pixels(evaluation->dataset, evaluation->part, i, err),
-                                               .fake = evaluation->label[i],
-                                               .mag = evaluation->mag_g ? evaluation->mag_g[i] : NAN,
-                                               .score = evaluation->score[i]};
+        examples[k] =
+            (struct gallery_example){.pixels = dataset_pixels(evaluation->dataset, evaluation->part, i, err),
+                                     .fake = evaluation->label[i],
+                                     .mag = evaluation->mag_g ? evaluation->mag_g[i] : NAN,
+                                     .score = evaluation->score[i]};
         if (!examples[k].pixels)
             return -EIO;
     }

@@ -15,8 +15,8 @@ int trainer_fill_cache(struct trainer *trainer, struct err *err)
 {
     const char *directory = spec_text(trainer->job->spec, "cache");
     struct team *team = trainer->job->team;
-    const struct dataset_caching how = {(size_t)team_local_rank(team), (size_t)team_local_size(team), tell_caching,
-                                        trainer};
+    const struct dataset_caching how = {(size_t)team_local_rank(team), (size_t)team_local_size(team),
+                                        tell_caching, trainer};
     size_t there, wanted;
     if (!directory)
         return 0;
@@ -28,6 +28,7 @@ int trainer_fill_cache(struct trainer *trainer, struct err *err)
     double sums[] = {(double)there, (double)wanted};
     team_sum(team, sums, 2);
     if (trainer->first)
-        link_note(trainer->job->link, "%.0f of %.0f shards are in %s, over all hosts", sums[0], sums[1], directory);
+        link_note(trainer->job->link, "%.0f of %.0f shards are in %s, over all hosts", sums[0], sums[1],
+                  directory);
     return 0;
 }

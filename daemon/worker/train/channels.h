@@ -9,6 +9,7 @@
 
 /* Fills one item a channel; names are the dataset's. The median is the manifest's; with `measured`, mean and
  * deviation are of the finite pixels of at most 1,024 examples, evenly spaced over the training part. */
-int channels_describe(struct dataset *dataset, bool measured, struct input_channel *channels, struct err *err);
+int channels_describe(struct dataset *dataset, bool measured, struct input_channel *channels,
+                      struct err *err);
 
 #endif

@@ -38,8 +38,9 @@ static void log_epoch(const struct trainer *trainer, bool validating)
     if (validating)
         snprintf(valid, sizeof valid, "; validation: loss %.4f, accuracy %.4f, AUC %.4f", state->valid_loss,
                  state->valid_accuracy, state->valid_auc);
-    log_info("epoch %lld of %lld: loss %.4f, accuracy %.4f%s", (long long)(state->step / trainer->steps_per_epoch),
-             (long long)trainer->epochs, state->train_loss, state->train_accuracy, valid);
+    log_info("epoch %lld of %lld: loss %.4f, accuracy %.4f%s",
+             (long long)(state->step / trainer->steps_per_epoch), (long long)trainer->epochs,
+             state->train_loss, state->train_accuracy, valid);
 }
 
 static int tell_epoch(struct trainer *trainer, bool validating, struct err *err)
@@ -48,7 +49,8 @@ static int tell_epoch(struct trainer *trainer, bool validating, struct err *err)
     log_epoch(trainer, validating);
     int code = fence_check(&trainer->fence, err);
     if (!code)
-        code = journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);
+        code =
+            journal_epoch(trainer->journal, state, state->step / trainer->steps_per_epoch, validating, err);
     if (!code)
         code = journal_weights(trainer->journal, state->step, trainer->model, trainer->now.parameters, err);
     CLEANUP(picture_destroy_ptr)

@@ -89,7 +89,8 @@ static void split_carries_every_stamp_with_its_row(void **state)
             struct fixture_stamp stamp = {(int)(serial / 2000), (int)(serial / 1000 % 2), serial % 1000,
                                           serial, pixels};
             fixture_draw(&stamp);
-            assert_memory_equal(pixels, dataset_pixels(dataset, (enum dataset_part)p, i, NULL), sizeof pixels);
+            assert_memory_equal(pixels, dataset_pixels(dataset, (enum dataset_part)p, i, NULL),
+                                sizeof pixels);
             assert_int_equal(stamp.label, label_of(dataset, p, i));
             assert_int_equal(isnan(only_real[i]) != 0, stamp.label);
         }
