@@ -172,6 +172,7 @@ def goes_on(decoy, job, attempt):
     if decoy.row(job)['state'] == 'running':
         for verb in 'cancel', 'wait':  # it may come to its own end meanwhile
             subprocess.run([DECOY, verb, str(job)], env=decoy.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
+        assert decoy.row(job)['state'] in ('cancelled', 'succeeded')
     return decoy.row(job)['attempt'] == attempt and 'stop_asked' not in names
 
 
